@@ -1,0 +1,1 @@
+"""Connectors: one module per protocol, named in the catalog by the module's name."""

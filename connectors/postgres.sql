@@ -1,0 +1,48 @@
+-- name: probe: the source's clock, the newest moment that is certainly complete, and who the server is
+-- A transaction may stamp a row before it commits, even one that has not written yet; so the oldest open one bounds.
+select clock_timestamp() as now,
+       case when pg_has_role(current_user, 'pg_read_all_stats', 'usage')
+            then least(clock_timestamp(), min(a.xact_start), (select min(prepared) from pg_catalog.pg_prepared_xacts
+                                                              where database = current_database()))
+            else clock_timestamp() - make_interval(secs => %(lag)s) end as upper,
+       (select system_identifier from pg_catalog.pg_control_system())::text || ':' ||
+       (select timeline_id from pg_catalog.pg_control_checkpoint())::text || ':' ||
+       (select oid from pg_catalog.pg_database where datname = current_database())::text as identity
+  from pg_catalog.pg_stat_activity a
+ where a.backend_type = 'client backend' and a.datname = current_database() and a.pid <> pg_backend_pid();
+
+-- name: columns: the columns of a table as the server describes them, in order
+select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+  from pg_catalog.pg_attribute a
+ where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
+ order by a.attnum;
+
+-- name: unique_key: whether a valid unique index covers exactly the key columns
+select exists (
+  select from pg_catalog.pg_index i
+   where i.indrelid = to_regclass(%(table)s) and i.indisunique and i.indisvalid and i.indpred is null
+     and (select array_agg(a.attname::text order by a.attname)
+            from pg_catalog.pg_attribute a where a.attrelid = i.indrelid and a.attnum = any(i.indkey)) = %(key)s);
+
+-- name: pages: the number of pages of a plain table, or null when it cannot be split by page
+select case when c.relkind = 'r' then pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int end
+  from pg_catalog.pg_class c where c.oid = to_regclass(%(table)s);
+
+-- name: hash_sample: the hash of one fixed record, to see whether two servers hash alike
+select pg_catalog.hash_record_extended(row('承德𠂇'::text, 42::smallint, 7::bigint, 1234.500000::numeric(24,6),
+       date '2026-02-28', timestamptz '2026-11-23 08:00:00+08', true, null::text), 0);
+
+-- name: state_table: where this target remembers the batches it has taken
+create table if not exists gateway_delivery (
+  batch_id bigint primary key, dataset text not null, written bigint not null, deleted bigint not null,
+  taken_at timestamptz not null default clock_timestamp());
+
+-- name: claim_batch: take a batch once; no row when it was taken before
+insert into gateway_delivery (batch_id, dataset, written, deleted) values (%(batch)s, %(dataset)s, 0, 0)
+on conflict (batch_id) do nothing returning batch_id;
+
+-- name: batch_taken: what was confirmed of a batch taken before
+select written, deleted from gateway_delivery where batch_id = %(batch)s;
+
+-- name: note_batch: what this batch did
+update gateway_delivery set written = %(written)s, deleted = %(deleted)s where batch_id = %(batch)s;

@@ -1,0 +1,1 @@
+"""The transfer engine: landing, checks, merging, comparison and quarantine of one data set along one route."""

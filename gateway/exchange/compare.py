@@ -1,0 +1,116 @@
+"""Exact comparison of a source with the hub: a stream of (key, record hash) joined with the hub's own.
+
+The sums of both sides tell whether a closer look is needed at all; rows in quarantine are accounted for by their hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from gateway import pg
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.landing import Landing
+from gateway.exchange.pipe import pipe_copy
+from gateway.ports import Hashing
+from gateway.sql import queries
+
+SLICE = 10_000
+_SQL = queries(__file__)
+_LIVE = "('open', 'waiting')"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a source and the hub differ: rows only there, only here, and unlike; quarantined rows are not among them."""
+
+    source_rows: int
+    hub_rows: int
+    missing: int
+    extra: int
+    different: int
+    quarantined: int
+
+    @property
+    def equal(self) -> bool:
+        """Tell whether every row of the source is in the hub or in quarantine, and nothing else is."""
+        return not (self.missing or self.extra or self.different)
+
+
+def totals_agree(landing: Landing, snapshot: Hashing) -> Difference | None:
+    """Return a difference of nothing when count and hash sum prove equality, else None: then look closer."""
+    source_rows, source_sum = snapshot.totals(landing.dataset)
+    query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_ where gw_source = {}")
+    table, source = hub_tables.table(landing.dataset), sql.Literal(landing.source)
+    hub_rows, hub_sum = pg.one(landing.hub, query.format(hub_tables.record_hash(landing.dataset, "_r_"), table, source))
+    held, held_sum = pg.one(
+        landing.hub,
+        f"select count(*), coalesce(sum(row_hash), 0) from gateway.quarantine where state in {_LIVE} "
+        "and dataset = %s and source = %s",
+        (landing.dataset.name, landing.source),
+    )
+    if source_rows != hub_rows + held or source_sum != hub_sum + held_sum:
+        return None
+    return Difference(int(source_rows), int(hub_rows), 0, 0, 0, int(held))
+
+
+def stream(landing: Landing, snapshot: Hashing) -> Difference:
+    """Fill `_kh` from the source and `_diff` with what differs: op I (only there), D (only here), U (unlike)."""
+    dataset = landing.dataset
+    keys = sql.SQL(", ").join(hub_tables.column(dataset.field(k), in_key=True) for k in dataset.key)
+    pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, h bigint)").format(landing.name("_kh"), keys))
+    copy_in = sql.SQL("copy {} from stdin (format binary)").format(landing.name("_kh"))
+    source_rows = pipe_copy(lambda out: snapshot.copy_hashes(dataset, out), landing.hub, copy_in)
+    return join(landing, source_rows)
+
+
+def join(landing: Landing, source_rows: int) -> Difference:
+    """Join `_kh` with the hub into `_diff`; quarantined rows are left out by their hash."""
+    dataset = landing.dataset
+    pg.run(landing.hub, f"set work_mem = {min(524_288, max(16_384, source_rows // 8))}")
+    same = sql.SQL(" and ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(k)) for k in dataset.key)
+    key = sql.SQL(", ").join(sql.SQL("coalesce(s.{0}, t.{0}) as {0}").format(sql.Identifier(k)) for k in dataset.key)
+    first = sql.Identifier(dataset.key[0])
+    statement = sql.SQL(
+        "create unlogged table {diff} as select {key}, "
+        "case when t.{first} is null then 'I' when s.{first} is null then 'D' else 'U' end as op, s.h, "
+        "exists (select from gateway.quarantine q where q.state in {live} and q.dataset = {dataset} "
+        "and q.source = {source} and q.row_hash = s.h) as held "
+        "from {kh} s full join (select {columns} from {table} where gw_source = {source}) t on {same} "
+        "where s.{first} is null or t.{first} is null or s.h <> {t_hash}"
+    ).format(
+        diff=landing.name("_diff"), key=key, first=first, live=sql.SQL(_LIVE), dataset=sql.Literal(dataset.name),
+        source=sql.Literal(landing.source), kh=landing.name("_kh"), columns=pg.names(dataset.columns),
+        table=hub_tables.table(dataset), same=same, t_hash=hub_tables.record_hash(dataset, "t"),
+    )  # fmt: skip
+    pg.run(landing.hub, statement)
+    counts = pg.one(
+        landing.hub,
+        sql.SQL(
+            "select count(*) filter (where op = 'I' and not held), count(*) filter (where op = 'D'), "
+            "count(*) filter (where op = 'U' and not held), count(*) filter (where held) from {}"
+        ).format(landing.name("_diff")),
+    )
+    query = sql.SQL("select count(*) from {} where gw_source = {}")
+    rows = pg.one(landing.hub, query.format(hub_tables.table(dataset), sql.Literal(landing.source)))[0]
+    return Difference(source_rows, int(rows), *(int(n) for n in counts))
+
+
+def slices(landing: Landing) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the keys that must be read again, at most 10,000 at a time, in constant memory."""
+    query = sql.SQL("select {} from {} where op in ('I', 'U') and not held").format(
+        pg.names(landing.dataset.key), landing.name("_diff")
+    )
+    with landing.hub.cursor("wanted", withhold=True) as cursor:
+        cursor.itersize = SLICE
+        cursor.execute(query)
+        while page := cursor.fetchmany(SLICE):
+            yield page
+
+
+def hub_sample(landing: Landing) -> int:
+    """Return the hub's hash of the fixed sample record."""
+    return int(pg.one(landing.hub, _SQL["hash_sample"])[0])

@@ -1,0 +1,155 @@
+"""Makes and evolves hub tables from contracts, and loads what rules look up: code lists and the calendar.
+
+A hub table is list-partitioned by `gw_source`; each source's partition comes from its first load. Beside it stands
+`<table>__gone`, the tombstones. Gateway columns are never part of the projection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.errors import CatalogInvalid
+from gateway.model import Dataset, Field
+from gateway.sla import calendar
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+SCHEMA = "hub"
+
+
+def prepare(deployment: Deployment) -> None:
+    """Bring the hub to what the catalog declares; may be called any time and changes only what differs."""
+    hub = deployment.hub(name="gateway prepare")
+    try:
+        with pg.hub_errors("prepare hub tables"), hub:
+            for dataset in deployment.catalog.datasets.values():
+                ensure_table(hub, dataset)
+            for route in deployment.catalog.routes.values():
+                names = {"route": route.route, "dataset": route.dataset.name, "source": route.source.platform}
+                pg.run(hub, _SQL["know_route"], names)
+            for path in deployment.catalog.code_files:
+                load_codes(hub, path)
+            calendar.load(hub, calendar.Calendar.from_files(deployment.catalog.calendar_files))
+    finally:
+        hub.close()
+
+
+def ensure_table(hub: Connection, dataset: Dataset) -> None:
+    """Make the table of a data set, or add the columns its contract gained; CatalogInvalid when that would lose data."""
+    with hub.cursor() as cursor:
+        cursor.execute(_SQL["columns"], {"table": f'{SCHEMA}."{dataset.hub_name}"'})
+        found = dict(cursor.fetchall())
+    if not found:
+        _create(hub, dataset)
+        return
+    added = [f for f in dataset.fields if f.name not in found]
+    for field in added:
+        statement = sql.SQL("alter table {} add column {}")
+        pg.run(hub, statement.format(table(dataset), column(field, in_key=False)))
+    if added:
+        why = f"contract {dataset.version} added {', '.join(f.name for f in added)}"
+        pg.run(hub, _SQL["resync_dataset"], {"dataset": dataset.name, "why": why})
+    _refuse_loss(dataset, found)
+
+
+def load_codes(hub: Connection, path: Path) -> None:
+    """Replace the code lists that a CSV file holds (list, code, name, valid_from, valid_to, replaced_by, kind, source)."""
+    pg.run(hub, _SQL["stage_codes"])
+    with path.open("rb") as file, hub.cursor() as cursor:
+        cursor.copy_expert("copy staged_code from stdin (format csv, header match)", file)
+        cursor.execute(_SQL["take_codes"])
+        cursor.execute(_SQL["insert_codes"])
+        cursor.execute("drop table staged_code")
+
+
+def table(dataset: Dataset) -> sql.Identifier:
+    """Return the hub table of a data set."""
+    return sql.Identifier(SCHEMA, dataset.hub_name)
+
+
+def partition(dataset: Dataset, source: str) -> sql.Identifier:
+    """Return the partition that one source feeds."""
+    return sql.Identifier(SCHEMA, partition_name(dataset, source))
+
+
+def partition_name(dataset: Dataset, source: str) -> str:
+    """Return the partition's bare name."""
+    return f"{dataset.hub_name}__{source}"
+
+
+def gone(dataset: Dataset) -> sql.Identifier:
+    """Return the tombstone table of a data set."""
+    return sql.Identifier(SCHEMA, f"{dataset.hub_name}__gone")
+
+
+def column(field: Field, *, in_key: bool) -> sql.Composed:
+    """Return a column definition; keys compare byte by byte, which is what equality needs and costs least."""
+    collate = sql.SQL(' collate "C"') if in_key and field.hub_type == "text" else sql.SQL("")
+    return sql.Identifier(field.name) + sql.SQL(" ") + sql.SQL(field.hub_type) + collate
+
+
+def columns(dataset: Dataset) -> sql.Composed:
+    """Return the definitions of the projection's columns, in its order."""
+    return sql.SQL(", ").join(column(f, in_key=f.name in dataset.key) for f in dataset.fields)
+
+
+def record_hash(dataset: Dataset, alias: str) -> sql.Composed:
+    """Return the hash of the projection of a row; the alias is never one that a column may bear."""
+    return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(dataset.columns, alias))
+
+
+def ensure_partition(hub: Connection, dataset: Dataset, source: str) -> None:
+    """Make an empty partition for a source that never had a first load into it."""
+    statement = sql.SQL("create table if not exists {} partition of {} for values in ({})")
+    pg.run(hub, statement.format(partition(dataset, source), table(dataset), sql.Literal(source)))
+
+
+def _create(hub: Connection, dataset: Dataset) -> None:
+    key = pg.names((*dataset.key, "gw_source"))
+    pg.run(
+        hub,
+        sql.SQL(
+            "create table {} ({}, gw_source text collate \"C\" not null, gw_batch bigint not null, primary key ({})) "
+            "partition by list (gw_source)"
+        ).format(table(dataset), columns(dataset), key),
+    )
+    pg.run(hub, sql.SQL("create index on {} using brin (gw_batch)").format(table(dataset)))
+    keys = sql.SQL(", ").join(column(dataset.field(k), in_key=True) for k in dataset.key)
+    pg.run(
+        hub,
+        sql.SQL(
+            "create table {} ({}, gw_source text collate \"C\" not null, gw_batch bigint not null, "
+            "gone_at timestamptz not null default clock_timestamp(), primary key ({}))"
+        ).format(gone(dataset), keys, key),
+    )
+    comment = sql.SQL("comment on table {} is {}")
+    pg.run(hub, comment.format(table(dataset), sql.Literal(f"{dataset.chinese} ({dataset.name} {dataset.version})")))
+
+
+def _refuse_loss(dataset: Dataset, found: dict[str, str]) -> None:
+    """Compare what stays: a column dropped or retyped is a planned change, not something to do in passing."""
+    wanted = {f.name: f.hub_type for f in dataset.fields}
+    lost = [name for name in found if name not in wanted and not name.startswith("gw_")]
+    if lost:
+        raise CatalogInvalid(
+            f"contract {dataset.name}: the hub still has column {', '.join(lost)}",
+            "Keep the field in the contract, or retire it by a planned change.",
+        )
+    for name, type_ in found.items():
+        if name in wanted and not _same_type(wanted[name], type_):
+            raise CatalogInvalid(
+                f"contract {dataset.name}: field {name} is {wanted[name]}, the hub holds {type_}",
+                "Give the field a new name, or plan the change; a type is not changed in place.",
+            )
+
+
+def _same_type(declared: str, found: str) -> bool:
+    plain = found.replace(" without time zone", "").replace(" with time zone", "tz")
+    if plain.startswith("timestamp(") and plain.endswith("tz"):
+        plain = plain.removesuffix("tz").replace("timestamp", "timestamptz")
+    return plain.replace(" ", "") == declared.replace(" ", "")

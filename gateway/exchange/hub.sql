@@ -1,0 +1,24 @@
+-- name: columns: the columns of a hub table as the server describes them
+select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+  from pg_catalog.pg_attribute a
+ where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
+ order by a.attnum;
+
+-- name: know_route: a route's state row, made once
+insert into gateway.route_state (route, dataset, source) values (%(route)s, %(dataset)s, %(source)s)
+on conflict (route) do update set dataset = excluded.dataset, source = excluded.source
+ where (route_state.dataset, route_state.source) is distinct from (excluded.dataset, excluded.source);
+
+-- name: resync_dataset: the next run of each route of a data set compares the whole of it
+update gateway.route_state set resync = %(why)s where dataset = %(dataset)s and loaded;
+
+-- name: stage_codes: where a code file is read into
+create temp table staged_code (list text, code text, name text, valid_from date, valid_to date, replaced_by text,
+  kind text, source text) on commit drop;
+
+-- name: take_codes: replace the lists that the file holds
+delete from gateway.code where list in (select distinct list from staged_code);
+
+-- name: insert_codes: the staged codes become the list
+insert into gateway.code select list, code, name, valid_from, valid_to, nullif(replaced_by, ''), coalesce(kind, ''),
+       coalesce(source, '') from staged_code;

@@ -1,0 +1,143 @@
+"""The landing tables of one batch: rows arrive, are judged by being routed, and touch nothing live.
+
+The landing table is list-partitioned by the contract's reason(): good rows (reason is null) fall into `_ok`, bad ones
+into `_bad`. Rows that a set check refuses move from `_ok` to `_off`, with the rule. All of it may be dropped and
+repeated at any time; leftovers of dead attempts are dropped under the data set's lock.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import psycopg2.errors
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg
+from gateway.exchange import hub as hub_tables
+from gateway.exchange import rules
+from gateway.model import Dataset
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+SCHEMA = "landing"
+DUPLICATE = "key.duplicate"
+_INDEX_BYTES_A_ROW = 64
+
+
+class Landing:
+    """The landing tables of one batch of one data set; the caller holds the data set's lock."""
+
+    def __init__(self, hub: Connection, dataset: Dataset, batch: int, source: str, today: date) -> None:
+        """Name the tables; `today` is the day by which "not in the future" is judged."""
+        self.hub, self.dataset, self.batch, self.source = hub, dataset, batch, source
+        self.reason, self._reason_ddl = rules.reason_function(dataset, today)
+        self._base = f"{dataset.hub_name}_b{batch}"
+
+    def name(self, suffix: str = "") -> sql.Identifier:
+        """Return a table of this batch: ``, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
+        return sql.Identifier(SCHEMA, self._base + suffix)
+
+    @property
+    def columns(self) -> sql.Composed:
+        """Return the projection's column names."""
+        return pg.names(self.dataset.columns)
+
+    @property
+    def reason_call(self) -> sql.Composed:
+        """Return the call of the reason function on the projection's columns."""
+        return sql.SQL("{}({})").format(sql.Identifier("gateway", self.reason), self.columns)
+
+    def create(self, *, logged: bool) -> None:
+        """Drop leftovers and make the tables; only a first load needs a logged `_ok`, for it becomes the live table."""
+        self.drop_leftovers()
+        self._make_reason()
+        run = lambda text, *args: pg.run(self.hub, sql.SQL(text).format(*args))  # noqa: E731
+        shape = hub_tables.columns(self.dataset)
+        run("create table {} ({}) partition by list (({}))", self.name(), shape, self.reason_call)
+        kind = sql.SQL("" if logged else "unlogged")
+        run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
+        run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
+        run("create unlogged table {} (rule text, wait_until timestamptz, {})", self.name("_off"), shape)
+
+    def copy_in(self, form: str) -> sql.Composed:
+        """Return the COPY statement that takes the source's stream; columns are always named."""
+        return sql.SQL("copy {} ({}) from stdin (format {})").format(self.name(), self.columns, sql.SQL(form))
+
+
+    def count(self, suffix: str) -> int:
+        """Return the number of rows in one of the tables."""
+        return int(pg.one(self.hub, sql.SQL("select count(*) from {}").format(self.name(suffix)))[0])
+
+    def refuse_duplicates(self) -> int:
+        """Keep the newest row of each key in `_ok` and move the others to `_off`; return how many moved."""
+        order = [sql.SQL("_r_.{} desc nulls last").format(sql.Identifier(c)) for c in (self.dataset.cursor,) if c]
+        ranked = sql.SQL(
+            "delete from {ok} d using (select ctid, row_number() over (partition by {key} order by {order}) as place "
+            "from {ok} _r_) r where d.ctid = r.ctid and r.place > 1 returning {columns}"
+        ).format(
+            ok=self.name("_ok"),
+            key=pg.names(self.dataset.key),
+            order=sql.SQL(", ").join([*order, hub_tables.record_hash(self.dataset, "_r_")]),
+            columns=pg.names(self.dataset.columns, "d"),
+        )
+        return self.move(DUPLICATE, ranked)
+
+    def move(self, rule: str, removed: sql.Composable, wait: sql.Composable | None = None) -> int:
+        """Insert what a `delete … returning columns` gives into `_off` under a rule; return the number of rows."""
+        statement = sql.SQL("with gone as ({}) insert into {} select {}, {}, {} from gone").format(
+            removed, self.name("_off"), sql.Literal(rule), wait or sql.SQL("null"), self.columns
+        )
+        return pg.run(self.hub, statement)
+
+    def become_live(self, rows: int) -> None:
+        """Turn `_ok` into a table that can be attached to the hub: gateway columns, key and block index.
+
+        Gateway columns come as constant defaults and take no space in the rows; the CHECK spares the attach its scan.
+        """
+        memory_kb = min(1_048_576, max(65_536, rows * _INDEX_BYTES_A_ROW // 1024))
+        pg.run(self.hub, f"set maintenance_work_mem = {memory_kb}")
+        pg.run(self.hub, sql.SQL("alter table {} detach partition {}").format(self.name(), self.name("_ok")))
+        try:
+            self._add_key()
+        except psycopg2.errors.UniqueViolation:
+            self.refuse_duplicates()
+            self._add_key()
+
+    def drop(self) -> None:
+        """Drop every table of this batch."""
+        tables = ("", "_ok", "_off", "_seal", "_kh", "_diff", "_live", "_fix")
+        statement = sql.SQL("drop table if exists {}").format(sql.SQL(", ").join(self.name(t) for t in tables))
+        pg.run(self.hub, statement)
+
+    def drop_leftovers(self) -> None:
+        """Drop landing tables that dead attempts of this data set left behind."""
+        pattern = f"^{re.escape(self.dataset.hub_name)}_b[0-9]+(_[a-z]+)?$"
+        with self.hub.cursor() as cursor:
+            cursor.execute(_SQL["leftovers"], {"pattern": pattern})
+            for (name,) in cursor.fetchall():
+                pg.run(self.hub, sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, name)))
+
+    def _add_key(self) -> None:
+        key = pg.names((*self.dataset.key, "gw_source"))
+        source, batch = sql.Literal(self.source), sql.Literal(self.batch)
+        with_columns = sql.SQL(
+            "alter table {ok} add column if not exists gw_source text collate \"C\" not null default {source}, "
+            "add column if not exists gw_batch bigint not null default {batch}"
+        ).format(ok=self.name("_ok"), source=source, batch=batch)
+        pg.run(self.hub, with_columns)
+        with_key = sql.SQL("alter table {} add primary key ({}), add check (gw_source = {} and gw_source is not null)")
+        pg.run(self.hub, with_key.format(self.name("_ok"), key, source))
+        pg.run(self.hub, sql.SQL("create index on {} using brin (gw_batch)").format(self.name("_ok")))
+
+    def _make_reason(self) -> None:
+        pattern = f"^reason_{re.escape(self.dataset.hub_name)}_[0-9a-z]+$"
+        with self.hub.cursor() as cursor:
+            cursor.execute(_SQL["old_functions"], {"pattern": pattern, "current": self.reason})
+            for (signature,) in cursor.fetchall():
+                cursor.execute(f"drop function if exists {signature}")
+            cursor.execute(_SQL["function_exists"], {"name": self.reason})
+            if not cursor.fetchone()[0]:
+                cursor.execute(self._reason_ddl)
+                rules.assert_inlined(cursor, self.dataset, self.reason)

@@ -1,0 +1,210 @@
+"""Rules that look elsewhere: set-based SQL between landing and merging.
+
+Each check of this vocabulary is a function that returns the condition under which a landed row `_r_` is broken. The
+rows of an `error` rule move to `_off` with the rule's id; those of a `warn` rule are counted. A rule that `needs` a
+data set the catalog does not have sleeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from psycopg2 import sql
+
+from gateway import pg
+from gateway.exchange import hub as hub_tables
+from gateway.exchange import rules
+from gateway.exchange.landing import Landing
+from gateway.model import Catalog, Dataset, Rule
+from gateway.security.crypto import Keys
+
+CLAIMED = "key.claimed"
+_SLICE = 5000
+Condition = Callable[[Landing, Mapping[str, Any], Mapping[str, Dataset]], sql.Composable]
+
+
+def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
+    """Judge the rows of `_ok` by every awake set rule; return the counts of `warn` rules that found something."""
+    warnings: dict[str, int] = {}
+    if _shared(landing.dataset, catalog):
+        _refuse(landing, CLAIMED, _claimed(landing), None)
+    awake, _ = rules.set_rules(landing.dataset, set(catalog.datasets))
+    for rule in awake:
+        if rule.check == "keyed_hash":
+            _keyed_hash(landing, rule, keys)
+            continue
+        broken = CONDITIONS[rule.check](landing, rule.args, catalog.datasets)
+        if rule.severity == "error":
+            _refuse(landing, rule.id, broken, _wait(rule))
+        elif found := _count(landing, broken):
+            warnings[rule.id] = found
+        if rule.check == "code_on" and (lenient := _lenient_codes(landing, rule)):
+            warnings[f"{rule.id}.kind"] = lenient
+    return warnings
+
+
+def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """A code (its first `digits` characters) is valid on the record's own date."""
+    return sql.SQL("_r_.{} is not null and not exists ({})").format(sql.Identifier(args["field"]), _code(landing, args))
+
+
+def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> sql.Composable:
+    """What a row refers to is in the hub."""
+    other = datasets[args["in"]]
+    same = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in args["fields"])
+    return sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)
+
+
+def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """No other row, in the hub or earlier in this batch, has the same values in these fields."""
+    return _other_row(landing, _same(args["fields"]))
+
+
+def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """The interval [from, to) of a row meets that of no other row with the same keys; an open end never ends."""
+    overlap = sql.SQL(
+        "h.{low} < coalesce(_r_.{high}, 'infinity') and _r_.{low} < coalesce(h.{high}, 'infinity')"
+    ).format(low=sql.Identifier(args["from"]), high=sql.Identifier(args["to"]))
+    return _other_row(landing, sql.SQL("{} and {}").format(_same(args["keys"]), overlap))
+
+
+def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """The parent code is there on the day the row begins, in the hub or in this batch."""
+    names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to")}
+    lookup = sql.SQL(
+        "select from {table} h where h.{code} = _r_.{parent} and h.{from} <= _r_.{from} "
+        "and coalesce(h.{to}, 'infinity') >= _r_.{from}"
+    )
+    found = sql.SQL(" or ").join(
+        sql.SQL("exists ({})").format(lookup.format(table=table, **names))
+        for table in (landing.name("_ok"), hub_tables.table(landing.dataset))
+    )
+    return sql.SQL("_r_.{} is not null and not ({})").format(names["parent"], found)
+
+
+def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """A number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
+    key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    return sql.SQL(
+        "exists (select from {table} h where {key} and h.{field} > 0 and _r_.{field} > 0 "
+        "and greatest(_r_.{field} / h.{field}, h.{field} / _r_.{field}) >= {factor})"
+    ).format(
+        table=hub_tables.table(landing.dataset), key=key, field=sql.Identifier(args["field"]),
+        factor=sql.Literal(int(args["factor"])),
+    )  # fmt: skip
+
+
+def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+    """No more than `limit` working days (a number or a field) lie between two dates."""
+    limit = args["limit"]
+    most = sql.Literal(limit) if isinstance(limit, int) else sql.SQL("_r_.{}").format(sql.Identifier(limit))
+    low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
+    return sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)
+
+
+CONDITIONS: Mapping[str, Condition] = {
+    "code_on": code_on,
+    "exists": exists,
+    "unique": unique,
+    "no_overlap": no_overlap,
+    "parent_exists": parent_exists,
+    "unit_slip": unit_slip,
+    "workdays": workdays,
+}
+
+
+def _refuse(landing: Landing, rule: str, broken: sql.Composable, wait: sql.Composable | None) -> None:
+    removed = sql.SQL("delete from {} _r_ where {} returning {}").format(
+        landing.name("_ok"), broken, pg.names(landing.dataset.columns, "_r_")
+    )
+    landing.move(rule, removed, wait)
+
+
+def _count(landing: Landing, broken: sql.Composable) -> int:
+    return int(pg.one(landing.hub, sql.SQL("select count(*) from {} _r_ where {}").format(landing.name("_ok"), broken))[0])
+
+
+def _wait(rule: Rule) -> sql.Composable | None:
+    """Return until when a row may wait for what it refers to, or None when it is rejected at once."""
+    hours = rule.args.get("wait_hours")
+    return None if hours is None else sql.SQL("clock_timestamp() + make_interval(hours => {})").format(sql.Literal(hours))
+
+
+def _code(landing: Landing, args: Mapping[str, Any]) -> sql.Composed:
+    digits = args.get("digits")
+    field = sql.SQL("_r_.{}").format(sql.Identifier(args["field"]))
+    code = sql.SQL("left({}, {})").format(field, sql.Literal(digits)) if digits else field
+    return sql.SQL(
+        "select from gateway.code c where c.list = {list} and c.code = {code} "
+        "and c.valid_from <= {day} and coalesce(c.valid_to, 'infinity') >= {day}"
+    ).format(list=sql.Literal(args["list"]), code=code, day=_day(landing.dataset, args["on"]))
+
+
+def _lenient_codes(landing: Landing, rule: Rule) -> int:
+    """Count rows whose code passes but is of a kind that is only tolerated (people live in functional zones)."""
+    kinds = rule.args.get("kinds_warn")
+    if not kinds:
+        return 0
+    tolerated = _code(landing, rule.args) + sql.SQL(" and c.kind = any({})").format(sql.Literal(list(kinds)))
+    return _count(landing, sql.SQL("exists ({})").format(tolerated))
+
+
+def _other_row(landing: Landing, condition: sql.Composable) -> sql.Composable:
+    """Return: another row of the hub, or an earlier one of this batch, meets `condition` (h against _r_)."""
+    other_key = sql.SQL("({}) <> ({})").format(
+        pg.names(landing.dataset.key, "h"), pg.names(landing.dataset.key, "_r_")
+    )
+    replaced = sql.SQL("not exists (select from {} n where {})").format(
+        landing.name("_ok"),
+        sql.SQL(" and ").join(sql.SQL("n.{0} = h.{0}").format(sql.Identifier(k)) for k in landing.dataset.key),
+    )
+    in_hub = sql.SQL("exists (select from {} h where {} and {} and {})").format(
+        hub_tables.table(landing.dataset), condition, other_key, replaced
+    )
+    in_batch = sql.SQL("exists (select from {} h where {} and {} and h.ctid < _r_.ctid)").format(
+        landing.name("_ok"), condition, other_key
+    )
+    return sql.SQL("({} or {})").format(in_hub, in_batch)
+
+
+def _same(fields: list[str]) -> sql.Composed:
+    return sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in fields)
+
+
+def _day(dataset: Dataset, name: str) -> sql.Composed:
+    """Return a field as a calendar day of China."""
+    column = sql.SQL("_r_.{}").format(sql.Identifier(name))
+    if dataset.field(name).hub_type.startswith("timestamptz"):
+        return sql.SQL("({} at time zone 'Asia/Shanghai')::date").format(column)
+    return sql.SQL("{}::date").format(column)
+
+
+def _shared(dataset: Dataset, catalog: Catalog) -> bool:
+    """Tell whether more than one platform feeds the data set."""
+    return len({r.source.platform for r in catalog.routes.values() if r.dataset.name == dataset.name}) > 1
+
+
+def _claimed(landing: Landing) -> sql.Composed:
+    key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    return sql.SQL("exists (select from {} h where {} and h.gw_source <> {})").format(
+        hub_tables.table(landing.dataset), key, sql.Literal(landing.source)
+    )
+
+
+def _keyed_hash(landing: Landing, rule: Rule, keys: Keys) -> None:
+    """Compare a keyed hash row by row in Python: its key must never reach SQL. Streams two columns, bounded memory."""
+    of, field = sql.Identifier(rule.args["of"]), sql.Identifier(rule.args["field"])
+    query = sql.SQL("select ctid::text, {}, {} from {}").format(of, field, landing.name("_ok"))
+    wrong: list[str] = []
+    with landing.hub.cursor("keyed", withhold=True) as cursor:
+        cursor.itersize = _SLICE
+        cursor.execute(query)
+        for place, value, found in cursor:
+            if value is not None and found is not None and keys.keyed_hash(value) != found:
+                wrong.append(place)
+    removed = sql.SQL("delete from {} _r_ where _r_.ctid = any({}::tid[]) returning {}").format(
+        landing.name("_ok"), sql.Literal(wrong), pg.names(landing.dataset.columns, "_r_")
+    )
+    if wrong:
+        landing.move(rule.id, removed)

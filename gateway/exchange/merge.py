@@ -1,0 +1,129 @@
+"""Moves judged rows from landing into the hub, set-based; runs inside the transaction that decides a batch.
+
+Only rows whose record hash differs are touched: `gw_batch` of an unchanged row stays true. Content sums are taken from
+the rows as they were written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg2 import sql
+
+from gateway import pg
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.landing import Landing
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a batch did to the hub, and the sum of the record hashes of the rows it wrote."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    hash_sum: int = 0
+
+    @property
+    def written(self) -> int:
+        """Return the number of rows that now bear the batch's number."""
+        return self.inserted + self.updated
+
+
+def swap_in(landing: Landing) -> Moved:
+    """Attach the finished `_ok` table as the source's partition; takes about a millisecond."""
+    dataset, name = landing.dataset, hub_tables.partition_name(landing.dataset, landing.source)
+    pg.run(landing.hub, sql.SQL("drop table if exists {}").format(hub_tables.partition(dataset, landing.source)))
+    pg.run(landing.hub, sql.SQL("alter table {} set schema hub").format(landing.name("_ok")))
+    moved_name = sql.Identifier(hub_tables.SCHEMA, f"{dataset.hub_name}_b{landing.batch}_ok")
+    pg.run(landing.hub, sql.SQL("alter table {} rename to {}").format(moved_name, sql.Identifier(name)))
+    attach = sql.SQL("alter table {} attach partition {} for values in ({})")
+    part = hub_tables.partition(dataset, landing.source)
+    pg.run(landing.hub, attach.format(hub_tables.table(dataset), part, sql.Literal(landing.source)))
+    return Moved()
+
+
+def content(landing: Landing) -> Moved:
+    """Return count and hash sum of `_ok`, for a first load; scans it once."""
+    query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
+        hub_tables.record_hash(landing.dataset, "_r_"), landing.name("_ok")
+    )
+    rows, total = pg.one(landing.hub, query)
+    return Moved(inserted=int(rows), hash_sum=int(total))
+
+
+def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
+    """Update and insert the rows of `_ok` that differ from the hub.
+
+    A window never overwrites a row whose cursor is newer (an older version that arrives late is left alone); a
+    comparison takes what the source holds, for there the source is the truth even when its cursor went back.
+    """
+    dataset, part = landing.dataset, hub_tables.partition(landing.dataset, landing.source)
+    hub_tables.ensure_partition(landing.hub, dataset, landing.source)
+    before = landing.count("_ok")
+    same_key = _same_key(landing)
+    newer = sql.SQL("true")
+    if dataset.cursor and not source_is_truth:
+        newer = sql.SQL("(t.{0} is null or s.{0} >= t.{0})").format(sql.Identifier(dataset.cursor))
+    changes = sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in dataset.columns)
+    parts = {
+        "part": part, "ok": landing.name("_ok"), "same": same_key, "newer": newer, "changes": changes,
+        "batch": sql.Literal(landing.batch), "source": sql.Literal(landing.source), "columns": landing.columns,
+        "s_hash": hub_tables.record_hash(dataset, "s"), "t_hash": hub_tables.record_hash(dataset, "t"),
+        "s_columns": pg.names(dataset.columns, "s"),
+    }  # fmt: skip
+    updated, update_sum = pg.one(
+        landing.hub,
+        sql.SQL(
+            "with written as (update {part} t set {changes}, gw_batch = {batch} from {ok} s "
+            "where {same} and {newer} and {s_hash} <> {t_hash} returning {s_hash} as h) "
+            "select count(*), coalesce(sum(h), 0) from written"
+        ).format(**parts),
+    )
+    inserted, insert_sum = pg.one(
+        landing.hub,
+        sql.SQL(
+            "with written as (insert into {part} as t ({columns}, gw_source, gw_batch) "
+            "select {s_columns}, {source}, {batch} from {ok} s where not exists (select from {part} t where {same}) "
+            "returning {t_hash} as h) select count(*), coalesce(sum(h), 0) from written"
+        ).format(**parts),
+    )
+    if inserted:
+        _forget_tombstones(landing)
+    moved = Moved(inserted=int(inserted), updated=int(updated), hash_sum=int(update_sum) + int(insert_sum))
+    moved.unchanged = before - moved.written
+    return moved
+
+
+def delete_missing(landing: Landing) -> int:
+    """Delete the hub rows that `_diff` marks as gone from the source, leaving tombstones; return their number."""
+    dataset = landing.dataset
+    statement = sql.SQL(
+        "with removed as (delete from {part} t using {diff} s where s.op = 'D' and {same} returning {t_key}) "
+        "insert into {gone} ({key}, gw_source, gw_batch) select {key}, {source}, {batch} from removed "
+        "on conflict ({key}, gw_source) do update set gw_batch = excluded.gw_batch, gone_at = clock_timestamp()"
+    ).format(
+        part=hub_tables.partition(dataset, landing.source), diff=landing.name("_diff"), same=_same_key(landing),
+        t_key=pg.names(dataset.key, "t"), key=pg.names(dataset.key), gone=hub_tables.gone(dataset),
+        source=sql.Literal(landing.source), batch=sql.Literal(landing.batch),
+    )  # fmt: skip
+    return pg.run(landing.hub, statement)
+
+
+def hub_rows(landing: Landing) -> int:
+    """Return the number of rows the source has in the hub."""
+    query = sql.SQL("select count(*) from {} where gw_source = {}")
+    return int(pg.one(landing.hub, query.format(hub_tables.table(landing.dataset), sql.Literal(landing.source)))[0])
+
+
+def _forget_tombstones(landing: Landing) -> None:
+    statement = sql.SQL("delete from {gone} t using {ok} s where t.gw_source = {source} and {same}").format(
+        gone=hub_tables.gone(landing.dataset), ok=landing.name("_ok"),
+        source=sql.Literal(landing.source), same=_same_key(landing),
+    )  # fmt: skip
+    pg.run(landing.hub, statement)
+
+
+def _same_key(landing: Landing) -> sql.Composed:
+    return sql.SQL(" and ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)

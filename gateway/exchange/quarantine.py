@@ -1,0 +1,226 @@
+"""Rejected rows: sealed before they are stored, masked wherever they are shown, replayed through the same checks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import Json, RealDictCursor, execute_values
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.errors import NotFound
+from gateway.exchange import rules
+from gateway.exchange.landing import Landing
+from gateway.ledger import chain
+from gateway.model import Dataset
+from gateway.security.crypto import Keys
+from gateway.security.masking import mask_row
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+_SLICE = 1000
+
+
+def seal_rejects(landing: Landing, keys: Keys) -> tuple[Counter[str], int]:
+    """Encrypt the rows of `_bad` and `_off` into `_seal`; touches nothing live.
+
+    Returns how many rows each rule rejected, and how many of all of them only wait for what they refer to.
+    """
+    shape = "(rule text, wait_until timestamptz, row_hash bigint, masked jsonb, sealed bytea)"
+    pg.run(landing.hub, sql.SQL("create unlogged table {} {}").format(landing.name("_seal"), sql.SQL(shape)))
+    insert = sql.SQL("insert into {} values %s").format(landing.name("_seal"))
+    counts: Counter[str] = Counter()
+    waiting = 0
+    with landing.hub.cursor() as writing:
+        for page in _rejects(landing):
+            counts.update(rule for rule, *_ in page)
+            waiting += sum(wait is not None for _, wait, *_ in page)
+            sealed = [_sealed(landing.dataset, landing.source, keys, *row) for row in page]
+            execute_values(writing, insert, sealed, page_size=_SLICE)
+    return counts, waiting
+
+
+def store(landing: Landing, route: str) -> None:
+    """Enter the sealed rows into quarantine, inside the deciding transaction; a row already there is not doubled."""
+    statement = sql.SQL(
+        "insert into gateway.quarantine (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, "
+        "wait_until) select {dataset}, {source}, {route}, {batch}, rule, "
+        "case when wait_until is null then 'open' else 'waiting' end, {owner}, row_hash, masked, sealed, wait_until "
+        "from {seal} on conflict (dataset, source, row_hash) where state in ('open', 'waiting') do nothing"
+    ).format(
+        dataset=sql.Literal(landing.dataset.name), source=sql.Literal(landing.source), route=sql.Literal(route),
+        batch=sql.Literal(landing.batch), owner=sql.Literal(landing.dataset.owner), seal=landing.name("_seal"),
+    )  # fmt: skip
+    pg.run(landing.hub, statement)
+
+
+def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
+    """Decrypt the keys of the source's quarantined rows into `_live`, and land again those that were waiting.
+
+    Returns the number of rows that were landed again: they are judged once more, as what they wait for may have come.
+    """
+    source = {"dataset": landing.dataset.name, "source": landing.source, "now": now}
+    pg.run(landing.hub, _SQL["ripen"], source)
+    key_shape = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(k), sql.SQL(landing.dataset.field(k).hub_type)) for k in landing.dataset.key
+    )
+    live = landing.name("_live")
+    pg.run(landing.hub, sql.SQL("create unlogged table {} (id bigint, row_hash bigint, {})").format(live, key_shape))
+    again = 0
+    for page in _live_rows(landing, source):
+        opened = [(row["id"], row["state"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
+        _insert_json(landing, live, [{"id": i, "row_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
+        waiting = [record for _, state, _, record in opened if state == "waiting"]
+        land_records(landing, waiting)
+        again += len(waiting)
+    return again
+
+
+def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
+    """Route rows that come from quarantine into the landing table, so that they pass the same checks."""
+    if records:
+        _insert_json(landing, landing.name(), records)
+
+
+def settle(landing: Landing, *, whole: bool) -> None:
+    """Close the entries that this batch answers, inside the deciding transaction.
+
+    The same row passed: replayed. Another version of its key passed: superseded. Its key is gone from the source
+    (only known after a whole comparison): gone.
+    """
+    same = sql.SQL(" and ").join(sql.SQL("o.{0} = l.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    columns = pg.names(landing.dataset.columns, "o")
+    passed = sql.SQL(
+        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
+        "state = case when pg_catalog.hash_record_extended(row({columns}), 0) = q.row_hash then 'replayed' "
+        "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.id and q.state in ('open', 'waiting')"
+    ).format(
+        batch=sql.Literal(landing.batch), columns=columns, live=landing.name("_live"), ok=landing.name("_ok"), same=same
+    )
+    pg.run(landing.hub, passed)
+    if not whole:
+        return
+    vanished = sql.SQL(
+        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
+        "state = 'gone' from {live} l where q.id = l.id and q.state in ('open', 'waiting') "
+        "and not exists (select from {kh} o where {same})"
+    ).format(batch=sql.Literal(landing.batch), live=landing.name("_live"), kh=landing.name("_kh"), same=same)
+    pg.run(landing.hub, vanished)
+
+
+def list_rows(
+    connection: Connection,
+    *,
+    dataset: str | None = None,
+    route: str | None = None,
+    state: str | None = None,
+    row_id: int | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Return quarantined rows, newest first, with personal values masked."""
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        values = {"dataset": dataset, "route": route, "state": state, "id": row_id, "limit": limit}
+        cursor.execute(_SQL["list"], values)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -> dict[str, Any]:
+    """Return one quarantined row, masked, with the reason in Chinese and English; NotFound when there is none."""
+    found = list_rows(connection, row_id=row_id, limit=1)
+    if not found:
+        raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
+    chinese, english = reason(datasets, found[0]["dataset"], found[0]["rule"])
+    return {**found[0], "reason_zh": chinese, "reason_en": english}
+
+
+def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[str, str]:
+    """Return why a rule rejects a row, in Chinese and English."""
+    if rule == "key.duplicate":
+        return "主键重复:同一批次中有更新的版本", "duplicate key: a newer version of the same key came in the same batch"
+    if rule == "key.claimed":
+        return "主键已由另一来源提供", "another source already provides this key"
+    if dataset not in datasets:
+        return rule, rule
+    return rules.describe(datasets[dataset], rule)
+
+
+def opened(deployment: Deployment, connection: Connection, row_id: int) -> tuple[str, dict[str, Any]]:
+    """Return the route of a quarantined row and its original, decrypted; for a replay, never for display."""
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_SQL["sealed"], {"id": row_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
+    if row["state"] not in {"open", "waiting"}:
+        raise NotFound(f"quarantined row {row_id} is closed ({row['state']})", "Only open rows can be replayed.")
+    aad = _associated(row["dataset"], row["source"])
+    return row["route"], json.loads(deployment.keys.open_sealed(bytes(row["sealed"]), aad))
+
+
+def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
+    """Give a row up for good; the decision is chained with its reason."""
+    hub = deployment.hub(name="gateway quarantine")
+    try:
+        with pg.hub_errors("discard a quarantined row"), hub:
+            if pg.one(hub, _SQL["discard"], {"id": row_id, "who": who, "why": why}) is None:
+                raise NotFound(f"there is no open quarantined row {row_id}", "Run `gateway quarantine list`.")
+            chain.append(hub, deployment.keys, "decision", {"what": "discard", "row": row_id, "who": who, "why": why})
+    finally:
+        hub.close()
+
+
+def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int, str]]]:
+    """Yield (rule, wait until, record hash, row as JSON) in pages."""
+    record = sql.SQL("(select row_to_json(x) from (select {}) x)::text").format(pg.names(landing.dataset.columns, "_r_"))
+    hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
+    query = sql.SQL(
+        "select {reason}, null::timestamptz, {hash}, {record} from {bad} _r_ union all "
+        "select rule, wait_until, {hash}, {record} from {off} _r_"
+    ).format(
+        reason=landing.reason_call, hash=hashed, record=record, bad=landing.name("_bad"), off=landing.name("_off")
+    )
+    with landing.hub.cursor("rejects", withhold=True) as cursor:
+        cursor.itersize = _SLICE
+        cursor.execute(query)
+        while page := cursor.fetchmany(_SLICE):
+            yield page
+
+
+def _sealed(
+    dataset: Dataset, source: str, keys: Keys, rule: str, wait: datetime | None, row_hash: int, record: str
+) -> tuple[Any, ...]:
+    masked = Json(mask_row(dataset, json.loads(record)))
+    return rule, wait, row_hash, masked, keys.seal(record.encode(), _associated(dataset.name, source))
+
+
+def _live_rows(landing: Landing, source: Mapping[str, Any]) -> Iterator[list[Any]]:
+    with landing.hub.cursor("live", withhold=True, cursor_factory=RealDictCursor) as cursor:
+        cursor.itersize = _SLICE
+        cursor.execute(_SQL["live"], source)
+        while page := cursor.fetchmany(_SLICE):
+            yield page
+
+
+def _insert_json(landing: Landing, table: sql.Identifier, records: list[dict[str, Any]]) -> None:
+    statement = sql.SQL("insert into {0} select * from json_populate_recordset(null::{0}, %s)").format(table)
+    pg.run(landing.hub, statement, (Json(records),))
+
+
+def _key_of(landing: Landing, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: record[k] for k in landing.dataset.key}
+
+
+def _open(landing: Landing, keys: Keys, sealed: memoryview) -> dict[str, Any]:
+    aad = _associated(landing.dataset.name, landing.source)
+    record: dict[str, Any] = json.loads(keys.open_sealed(bytes(sealed), aad), parse_float=str)
+    return record
+
+
+def _associated(dataset: str, source: str) -> bytes:
+    return f"{dataset}|{source}".encode()

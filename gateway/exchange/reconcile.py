@@ -1,0 +1,132 @@
+"""Reconciliation (对账): an exact two-sided comparison of one route, recorded whatever it finds.
+
+A difference counts only when the source's row is older than the watermark: newer ones are pending, the next run
+carries them. `verified_through` moves when a comparison passes; the first failure stays in the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg2 import sql
+
+from gateway import pg, registry
+from gateway.deployment import Deployment
+from gateway.errors import NotFound, SchemaMismatch
+from gateway.exchange import compare, transfer
+from gateway.exchange.attempt import Attempt
+from gateway.exchange.landing import Landing
+from gateway.exchange.pipe import pipe_copy
+from gateway.exchange.shape import check_shape
+from gateway.ledger import ledger
+from gateway.ports import Hashing, Probe, Snapshot, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What one comparison found. missing: only in the source; extra: only in the hub; different: unlike content."""
+
+    route: str
+    at: datetime
+    passed: bool
+    source_rows: int
+    hub_rows: int
+    missing: int
+    extra: int
+    different: int
+    pending: int
+    quarantined: int
+    method: str
+    verified_through: datetime | None
+    remark: str | None = None
+    repaired_by: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the reconciliation for machines."""
+        times = {"at": self.at.isoformat(), "verified_through": _text(self.verified_through)}
+        return {**asdict(self), **times}
+
+
+def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Reconciliation:
+    """Compare a route's source with the hub; with `repair`, carry what differs and compare again.
+
+    Raises RouteBusy and PlatformUnavailable (retryable), NotFound before the first load, SchemaMismatch.
+    """
+    found = _compare(deployment, route_name)
+    if found.passed or not repair:
+        return found
+    outcome = transfer.run(deployment, route_name, run_id="reconcile --repair", whole=True)
+    again = asdict(_compare(deployment, route_name))
+    remark = f"{found.missing} missing, {found.extra} extra, {found.different} different before the repair"
+    return Reconciliation(**{**again, "remark": remark, "repaired_by": outcome.batch})
+
+
+def _compare(deployment: Deployment, route_name: str) -> Reconciliation:
+    route = deployment.route(route_name)
+    source = deployment.source(route.source)
+    try:
+        with Attempt(deployment, route, "reconcile", None) as attempt, pg.hub_errors("reconcile"):
+            if not attempt.state.loaded:
+                raise NotFound(f"route {route_name} has not been loaded yet", f"Run `gateway sync {route_name}` first.")
+            ledger.note_kind(attempt.notes, attempt.batch, "reconcile")
+            return _two_sides(attempt, source)
+    finally:
+        source.close()
+
+
+def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
+    probe = registry.patiently(lambda: source.probe(attempt.dataset))
+    check_shape(attempt.dataset, attempt.route.source, source.describe(attempt.dataset))
+    landing = attempt.landing()
+    landing.create(logged=False)
+    try:
+        with source.snapshot() as snapshot:
+            if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(landing)):
+                raise SchemaMismatch(
+                    f"platform {attempt.route.source.platform} does not hash records as the hub does",
+                    "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
+                )
+            found, method = compare.totals_agree(landing, snapshot), "totals"
+            pending = 0
+            if found is None:
+                found, method = compare.stream(landing, snapshot), "key hashes"
+                pending = _pending(landing, snapshot, attempt)
+    finally:
+        landing.drop()
+    return _record(attempt, probe, found, pending, method)
+
+
+def _pending(landing: Landing, snapshot: Snapshot, attempt: Attempt) -> int:
+    """Count the differing rows whose cursor is newer than the watermark less nothing: the next run will carry them."""
+    cursor, watermark = landing.dataset.cursor, attempt.state.watermark
+    if cursor is None or watermark is None or attempt.route.mode == "snapshot":
+        return 0
+    for keys in compare.slices(landing):
+        copy_in = landing.copy_in("binary")
+        pipe_copy(lambda out, wanted=keys: snapshot.copy_keys(landing.dataset, wanted, out), landing.hub, copy_in)  # type: ignore[misc]
+    query = sql.SQL("select count(*) from {} where {} > %s").format(landing.name(), sql.Identifier(cursor))
+    return int(pg.one(landing.hub, query, (watermark,))[0])
+
+
+def _record(attempt: Attempt, probe: Probe, found: compare.Difference, pending: int, method: str) -> Reconciliation:
+    """Enter the comparison into the ledger; verified_through reaches the watermark when nothing but pending rows differ."""
+    passed = found.missing + found.different <= pending and found.extra == 0
+    through = attempt.state.watermark or probe.upper
+    remark = f"{found.quarantined} rows in quarantine" if found.quarantined else None
+    counts = {name: getattr(found, name) for name in ("source_rows", "hub_rows", "missing", "extra", "different", "quarantined")}
+    note = {**counts, "pending": pending, "method": method, "remark": remark, "passed": passed, "through": through}
+    with pg.hub_errors("record a reconciliation"):
+        ledger.note_reconciliation(attempt.notes, {**note, "route": attempt.route.route, "batch": attempt.state.batch_id})
+        if passed:
+            ledger.note_verified(attempt.notes, attempt.route.route, through, remark)
+    verified = through if passed else attempt.state.verified_through
+    return Reconciliation(
+        route=attempt.route.route, at=attempt.now(), passed=passed, **counts, pending=pending, method=method,
+        verified_through=verified, remark=remark,
+    )  # fmt: skip
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,380 @@
+"""Carries one data set along one inbound route: land, check, merge, receipt.
+
+A run is a first load (landing becomes the live partition), a window (rows newer than the watermark), a comparison
+(every key and record hash of the source against the hub's), or a replay of quarantined rows. Whatever it is, one hub
+transaction decides it: rows, quarantine, receipt and watermark move together or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+
+from gateway import pg, registry, settings
+from gateway.deployment import Deployment
+from gateway.errors import RouteHeld, SchemaMismatch
+from gateway.exchange import compare, lookups, merge, quarantine, rules
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.attempt import Attempt, Progress
+from gateway.exchange.landing import DUPLICATE, Landing
+from gateway.exchange.merge import Moved
+from gateway.exchange.pipe import pipe_copy, pipe_parts
+from gateway.exchange.shape import check_shape
+from gateway.ledger import ledger
+from gateway.model import Dataset
+from gateway.ports import Hashing, Probe, Shape, Snapshot, Source, Window
+
+_STREAMS = 2  # measured: a second stream over a shared snapshot takes a third off the wall time of a first load
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run did. Rows read = inserted + updated + unchanged + rejected, but for a comparison (see `kind`)."""
+
+    route: str
+    dataset: str
+    kind: str
+    batch: int
+    receipt: int | None
+    read: int
+    inserted: int
+    updated: int
+    deleted: int
+    unchanged: int
+    rejected: int
+    waiting: int
+    seconds: float
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def landed(self) -> int:
+        """Return the rows of the source that the hub holds or accepted by this run."""
+        return self.inserted + self.updated + self.unchanged
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome for machines."""
+        return {**asdict(self), "landed": self.landed}
+
+
+def run(
+    deployment: Deployment, route_name: str, *, run_id: str = "", progress: Progress | None = None, dry_run: bool = False,
+    whole: bool = False,
+) -> Outcome:  # fmt: skip
+    """Run a route once; `whole` compares everything even where a window would do.
+
+    Raises RouteBusy, PlatformUnavailable, HubUnavailable (retryable); RouteHeld, SchemaMismatch, AccessDenied and the
+    other permanent errors. After any of them the hub is as it was.
+    """
+    route = deployment.route(route_name)
+    source = deployment.source(route.source)
+    try:
+        with Attempt(deployment, route, run_id, progress) as attempt, pg.hub_errors(f"carry {route.dataset.name}"):
+            return _Transfer(attempt, source, dry_run=dry_run).carry(whole=whole)
+    finally:
+        source.close()
+
+
+def replay(
+    deployment: Deployment, row_id: int, *, who: str, why: str, edits: Mapping[str, Any] | None = None
+) -> Outcome:
+    """Judge a quarantined row again, with edited values if given, and merge it when it passes.
+
+    It never overwrites a newer row of the same key. Raises NotFound for a closed row; a row that still breaks a rule
+    stays in quarantine and is counted as rejected.
+    """
+    hub = deployment.hub(name="gateway quarantine", autocommit=True)
+    try:
+        route_name, record = quarantine.opened(deployment, hub, row_id)
+    finally:
+        hub.close()
+    route = deployment.route(route_name)
+    unknown = [name for name in (edits or {}) if name not in route.dataset.columns]
+    if unknown:
+        raise SchemaMismatch(
+            f"data set {route.dataset.name} has no field {', '.join(unknown)}", "Use the names of its contract."
+        )
+    source = deployment.source(route.source)
+    try:
+        with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
+            decision = {"row": row_id, "who": who, "why": why, "edited": sorted(edits or {})}
+            return _Transfer(attempt, source, dry_run=False).replay({**record, **(edits or {})}, decision)
+    finally:
+        source.close()
+
+
+class _Transfer:
+    """The steps of one attempt, in order."""
+
+    def __init__(self, attempt: Attempt, source: Source, *, dry_run: bool) -> None:
+        self.attempt, self.source, self.dry_run = attempt, source, dry_run
+        self.dataset: Dataset = attempt.dataset
+        self.landing: Landing = attempt.landing()
+        self.kind = ""
+        self.read = 0
+        self.rejects: Counter[str] = Counter()
+        self.waiting = 0
+        self.warnings: dict[str, int] = {}
+        self.received: datetime | None = None
+        self.probe: Probe | None = None
+        self.live = 0
+        self.deletes = 0
+        self.difference: compare.Difference | None = None
+        self.decision: Mapping[str, Any] | None = None
+
+    def carry(self, *, whole: bool) -> Outcome:
+        """Probe, read, judge, decide."""
+        shape = self._look()
+        assert self.probe is not None
+        self.kind = _kind(self.attempt, self.probe, whole=whole)
+        ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
+        self.landing.create(logged=self.kind == "first_load")
+        try:
+            {"first_load": self._read_all, "delta": self._read_window, "compare": self._read_differences}[self.kind]()
+            self.received = self.attempt.now()
+            return self._judge_and_decide(shape)
+        finally:
+            self._drop()
+
+    def replay(self, record: dict[str, Any], decision: Mapping[str, Any]) -> Outcome:
+        """Land one row that a person sends again, judge, decide."""
+        self.kind, self.decision = "replay", decision
+        ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
+        self.landing.create(logged=False)
+        try:
+            self.live = 1 + quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
+            quarantine.land_records(self.landing, [record])
+            self.read, self.received = 1, self.attempt.now()
+            return self._judge_and_decide(Shape({}, unique_key=False))
+        finally:
+            self._drop()
+
+    def _look(self) -> Shape:
+        """Ask the source for its clock and shape; nothing has been made yet when it answers badly."""
+        self.attempt.stage("probe")
+        self.probe = registry.patiently(lambda: self.source.probe(self.dataset))
+        self.attempt.stage("describe")
+        shape = registry.patiently(lambda: self.source.describe(self.dataset))
+        check_shape(self.dataset, self.attempt.route.source, shape)
+        return shape
+
+    def _read_all(self) -> None:
+        """Copy the whole set in two streams over one snapshot."""
+        self.attempt.stage("extract")
+        with self.source.snapshot(parts=_STREAMS) as snapshot, ExitStack() as opened:
+            hubs = [self.attempt.hub]
+            for _ in range(snapshot.parts - 1):
+                hubs.append(self.attempt.deployment.hub(name="gateway land", autocommit=True))
+                opened.callback(hubs[-1].close)
+            reads = [_reader(snapshot, self.dataset, Window(), part) for part in range(snapshot.parts)]
+            self.read = pipe_parts(reads, hubs, self.landing.copy_in(self.source.format))
+        if self.read == 0:
+            self._hold("empty_read", {"source_rows": 0, "hub_rows": merge.hub_rows(self.landing)})
+
+    def _read_window(self) -> None:
+        """Copy the rows whose cursor moved since the watermark, less the lag within which stamps may still appear."""
+        assert self.probe is not None
+        assert self.attempt.state.watermark is not None
+        after = self.attempt.state.watermark - timedelta(seconds=self.dataset.lag_seconds)
+        self._take_live()
+        self.attempt.stage("extract")
+        with self.source.snapshot() as snapshot:
+            read = _reader(snapshot, self.dataset, Window(after, self.probe.upper), 0)
+            self.read = pipe_copy(read, self.attempt.hub, self.landing.copy_in(self.source.format))
+
+    def _read_differences(self) -> None:
+        """Compare keys and hashes, guard deletes, and copy only the rows that differ, all from one snapshot."""
+        self._take_live()
+        self.attempt.stage("extract")
+        with self.source.snapshot() as snapshot:
+            if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(self.landing)):
+                raise SchemaMismatch(
+                    f"platform {self.attempt.route.source.platform} does not hash records as the hub does",
+                    "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
+                )
+            self.difference = compare.stream(self.landing, snapshot)
+            self.read = self.difference.source_rows
+            self._guard(self.difference)
+            for keys in compare.slices(self.landing):
+                pipe_copy(
+                    _key_reader(snapshot, self.dataset, keys), self.attempt.hub, self.landing.copy_in(self.source.format)
+                )
+
+    def _guard(self, difference: compare.Difference) -> None:
+        """Stop for a person when the source is empty or would delete too much; an approval of as many lets it pass."""
+        facts = {"source_rows": difference.source_rows, "hub_rows": difference.hub_rows, "deletes": difference.extra}
+        if difference.source_rows == 0 and difference.hub_rows > 0:
+            self._hold("empty_read", facts)
+        elif not self.attempt.route.delete_limit.allows(difference.extra, difference.hub_rows):
+            self._hold("mass_delete", facts)
+        self.deletes = difference.extra
+
+    def _hold(self, kind: str, facts: Mapping[str, int]) -> None:
+        """Put the route on hold unless a person approved just that."""
+        approved = self.attempt.approved
+        if approved and approved.kind == kind and facts.get("deletes", 0) <= int(approved.facts.get("deletes", 0)):
+            return
+        text = ", ".join(f"{name} {number}" for name, number in facts.items())
+        if self.dry_run:
+            raise RouteHeld(f"a run would put route {self.attempt.route.route} on hold ({kind}): {text}", "Nothing was done.")
+        number = ledger.raise_hold(self.attempt.notes, self.attempt.route.route, kind, facts)
+        raise RouteHeld(
+            f"route {self.attempt.route.route} is on hold {number} ({kind}): {text}",
+            f"Ask the source's owner. `gateway approve {number} --why …` lets just this pass; "
+            f"`gateway hold release {number} --why …` tries again.",
+        )
+
+    def _take_live(self) -> None:
+        """Bring in what quarantine holds of this source: keys to close, and waiting rows to judge again."""
+        quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
+        self.live = self.landing.count("_live")
+
+    def _judge_and_decide(self, shape: Shape) -> Outcome:
+        self.attempt.stage("land", self.read)
+        pg.run(self.attempt.hub, sql.SQL("analyze {}").format(self.landing.name("_ok")))
+        self.attempt.stage("check")
+        self.warnings = _row_warnings(self.landing)
+        self.warnings |= lookups.apply(self.landing, self.attempt.deployment.catalog, self.attempt.deployment.keys)
+        first = self.kind == "first_load"
+        if not first and (self.live or not shape.unique_key):
+            self.landing.refuse_duplicates()
+        loaded = Moved()
+        if first:
+            self.landing.become_live(self.read)
+            loaded = merge.content(self.landing)
+        self.rejects, self.waiting = quarantine.seal_rejects(self.landing, self.attempt.deployment.keys)
+        newest = _newest(self.landing) if self.dataset.cursor else None
+        self.attempt.stage("merge")
+        move = (lambda: self._swap(loaded)) if first else self._merge
+        if self.dry_run:
+            return self._outcome(self.attempt.rehearse(move), None)
+        moved, entry = self.attempt.decide(move, lambda moved: self._receipt(moved, newest))
+        self.attempt.stage("done")
+        if first:
+            part = hub_tables.partition(self.dataset, self.landing.source)
+            pg.run(self.attempt.hub, sql.SQL("analyze {}").format(part))
+        return self._outcome(moved, entry.no)
+
+    def _swap(self, loaded: Moved) -> Moved:
+        """Everything of a first load that others can see, in milliseconds."""
+        merge.swap_in(self.landing)
+        quarantine.store(self.landing, self.attempt.route.route)
+        self._move_state()
+        return loaded
+
+    def _merge(self) -> Moved:
+        """Everything of a window, comparison or replay that others can see."""
+        moved = merge.upsert(self.landing, source_is_truth=self.kind == "compare")
+        if self.deletes:
+            moved.deleted = merge.delete_missing(self.landing)
+        if self.live:
+            quarantine.settle(self.landing, whole=self.kind == "compare")
+        quarantine.store(self.landing, self.attempt.route.route)
+        if self.difference is not None:
+            self._note_comparison(self.difference)
+        if self.kind != "replay":
+            self._move_state()
+        return moved
+
+    def _move_state(self) -> None:
+        self.attempt.stage("state")
+        assert self.probe is not None
+        values = {"batch": self.attempt.batch, "watermark": self.probe.upper, "identity": self.probe.identity}
+        where = {"route": self.attempt.route.route, "attempt": self.attempt.number, "probed": self.probe.at}
+        ledger.move_state(self.attempt.hub, {**values, **where})
+        if self.attempt.approved:
+            ledger.use_hold(self.attempt.hub, self.attempt.approved.id)
+
+    def _note_comparison(self, found: compare.Difference) -> None:
+        """Record the comparison that this run made; after its repair the source is carried up to the probe."""
+        assert self.probe is not None
+        expected = self.attempt.route.mode == "snapshot"
+        counts = {name: getattr(found, name) for name in ("source_rows", "hub_rows", "missing", "extra", "different")}
+        note = {**counts, "route": self.attempt.route.route, "batch": self.attempt.batch, "pending": 0,
+                "quarantined": found.quarantined, "method": "key hashes", "through": self.probe.upper}  # fmt: skip
+        remark = "differences carried by this batch" if not found.equal else None
+        ledger.note_reconciliation(self.attempt.hub, {**note, "passed": expected or found.equal, "remark": remark})
+        ledger.note_verified(self.attempt.hub, self.attempt.route.route, self.probe.upper, None)
+
+    def _receipt(self, moved: Moved, newest: datetime | None) -> Mapping[str, Any]:
+        """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
+        route, state = self.attempt.route, self.attempt.state
+        counts = {"read": self.read, "inserted": moved.inserted, "updated": moved.updated, "deleted": moved.deleted,
+                  "unchanged": moved.unchanged, "rejected": sum(self.rejects.values()), "waiting": self.waiting}  # fmt: skip
+        clocks = {"source": _utc(newest), "received": _utc(self.received), "confirmed": _utc(self.attempt.now())}
+        body: dict[str, Any] = {
+            "epoch": self.attempt.epoch, "batch": self.attempt.batch, "attempt": self.attempt.number,
+            "route": route.route, "dataset": self.dataset.name, "contract": self.dataset.version,
+            "from": route.source.platform, "to": route.target, "run": self.kind, **counts,
+            "rejects": dict(self.rejects), "warnings": self.warnings,
+            "content": {"rows": moved.written, "hash_sum": str(moved.hash_sum)}, "clocks": clocks,
+        }  # fmt: skip
+        if self.probe is not None:
+            body["probe"] = {"at": _utc(self.probe.at), "source_now": _utc(self.probe.now), "skew_ms": self.probe.skew_ms,
+                             "absent_until": _utc(state.probed_at), "upper": _utc(self.probe.upper)}  # fmt: skip
+            body["watermark"] = {"from": _utc(state.watermark), "to": _utc(self.probe.upper)}
+        if self.decision is not None:
+            body["decision"] = dict(self.decision)
+        return body
+
+    def _outcome(self, moved: Moved, receipt: int | None) -> Outcome:
+        return Outcome(
+            route=self.attempt.route.route, dataset=self.dataset.name, kind=self.kind, batch=self.attempt.batch,
+            receipt=receipt, read=self.read, inserted=moved.inserted, updated=moved.updated, deleted=moved.deleted,
+            unchanged=moved.unchanged, rejected=sum(self.rejects.values()), waiting=self.waiting,
+            seconds=round(self.attempt.seconds, 3), rejects=dict(self.rejects), warnings=self.warnings,
+        )  # fmt: skip
+
+    def _drop(self) -> None:
+        """Drop the landing tables when the connection still lives; otherwise the next attempt does."""
+        if not self.attempt.hub.closed and self.attempt.hub.autocommit:
+            with pg.hub_errors("drop landing tables"):
+                self.landing.drop()
+
+
+def _kind(attempt: Attempt, probe: Probe, *, whole: bool) -> str:
+    """Choose how to read: a restored source, a changed contract or a person's wish asks for a comparison."""
+    state = attempt.state
+    if not state.loaded:
+        return "first_load"
+    if whole or attempt.route.mode == "snapshot" or state.resync or state.watermark is None:
+        return "compare"
+    restored = state.source_identity != probe.identity or probe.upper < state.watermark
+    return "compare" if restored else "delta"
+
+
+def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int) -> Callable[[Any], int]:
+    return lambda out: snapshot.copy(dataset, window, out, part)
+
+
+def _key_reader(snapshot: Snapshot, dataset: Dataset, keys: list[tuple[Any, ...]]) -> Callable[[Any], int]:
+    return lambda out: snapshot.copy_keys(dataset, keys, out)
+
+
+def _row_warnings(landing: Landing) -> dict[str, int]:
+    """Count the rows that break each row-local rule of severity warn."""
+    found = rules.warnings_sql(landing.dataset, settings.now().astimezone(settings.CHINA).date())
+    if not found:
+        return {}
+    counts = sql.SQL(", ").join(sql.SQL("count(*) filter (where {})").format(sql.SQL(broken)) for _, broken in found)
+    row = pg.one(landing.hub, sql.SQL("select {} from {}").format(counts, landing.name("_ok")))
+    return {rule: int(n) for (rule, _), n in zip(found, row, strict=True) if n}
+
+
+def _newest(landing: Landing) -> datetime | None:
+    """Return the newest cursor value among the good rows."""
+    cursor = landing.dataset.cursor
+    assert cursor is not None
+    query = sql.SQL("select max({}) from {}").format(sql.Identifier(cursor), landing.name("_ok"))
+    found: datetime | None = pg.one(landing.hub, query)[0]
+    return found
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,93 @@
+"""What a person decides: approving or releasing a hold, pausing, resuming and sending a route back.
+
+Each decision is an entry of the chain, in the same transaction as its effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.errors import NotFound
+from gateway.ledger import chain, ledger
+from gateway.sql import queries
+
+_SQL = queries(ledger.__file__)
+
+
+def list_holds(connection: Connection, state: str | None = None) -> list[dict[str, Any]]:
+    """Return holds, newest first."""
+    return ledger.rows(connection, "holds", {"state": state, "id": None})
+
+
+def show_hold(connection: Connection, hold_id: int) -> dict[str, Any]:
+    """Return one hold; NotFound when there is none."""
+    found = ledger.rows(connection, "holds", {"state": None, "id": hold_id})
+    if not found:
+        raise NotFound(f"there is no hold {hold_id}", "Run `gateway hold list`.")
+    return found[0]
+
+
+def approve(deployment: Deployment, hold_id: int, *, who: str, why: str) -> str:
+    """Let what a hold stopped pass once; return the route."""
+    return _decide_hold(deployment, hold_id, "approved", who=who, why=why)
+
+
+def release(deployment: Deployment, hold_id: int, *, who: str, why: str) -> str:
+    """End a hold without approving: the next run judges afresh; return the route."""
+    return _decide_hold(deployment, hold_id, "released", who=who, why=why)
+
+
+def pause(deployment: Deployment, route: str, *, who: str, why: str) -> None:
+    """Stop a route until it is resumed."""
+    deployment.route(route)
+    _act(deployment, "pause", {"route": route, "who": who, "why": why})
+
+
+def resume(deployment: Deployment, route: str, *, who: str, why: str) -> None:
+    """Let a paused route run again."""
+    deployment.route(route)
+    _act(deployment, "pause", {"route": route, "who": None, "why": None}, {"what": "resume", "who": who, "why": why})
+
+
+def backfill(deployment: Deployment, route: str, *, since: datetime | None, who: str, why: str) -> None:
+    """Send a route's watermark back to `since`, or have the next run compare everything when that is None."""
+    deployment.route(route)
+    since_text = None if since is None else since.isoformat()
+    values = {"route": route, "since": since, "why": f"backfill asked for by {who}: {why}"}
+    _act(deployment, "backfill", values, {"what": "backfill", "since": since_text, "who": who, "why": why})
+
+
+def _decide_hold(deployment: Deployment, hold_id: int, state: str, *, who: str, why: str) -> str:
+    hub = deployment.hub(name="gateway decision")
+    try:
+        with pg.hub_errors("decide a hold"), hub:
+            found = pg.one(hub, _SQL["decide_hold"], {"id": hold_id, "state": state, "who": who, "why": why})
+            if found is None:
+                raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
+            body = {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}
+            chain.append(hub, deployment.keys, "decision", body, route=str(found[0]))
+            return str(found[0])
+    finally:
+        hub.close()
+
+
+def _act(
+    deployment: Deployment, statement: str, values: Mapping[str, Any], body: Mapping[str, Any] | None = None
+) -> None:
+    """Run a named statement on a route and chain the decision, as one transaction."""
+    hub = deployment.hub(name="gateway decision")
+    route = str(values["route"])
+    try:
+        with pg.hub_errors(f"{statement} route {route}"), hub:
+            if pg.run(hub, _SQL[statement], values) != 1:
+                raise NotFound(f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub.")
+            decision = {"what": statement, "who": values.get("who"), "why": values.get("why"), **(body or {})}
+            chain.append(hub, deployment.keys, "decision", decision, route=route)
+    finally:
+        hub.close()

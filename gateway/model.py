@@ -1,0 +1,191 @@
+"""What a city declares, as frozen values: platforms, units, routes and the contracts of its data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Severity = Literal["error", "warn", "repair"]
+Mode = Literal["snapshot", "incremental"]
+HUB = "hub"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a contract: a check of the closed vocabulary with its arguments.
+
+    `needs` names a data set without which the rule sleeps; `chinese` and `english` are the reason shown to people.
+    """
+
+    id: str
+    check: str
+    args: Mapping[str, Any]
+    severity: Severity = "error"
+    chinese: str = ""
+    english: str = ""
+    needs: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a contract; `type` is the PostgreSQL type as the source holds it.
+
+    `zone` is the time zone in which a timestamp without zone is read; the hub then stores timestamptz.
+    `limits` holds minLength, maxLength, minimum, maximum, pattern as declared.
+    """
+
+    name: str
+    type: str
+    chinese: str = ""
+    required: bool = False
+    classification: str = ""
+    zone: str | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def hub_type(self) -> str:
+        """Return the column's type in the hub.
+
+        Strings are text there: their length is a rule of the contract, so that an over-long value can be landed,
+        judged and quarantined instead of breaking the stream.
+        """
+        if self.type.startswith(("varchar", "char")):
+            return "text"
+        if self.zone:
+            return self.type.replace("timestamp", "timestamptz")
+        return self.type
+
+    @property
+    def personal(self) -> bool:
+        """Tell whether the value must be masked wherever people see it (L3 personal, L4 sensitive)."""
+        return self.classification in {"L3", "L4"}
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLimit:
+    """Deletes above max(count, ratio_bp basis points of the target) wait for a person."""
+
+    count: int = 100
+    ratio_bp: int = 50
+
+    def allows(self, deletes: int, target_rows: int) -> bool:
+        """Tell whether that many deletes may be applied without a person's decision."""
+        return deletes <= max(self.count, target_rows * self.ratio_bp // 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One contract: the projection (fields in order), key, cursor and rules of a data set."""
+
+    name: str
+    chinese: str
+    version: str
+    table: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    owner: str
+    cursor: str | None = None
+    lag_seconds: int = 300
+    ignored: tuple[str, ...] = ()
+    delete_limit: DeleteLimit = DeleteLimit()
+    path: Path | None = None
+
+    @property
+    def hub_name(self) -> str:
+        """Return the data set's name as an identifier: `pop.person` is `pop_person`."""
+        return self.name.replace(".", "_")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the projection's column names in order."""
+        return tuple(f.name for f in self.fields)
+
+    def field(self, name: str) -> Field:
+        """Return the field of that name; KeyError when there is none."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A partner unit."""
+
+    unit: str
+    name: str
+    english: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """An external system and how to reach it; `connection` names a secret kept elsewhere."""
+
+    platform: str
+    name: str
+    connector: str
+    connection: str
+    unit: str
+    english: str = ""
+    description: str = ""
+    slots: int = 2
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SlaTerm:
+    """What a route promises: minutes of freshness and the on-time rate in basis points."""
+
+    term: str
+    name: str
+    freshness_minutes: int
+    on_time_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A data set carried from one platform to the hub."""
+
+    route: str
+    dataset: Dataset
+    source: Platform
+    mode: Mode
+    schedule: str
+    sla: SlaTerm
+    target: str = HUB
+    delete_limit: DeleteLimit = DeleteLimit()
+    description: str = ""
+
+    @property
+    def direction(self) -> str:
+        """Return `inbound`: every route of this release ends in the hub."""
+        return "inbound"
+
+    @property
+    def after(self) -> str | None:
+        """Return the data set whose arrival in the hub starts this route, if that is its schedule."""
+        return self.schedule[6:].strip() if self.schedule.startswith("after:") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything one city declares. `broken` maps a route that could not be loaded to the reason."""
+
+    city: str
+    english: str
+    division: str
+    root: Path
+    units: Mapping[str, Unit]
+    platforms: Mapping[str, Platform]
+    datasets: Mapping[str, Dataset]
+    routes: Mapping[str, Route]
+    terms: Mapping[str, SlaTerm]
+    code_files: tuple[Path, ...] = ()
+    calendar_files: tuple[Path, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)

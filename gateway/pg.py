@@ -1,0 +1,132 @@
+"""Connections to PostgreSQL: pinned session settings, and the server's errors as the gateway's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import parse_dsn
+
+from gateway.errors import (
+    AccessDenied,
+    GatewayError,
+    HubUnavailable,
+    PermanentError,
+    PlatformUnavailable,
+    RetryableError,
+    SchemaMismatch,
+)
+
+# Text forms and hashes must not depend on a server's configuration; JIT costs more than these statements.
+_PINNED = (
+    "-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex "
+    "-c jit=off -c row_security=off"
+)
+_PASSING = (
+    errors.LockNotAvailable,
+    errors.DiskFull,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.OutOfMemory,
+    errors.QueryCanceled,
+)
+_ENCODING = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
+
+
+def connect(dsn: str, *, name: str, autocommit: bool = False) -> Connection:
+    """Open a connection that gives up after 10 s, notices a dead peer within a minute and has pinned settings."""
+    connection: Connection = psycopg2.connect(
+        dsn,
+        connect_timeout=10,
+        keepalives_idle=20,
+        keepalives_interval=10,
+        keepalives_count=3,
+        tcp_user_timeout=60_000,
+        client_encoding="UTF8",
+        application_name=name[:63],
+        options=_PINNED,
+    )
+    connection.autocommit = autocommit
+    return connection
+
+
+def where(dsn: str) -> str:
+    """Return host, port and database of a DSN, for error texts: never user or password."""
+    parts = parse_dsn(dsn)
+    return f"{parts.get('host', 'local')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"
+
+
+@contextmanager
+def platform_errors(platform: str, doing: str) -> Iterator[None]:
+    """Turn a source server's errors into the gateway's: `doing` completes "unable to …"."""
+    try:
+        yield
+    except GatewayError:
+        raise
+    except (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InsufficientPrivilege) as error:
+        raise AccessDenied(_text(doing, platform, error), "Ask the platform's owner for the right to read.") from error
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidCatalogName) as error:
+        raise SchemaMismatch(_text(doing, platform, error), "Compare the contract with the source's table.") from error
+    except _ENCODING as error:
+        raise PermanentError(_text(doing, platform, error), "Declare the source's encoding or mend the text.") from error
+    except psycopg2.Error as error:
+        if "password authentication failed" in str(error) or "no pg_hba.conf entry" in str(error):
+            hint = f"Check the user and password of the connection of platform {platform}."
+            raise AccessDenied(_text(doing, platform, error), hint) from error
+        raise PlatformUnavailable(
+            _text(doing, platform, error), f"Check that platform {platform} is up; the run is repeated."
+        ) from error
+
+
+@contextmanager
+def hub_errors(doing: str) -> Iterator[None]:
+    """Turn the hub's errors into the gateway's; what may pass by itself is retryable."""
+    try:
+        yield
+    except GatewayError:
+        raise
+    except (psycopg2.OperationalError, psycopg2.InterfaceError, *_PASSING) as error:
+        hint = "Free space on the hub's disk." if isinstance(error, errors.DiskFull) else "The run is repeated."
+        raise HubUnavailable(_text(doing, "hub", error), hint) from error
+    except psycopg2.Error as error:
+        raise PermanentError(_text(doing, "hub", error), "Run `gateway doctor`; see the hub's log.") from error
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Tell whether the same call may succeed later."""
+    return isinstance(error, RetryableError)
+
+
+def identifier(name: str, *more: str) -> sql.Identifier:
+    """Quote an identifier, qualified when more than one part is given."""
+    return sql.Identifier(name, *more)
+
+
+def names(columns: tuple[str, ...] | list[str], prefix: str | None = None) -> sql.Composed:
+    """Return a comma-separated list of quoted column names, each behind `prefix.` when given."""
+    quoted = [sql.Identifier(prefix, c) if prefix else sql.Identifier(c) for c in columns]
+    return sql.SQL(", ").join(quoted)
+
+
+def one(connection: Connection, statement: Any, values: Any = None) -> Any:
+    """Run a statement and return its first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()
+
+
+def run(connection: Connection, statement: Any, values: Any = None) -> int:
+    """Run a statement and return the number of rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
+
+
+def _text(doing: str, where_: str, error: psycopg2.Error) -> str:
+    """Word an error without DETAIL or CONTEXT lines: those may carry values of rows."""
+    first = (error.diag.message_primary if error.diag else None) or str(error).strip().split("\n")[0]
+    return f"unable to {doing} ({where_}): {first or type(error).__name__}"

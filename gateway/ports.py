@@ -1,0 +1,131 @@
+"""What the engine asks of a connector. Required: Source. Optional: Hashing (exact comparison in place), Target.
+
+No connector retries, limits, logs or rehearses anything: `gateway.registry` wraps it for that. Every method may
+raise the retryable PlatformUnavailable or SourceChanged and the permanent AccessDenied or SchemaMismatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+
+from gateway.model import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a source says of itself before a read.
+
+    `at` is the hub-side time of the probe, `now` the source's clock, `upper` the newest cursor value that is
+    certain to be complete, `identity` changes when the source was restored or replaced.
+    """
+
+    at: datetime
+    now: datetime
+    upper: datetime
+    identity: str
+
+    @property
+    def skew_ms(self) -> int:
+        """Return how far the source's clock is ahead, in milliseconds."""
+        return round((self.now - self.at).total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A data set as the source has it now: column names and types in order."""
+
+    columns: Mapping[str, str]
+    unique_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows whose cursor lies in (after, upto]; no bounds: the whole set."""
+
+    after: datetime | None = None
+    upto: datetime | None = None
+
+
+class Snapshot(Protocol):
+    """One consistent view of a source; every copy of it sees the same rows. Closed by its context manager."""
+
+    parts: int
+
+    def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
+        """Write the projection's rows to `out` as a COPY stream in the source's format and return their number.
+
+        With `parts` > 1 the parts are disjoint and together the whole; only an unbounded window has parts.
+        """
+        ...
+
+    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
+        """Write the rows of these keys (at most 10,000) and return their number; a missing key is no error."""
+        ...
+
+
+class Source(Protocol):
+    """A platform that can be read. `format` is the COPY format of its streams."""
+
+    format: Literal["binary", "text"]
+
+    def probe(self, dataset: Dataset) -> Probe:
+        """Return clock, completeness bound and identity; may be called any time."""
+        ...
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the shape of the data set as it is now."""
+        ...
+
+    def snapshot(self, parts: int = 1) -> AbstractContextManager[Snapshot]:
+        """Open one consistent view; a source that cannot split gives fewer parts than asked for."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Hashing(Protocol):
+    """A snapshot of a source that computes record hashes of the projection itself."""
+
+    def hashes_like_hub(self, expected: int) -> bool:
+        """Tell whether the source's hash of the fixed test record equals the hub's."""
+        ...
+
+    def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
+        """Write (key columns, record hash) of every row as a COPY stream and return their number."""
+        ...
+
+    def totals(self, dataset: Dataset) -> tuple[int, int]:
+        """Return the number of rows and the sum of their record hashes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a target confirmed of one batch."""
+
+    batch_id: int
+    written: int
+    deleted: int
+    repeated: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """A platform that can be written to."""
+
+    def write(
+        self, dataset: Dataset, batch_id: int, rows: Iterable[tuple[Any, ...]], deleted: Iterable[tuple[Any, ...]]
+    ) -> Delivery:
+        """Write rows (projection order) and delete keys as one unit; the same batch number twice counts once."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; may be called twice."""
+        ...

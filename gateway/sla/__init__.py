@@ -1,0 +1,1 @@
+"""What is promised and how time is counted: the working-day calendar."""
