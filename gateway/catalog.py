@@ -1,0 +1,221 @@
+"""Loads what a city declares: YAML files, checked by JSON Schema and then against each other.
+
+A wrong city, unit, platform or SLA file refuses the catalog. A wrong route or contract breaks that route only: it is
+listed in `Catalog.broken` and the others run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from croniter import croniter
+from jsonschema import Draft202012Validator
+
+from gateway import contracts, settings
+from gateway.errors import CatalogInvalid
+from gateway.model import Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
+from gateway.yamlfile import Located, read
+
+T = TypeVar("T")
+_SECRETS = ("password", "passwd", "secret", "token", "dsn", "api_key", "private_key")
+
+
+def load(folder: Path | None = None) -> Catalog:
+    """Return the catalog of a folder (default: GATEWAY_CATALOG); CatalogInvalid names file, line, field and remedy."""
+    root = folder or settings.catalog_folder()
+    if not (root / "city.yaml").exists():
+        raise CatalogInvalid(f"there is no catalog in {root.name}/", "Set GATEWAY_CATALOG, or run `gateway init DIR`.")
+    city = _checked(read(root / "city.yaml"), "city")
+    units = {u.unit: u for u in _units(root)}
+    platforms = _by_name((_platform(d, units) for d in _files(root, "platforms", "platform")), "platform")
+    terms = _by_name((_term(d) for d in _files(root, "sla", "term")), "term")
+    datasets, broken_datasets = _datasets(root, city)
+    routes, broken = _routes(root, datasets, broken_datasets, platforms, terms)
+    return Catalog(
+        city=city.require("city"), english=city.get("english", ""), division=city.require("division"), root=root,
+        units=units, platforms=platforms, datasets=datasets, routes=routes, terms=terms,
+        code_files=tuple(root / name for name in city.get("codes", [])),
+        calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
+    )  # fmt: skip
+
+
+def problems(folder: Path | None = None) -> list[str]:
+    """Return every fault of a catalog in words: the one that refuses it, or one per broken route."""
+    try:
+        return [reason for _, reason in sorted(load(folder).broken.items())]
+    except CatalogInvalid as error:
+        return [str(error)]
+
+
+def _units(root: Path) -> list[Unit]:
+    path = root / "units.yaml"
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+    found = []
+    for entry in entries or []:
+        _checked(Located(path, entry, path.read_text(encoding="utf-8")), "unit")
+        found.append(Unit(str(entry["unit"]), entry["name"], entry.get("english", "")))
+    return found
+
+
+def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
+    if document.require("unit") not in units:
+        raise document.fault("unit", f"there is no unit {document.get('unit')}", "Add it to units.yaml.")
+    return Platform(
+        platform=document.require("platform"), name=document.require("name"), connector=document.require("connector"),
+        connection=document.require("connection"), unit=document.require("unit"), english=document.get("english", ""),
+        description=document.get("description", ""), slots=document.get("pool", {}).get("slots", 2),
+        options=document.get("options", {}),
+    )  # fmt: skip
+
+
+def _term(document: Located) -> SlaTerm:
+    return SlaTerm(
+        document.require("term"), document.require("name"), document.require("freshness_minutes"), document.require("on_time_bp")
+    )
+
+
+def _datasets(root: Path, city: Located) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Return the data sets, and for each contract that cannot be used its reason by the name its file bears."""
+    found: dict[str, Dataset] = {}
+    broken: dict[str, str] = {}
+    for folder in city.require("contracts"):
+        for path in sorted((root / folder).glob("*.odcs.yaml")):
+            try:
+                dataset = contracts.load(path)
+            except CatalogInvalid as error:
+                broken[path.name.removesuffix(".odcs.yaml")] = str(error)
+            else:
+                found[dataset.name] = dataset
+    return found, broken
+
+
+def _routes(
+    root: Path, datasets: Mapping[str, Dataset], broken_datasets: Mapping[str, str],
+    platforms: Mapping[str, Platform], terms: Mapping[str, SlaTerm],
+) -> tuple[dict[str, Route], dict[str, str]]:  # fmt: skip
+    routes: dict[str, Route] = {}
+    broken: dict[str, str] = {}
+    for path in sorted((root / "routes").glob("*.yaml")):
+        try:
+            route = _route(_checked(read(path), "route"), datasets, broken_datasets, platforms, terms)
+            _refuse_rival(path, route, routes)
+        except CatalogInvalid as error:
+            broken[path.stem] = str(error)
+        else:
+            routes[route.route] = route
+    return routes, broken
+
+
+def _route(
+    document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, str],
+    platforms: Mapping[str, Platform], terms: Mapping[str, SlaTerm],
+) -> Route:  # fmt: skip
+    if document.require("route") != document.path.stem:
+        raise document.fault("route", "a route bears the name of its file", f"Write route: {document.path.stem}.")
+    name = document.require("dataset")
+    if name in broken:
+        raise document.fault("dataset", f"the contract of {name} is broken: {broken[name]}", "Mend the contract.")
+    dataset = _known(document, "dataset", datasets, "contract")
+    source = _known(document, "from", platforms, "platform")
+    if document.require("mode") == "incremental" and dataset.cursor is None:
+        raise document.fault("mode", f"{name} has no cursor", "Write mode: snapshot, or give the contract a gatewayCursor.")
+    limit = document.get("delete_limit")
+    return Route(
+        route=document.require("route"), dataset=dataset, source=source, mode=document.require("mode"),
+        schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
+        delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
+    )  # fmt: skip
+
+
+def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, str]) -> str:
+    schedule = str(document.require("schedule")).strip()
+    if schedule.startswith("after:"):
+        wanted = schedule.removeprefix("after:").strip()
+        if wanted not in datasets and wanted not in broken:
+            raise document.fault("schedule", f"there is no data set {wanted}", "Name a data set that a route brings in.")
+    elif schedule != "manual" and not croniter.is_valid(schedule):
+        hint = 'Write a cron line such as "*/10 * * * *", "after: pop.person", or manual.'
+        raise document.fault("schedule", f"{schedule!r} is not a schedule", hint)
+    return schedule
+
+
+def _refuse_rival(path: Path, route: Route, routes: Mapping[str, Route]) -> None:
+    for other in routes.values():
+        if (other.dataset.name, other.source.platform) == (route.dataset.name, route.source.platform):
+            raise CatalogInvalid(
+                f"{path.name}:1: route: {other.route} already brings {route.dataset.name} from {route.source.platform}",
+                "Remove one of the two; one route feeds a data set from a platform.",
+            )
+
+
+def _known(document: Located, field: str, known: Mapping[str, T], what: str) -> T:
+    name = document.require(field)
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "none yet"
+        raise document.fault(field, f"there is no {what} {name}", f"Use one of: {listed}.")
+    return known[name]
+
+
+def _files(root: Path, folder: str, key: str) -> list[Located]:
+    kind = {"platforms": "platform", "sla": "term"}[folder]
+    found = []
+    for path in sorted((root / folder).glob("*.yaml")):
+        document = _checked(read(path), kind)
+        if document.require(key) != path.stem:
+            raise document.fault(key, f"a {key} bears the name of its file", f"Write {key}: {path.stem}.")
+        found.append(document)
+    return found
+
+
+def _by_name(things: Any, attribute: str) -> dict[str, Any]:
+    return {getattr(thing, attribute): thing for thing in things}
+
+
+def _checked(document: Located, kind: str) -> Located:
+    """Check a document by JSON Schema and refuse anything that looks like a secret."""
+    _refuse_secrets(document, document.data)
+    for error in sorted(_validator(kind).iter_errors(document.data), key=lambda e: list(e.absolute_path)):
+        where = ".".join(map(str, error.absolute_path)) or _named(error.message) or kind
+        raise document.fault(where, error.message.replace("'", ""), _hint(error))
+    return document
+
+
+def _refuse_secrets(document: Located, value: Any) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if str(name).lower() in _SECRETS:
+                raise document.fault(str(name), "a secret must not stand in the catalog", "Set GATEWAY_CONN_<NAME> instead.")
+            _refuse_secrets(document, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_secrets(document, inner)
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    schema = json.loads((Path(__file__).parent / "schemas" / "catalog.json").read_text(encoding="utf-8"))
+    return Draft202012Validator({**schema, "$ref": f"#/$defs/{kind}"})
+
+
+def _named(message: str) -> str:
+    quoted = message.split("'")
+    return quoted[1] if len(quoted) > 1 else ""
+
+
+def _hint(error: Any) -> str:
+    hints: dict[str, Callable[[], str]] = {
+        "enum": lambda: f"Write one of: {', '.join(map(str, error.validator_value))}.",
+        "const": lambda: f"Write {error.validator_value}.",
+        "required": lambda: "Add the missing line.",
+        "additionalProperties": lambda: f"Known here: {', '.join(sorted(error.schema['properties']))}.",
+        "pattern": lambda: f"It must match {error.validator_value}.",
+    }
+    return hints.get(error.validator, lambda: f"It must be: {error.validator} {error.validator_value}.")()
+
+

@@ -1,0 +1,349 @@
+"""The closed vocabulary of row-local checks: each as SQL that is true when a row is wrong, and as Python that agrees.
+
+SQL is immutable, raises nothing and is null-safe; Python takes a record of native values (str, int, Decimal, date,
+datetime with zone). Null values pass every check but those that ask for presence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from gateway.exchange import identity, identity_sql
+from gateway.model import Dataset
+from gateway.settings import CHINA
+
+Args = Mapping[str, Any]
+Record = Mapping[str, Any]
+_LITERALS = ("\\N", "\\n", "NULL", "null", "无")
+_LEVEL_DIGITS = {"1": 2, "2": 4, "3": 6, "4": 9, "5": 12}
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the vocabulary; `needs` are the arguments it cannot do without."""
+
+    sql: Callable[[Dataset, Args, date], str]
+    broken: Callable[[Record, Args, date], bool]
+    needs: tuple[str, ...]
+
+
+def column(name: str) -> str:
+    """Quote a column's name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: Any) -> str:
+    """Quote a value; numbers stay numbers."""
+    if isinstance(value, bool | int | float | Decimal):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def literals(values: list[Any]) -> str:
+    """Quote a list of values."""
+    return ", ".join(literal(v) for v in values)
+
+
+def _identity(kind: str) -> Check:
+    def broken(record: Record, args: Args, today: date) -> bool:
+        value = record.get(args["field"])
+        return value is not None and not identity.KINDS[kind](value, today)
+
+    return Check(lambda _, args, today: identity_sql.KINDS[kind](column(args["field"]), today), broken, ("field",))
+
+
+def _values_sql(dataset: Dataset, args: Args, _: date) -> str:
+    name = column(args["field"])
+    numeric = dataset.field(args["field"]).hub_type in {"smallint", "integer", "bigint"}
+    return f"{name} not in ({', '.join(map(str, args['values'])) if numeric else literals(args['values'])})"
+
+
+def _values(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and str(value) not in map(str, args["values"])
+
+
+def _birth_sql(_: Dataset, args: Args, __: date) -> str:
+    text, born = column(args["id"]), column(args["date"])
+    digits = identity_sql.only(f"substr({text}, 7, 8)", "0123456789")
+    parts = f"date_part('year', {born}) * 10000 + date_part('month', {born}) * 100 + date_part('day', {born})"
+    return (
+        f"case when {text} is null or {born} is null or octet_length({text}) <> 18 then false "
+        f"when not {digits} then false else substr({text}, 7, 8)::int <> {parts} end"
+    )
+
+
+def _birth(record: Record, args: Args, _: date) -> bool:
+    text, born = record.get(args["id"]), record.get(args["date"])
+    if text is None or born is None or len(text.encode()) != 18 or not re.fullmatch("[0-9]{8}", text[6:14]):
+        return False
+    return bool(text[6:14] != f"{born:%Y%m%d}".rjust(8, "0"))
+
+
+def _sex_sql(_: Dataset, args: Args, __: date) -> str:
+    text, sex = column(args["id"]), column(args["sex"])
+    digit = f"substr({text}, 17, 1)"
+    return (
+        f"case when octet_length({text}) <> 18 or strpos('0123456789', {digit}) = 0 then false "
+        f"when {sex}::text = '1' then strpos('13579', {digit}) = 0 "
+        f"when {sex}::text = '2' then strpos('02468', {digit}) = 0 else false end"
+    )
+
+
+def _sex(record: Record, args: Args, _: date) -> bool:
+    text, sex = record.get(args["id"]), record.get(args["sex"])
+    if text is None or sex is None or len(text.encode()) != 18 or text[16] not in "0123456789":
+        return False
+    return (str(sex) == "1" and text[16] in "02468") or (str(sex) == "2" and text[16] in "13579")
+
+
+def _order_sql(dataset: Dataset, args: Args, _: date) -> str:
+    names = args["fields"]
+    mixed = len({dataset.field(n).hub_type.startswith("timestamp") for n in names}) > 1
+    terms = [_as_date(dataset, n) if mixed else column(n) for n in names]
+    pairs = [(terms[i], terms[j]) for i in range(len(terms)) for j in range(i + 1, len(terms))]
+    return "(" + " or ".join(f"coalesce({a} > {b}, false)" for a, b in pairs) + ")"
+
+
+def _order(record: Record, args: Args, _: date) -> bool:
+    found = [v for v in (record.get(n) for n in args["fields"]) if v is not None]
+    if len({isinstance(v, datetime) for v in found}) > 1:
+        found = [v.astimezone(CHINA).date() if isinstance(v, datetime) else v for v in found]
+    return any(a > b for a, b in zip(found, found[1:], strict=False))
+
+
+def _future_sql(dataset: Dataset, args: Args, today: date) -> str:
+    name = column(args["field"])
+    if dataset.field(args["field"]).hub_type.startswith("timestamp"):
+        return f"{name} >= timestamptz '{today + timedelta(days=1):%Y-%m-%d} 00:00:00+08'"
+    return f"{name} > date '{today:%Y-%m-%d}'"
+
+
+def _future(record: Record, args: Args, today: date) -> bool:
+    value = record.get(args["field"])
+    if value is None:
+        return False
+    if isinstance(value, datetime):
+        return value >= datetime.combine(today + timedelta(days=1), time(), CHINA)
+    return bool(value > today)
+
+
+def _condition_sql(dataset: Dataset, when: Args) -> str:
+    return f"coalesce(not ({_values_sql(dataset, {'field': when['field'], 'values': when['in']}, date.min)}), false)"
+
+
+def _condition(record: Record, when: Args) -> bool:
+    value = record.get(when["field"])
+    return value is not None and str(value) in map(str, when["in"])
+
+
+def _when_sql(dataset: Dataset, args: Args, today: date) -> str:
+    wrong = [f"{column(n)} is null" for n in args.get("present", ())]
+    wrong += [f"{column(n)} is not null" for n in args.get("absent", ())]
+    if then := args.get("in"):
+        wrong.append(f"coalesce({_values_sql(dataset, then, today)}, true)")
+    return f"({_condition_sql(dataset, args['when'])} and ({' or '.join(wrong)}))"
+
+
+def _when(record: Record, args: Args, today: date) -> bool:
+    if not _condition(record, args["when"]):
+        return False
+    wrong = any(record.get(n) is None for n in args.get("present", ()))
+    wrong |= any(record.get(n) is not None for n in args.get("absent", ()))
+    if then := args.get("in"):
+        wrong |= record.get(then["field"]) is None or _values(record, then, today)
+    return wrong
+
+
+def _iff_sql(dataset: Dataset, args: Args, _: date) -> str:
+    return f"({_condition_sql(dataset, args['when'])} <> ({column(args['present'])} is not null))"
+
+
+def _iff(record: Record, args: Args, _: date) -> bool:
+    return _condition(record, args["when"]) != (record.get(args["present"]) is not None)
+
+
+def _text_sql(_: Dataset, args: Args, __: date) -> str:
+    name = column(args["field"])
+    short = f"length(btrim({name})) < {int(args['min'])}"
+    other = args.get("differs_from")
+    return f"({short} or coalesce({name} = {column(other)}, false))" if other else short
+
+
+def _text(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    if value is None:
+        return False
+    other = args.get("differs_from")
+    return len(value.strip(" ")) < args["min"] or (other is not None and value == record.get(other))
+
+
+def _identified_sql(_: Dataset, args: Args, today: date) -> str:
+    value = column(args["value"])
+    branches = " ".join(
+        f"when {literal(kind)} then {identity_sql.KINDS[check](value, today)}" for kind, check in args["checks"].items()
+    )
+    return f"case {column(args['type'])} {branches} else false end"
+
+
+def _identified(record: Record, args: Args, today: date) -> bool:
+    value, check = record.get(args["value"]), args["checks"].get(record.get(args["type"]))
+    return value is not None and check is not None and not identity.KINDS[check](value, today)
+
+
+def _prefix_sql(_: Dataset, args: Args, __: date) -> str:
+    name = column(args["field"])
+    return "not (" + " or ".join(f"starts_with({name}, {literal(p)})" for p in args["in"]) + ")"
+
+
+def _prefix(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not value.startswith(tuple(args["in"]))
+
+
+def _zeros_sql(_: Dataset, args: Args, __: date) -> str:
+    code, level = column(args["code"]), column(args["level"])
+    branches = []
+    for name, digits in _LEVEL_DIGITS.items():
+        zeros = f"substr({code}, {digits + 1}) <> repeat('0', {12 - digits})"
+        own = {6: 2, 4: 2, 2: 2, 9: 3, 12: 3}[digits]
+        branches.append(f"when '{name}' then {zeros} or substr({code}, {digits - own + 1}, {own}) = repeat('0', {own})")
+    return f"case when length({code}) <> 12 then false else case {level}::text {' '.join(branches)} else false end end"
+
+
+def _zeros(record: Record, args: Args, _: date) -> bool:
+    code, digits = record.get(args["code"]), _LEVEL_DIGITS.get(str(record.get(args["level"])))
+    if code is None or digits is None or len(code) != 12:
+        return False
+    own = 2 if digits <= 6 else 3
+    return code[digits:] != "0" * (12 - digits) or code[digits - own : digits] == "0" * own
+
+
+def _parent_sql(_: Dataset, args: Args, __: date) -> str:
+    code, parent = column(args["code"]), column(args["parent"])
+    trimmed = f"rtrim({parent}, '0')"
+    return f"({parent} is not null and (left({code}, length({trimmed})) <> {trimmed} or {code} = {parent}))"
+
+
+def _parent(record: Record, args: Args, _: date) -> bool:
+    code, parent = record.get(args["code"]), record.get(args["parent"])
+    return code is not None and parent is not None and (not code.startswith(parent.rstrip("0")) or code == parent)
+
+
+def _range_sql(_: Dataset, args: Args, __: date) -> str:
+    name, tests = column(args["field"]), []
+    if args.get("min") is not None:
+        tests.append(f"{name} < {args['min']}")
+    if args.get("max") is not None:
+        tests.append(f"{name} > {args['max']}")
+    return "(" + " or ".join(tests) + ")"
+
+
+def _range(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    if value is None:
+        return False
+    number = Decimal(str(value))
+    low, high = args.get("min"), args.get("max")
+    return (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high)))
+
+
+def _joined_sql(_: Dataset, args: Args, __: date) -> str:
+    whole = " || ".join(f"coalesce({column(p)}, '')" for p in args["parts"])
+    return f"{column(args['field'])} <> {whole}"
+
+
+def _joined(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and value != "".join(record.get(p) or "" for p in args["parts"])
+
+
+def _parts_sql(_: Dataset, args: Args, __: date) -> str:
+    parts = f"string_to_array({column(args['field'])}, {literal(args['separator'])})"
+    doubled = f"(select count(*) <> count(distinct p) from unnest({parts}) p)"
+    return f"({doubled} or coalesce({column(args['other'])} = any({parts}), false))"
+
+
+def _parts(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    if not value:
+        return False
+    parts = value.split(args["separator"])
+    return len(set(parts)) != len(parts) or record.get(args["other"]) in parts
+
+
+def _clean_sql(_: Dataset, args: Args, __: date) -> str:
+    whole = " || ".join(f"coalesce({column(f)}, '')" for f in args["fields"])
+    return f"({whole}) ~ '[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' collate \"C\""
+
+
+def _clean(record: Record, args: Args, _: date) -> bool:
+    return any(_CONTROL.search(record[f]) for f in args["fields"] if record.get(f) is not None)
+
+
+def _required(record: Record, args: Args, _: date) -> bool:
+    return record.get(args["field"]) is None
+
+
+def _length_sql(_: Dataset, args: Args, __: date) -> str:
+    name, tests = column(args["field"]), []
+    if args.get("max") is not None:
+        tests.append(f"length({name}) > {int(args['max'])}")
+    if args.get("min"):
+        tests.append(f"length({name}) < {int(args['min'])}")
+    return "(" + " or ".join(tests) + ")"
+
+
+def _length(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not (args.get("min") or 0) <= len(value) <= (args.get("max") or len(value))
+
+
+def _pattern_sql(_: Dataset, args: Args, __: date) -> str:
+    return f"{column(args['field'])} !~ {literal('^(?:' + args['pattern'][1:-1] + ')$')} collate \"C\""
+
+
+def _pattern(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and re.fullmatch(args["pattern"][1:-1], value) is None
+
+
+def _as_date(dataset: Dataset, name: str) -> str:
+    if dataset.field(name).hub_type.startswith("timestamp"):
+        return f"({column(name)} at time zone 'Asia/Shanghai')::date"
+    return column(name)
+
+
+CHECKS: Mapping[str, Check] = {
+    "required": Check(lambda _, a, __: f"{column(a['field'])} is null", _required, ("field",)),
+    "length": Check(_length_sql, _length, ("field",)),
+    "pattern": Check(_pattern_sql, _pattern, ("field", "pattern")),
+    "values": Check(_values_sql, _values, ("field", "values")),
+    **{kind: _identity(kind) for kind in identity.KINDS},
+    "birth_matches": Check(_birth_sql, _birth, ("id", "date")),
+    "sex_matches": Check(_sex_sql, _sex, ("id", "sex")),
+    "order": Check(_order_sql, _order, ("fields",)),
+    "not_future": Check(_future_sql, _future, ("field",)),
+    "when": Check(_when_sql, _when, ("when",)),
+    "iff": Check(_iff_sql, _iff, ("when", "present")),
+    "text": Check(_text_sql, _text, ("field", "min")),
+    "identified": Check(_identified_sql, _identified, ("type", "value", "checks")),
+    "prefix": Check(_prefix_sql, _prefix, ("field", "in")),
+    "level_zeros": Check(_zeros_sql, _zeros, ("code", "level")),
+    "parent_prefix": Check(_parent_sql, _parent, ("code", "parent")),
+    "range": Check(_range_sql, _range, ("field",)),
+    "not_literal": Check(
+        lambda _, a, __: f"{column(a['field'])} in ({literals(list(_LITERALS))})",
+        lambda r, a, _: r.get(a["field"]) in _LITERALS,
+        ("field",),
+    ),
+    "joined": Check(_joined_sql, _joined, ("field", "parts")),
+    "parts_unique": Check(_parts_sql, _parts, ("field", "separator", "other")),
+    "clean": Check(_clean_sql, _clean, ("fields",)),
+}

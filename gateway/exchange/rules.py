@@ -1,0 +1,256 @@
+"""Compiles a contract's row-local rules: to an immutable SQL function, to a JSON Schema, and to a judge in Python.
+
+Judging order: for each field in order whether it is there, its length, range and pattern; then the contract's rules in
+their order. The first `error` rule that a row breaks names it. Every form is made from one list, so they agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+
+from gateway.errors import ContractInvalid
+from gateway.exchange.checks import CHECKS
+from gateway.model import Dataset, Field, Rule
+from gateway.settings import CHINA
+
+SET_CHECKS = frozenset(
+    {"code_on", "exists", "unique", "no_overlap", "parent_exists", "unit_slip", "workdays", "keyed_hash"}
+)
+_IMPLICIT = {
+    "required": ("{0}不能为空", "{1} is required"),
+    "length": ("{0}长度不符", "{1} is too long or too short"),
+    "range": ("{0}超出取值范围", "{1} is out of range"),
+    "pattern": ("{0}格式不符", "{1} does not have the required form"),
+    "type": ("{0}类型不符", "{1} is not of the declared type"),
+}
+
+
+def row_rules(dataset: Dataset, severity: str = "error") -> tuple[Rule, ...]:
+    """Return the row-local rules of a severity in judging order; ContractInvalid names one that cannot be compiled."""
+    implicit = [rule for field in dataset.fields for rule in _implicit(field)] if severity == "error" else []
+    severities = {severity, "repair"} if severity == "warn" else {severity}
+    declared = [r for r in dataset.rules if r.check not in SET_CHECKS and r.severity in severities]
+    for rule in declared:
+        _refuse_unknown(dataset, rule)
+    return (*implicit, *declared)
+
+
+def set_rules(dataset: Dataset, datasets: set[str]) -> tuple[list[Rule], list[Rule]]:
+    """Return the set rules that are awake and those that sleep until the data set they need is connected."""
+    found = [r for r in dataset.rules if r.check in SET_CHECKS]
+    awake = [r for r in found if r.needs is None or r.needs in datasets]
+    return awake, [r for r in found if r not in awake]
+
+
+def reason_function(dataset: Dataset, today: date) -> tuple[str, str]:
+    """Return name and DDL of the function that names the first rule a row breaks.
+
+    The name carries a hash of the rules, and the day when a rule depends on it: a function that a landing table uses
+    is never replaced.
+    """
+    branches = "\n       ".join(
+        f"when {CHECKS[r.check].sql(dataset, r.args, today)} then '{_quoted(r.id)}'" for r in row_rules(dataset)
+    )
+    body = f"select case {branches} end" if branches else "select null::text"
+    parameters = ", ".join(f'"{f.name}" {f.hub_type}' for f in dataset.fields)
+    digest = hashlib.sha256((parameters + body).encode()).hexdigest()[:8]
+    name = f"reason_{dataset.hub_name}_{digest}"
+    ddl = (
+        f'create function gateway."{name}"({parameters}) returns text language sql immutable parallel safe as\n'
+        f"$reason$ {body} $reason$"
+    )
+    return name, ddl
+
+
+def assert_inlined(cursor: Any, dataset: Dataset, function: str) -> None:
+    """Raise ContractInvalid when the planner calls the function instead of inlining it: that costs four times."""
+    arguments = ", ".join(f"null::{f.hub_type}" for f in dataset.fields)
+    names = ", ".join(f'"{f.name}"' for f in dataset.fields)
+    shape = ", ".join(f"{a} as {n}" for a, n in zip(arguments.split(", "), names.split(", "), strict=True))
+    cursor.execute(f'explain verbose select gateway."{function}"({names}) from (select {shape} offset 0) x')
+    plan = "\n".join(row[0] for row in cursor.fetchall())
+    if function in plan:
+        raise ContractInvalid(
+            f"contract {dataset.name}: the reason function is not inlined", "A check of the vocabulary is not immutable."
+        )
+
+
+def warnings_sql(dataset: Dataset, today: date) -> list[tuple[str, str]]:
+    """Return (rule id, SQL that is true when broken) for every row-local rule that only warns."""
+    return [(r.id, CHECKS[r.check].sql(dataset, r.args, today)) for r in row_rules(dataset, "warn")]
+
+
+def first_reason(dataset: Dataset, record: Mapping[str, Any], today: date) -> str | None:
+    """Return the first rule that a record of native values breaks: what the SQL function returns for the same row."""
+    return next((r.id for r in row_rules(dataset) if CHECKS[r.check].broken(record, r.args, today)), None)
+
+
+def describe(dataset: Dataset, rule_id: str) -> tuple[str, str]:
+    """Return why a rule rejects, in Chinese and English."""
+    for rule in dataset.rules:
+        if rule.id == rule_id:
+            return rule.chinese or rule.id, rule.english or rule.id
+    name, _, kind = rule_id.rpartition(".")
+    if kind in _IMPLICIT and name in dataset.columns:
+        chinese, english = _IMPLICIT[kind]
+        return chinese.format(dataset.field(name).chinese or name), english.format(name, name)
+    return rule_id, rule_id
+
+
+def field_of(dataset: Dataset, rule_id: str) -> str | None:
+    """Return the field that a rule is about first, if it is about one."""
+    for rule in dataset.rules:
+        if rule.id == rule_id:
+            return rule.fields[0] if rule.fields else None
+    name, _, kind = rule_id.rpartition(".")
+    return name if kind in _IMPLICIT else None
+
+
+@dataclass(frozen=True)
+class Validator:
+    """A contract as JSON Schema: a fast verdict for every record, words for the bad ones only."""
+
+    schema: Mapping[str, Any]
+    _fast: Any
+    _worded: Any
+
+    def verdict(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether a record of JSON values keeps every error rule."""
+        return bool(self._fast.is_valid(dict(record)))
+
+    def errors(self, record: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with a record, worded by jsonschema; falls back to the fast validator when it is silent."""
+        worded = [e.message for e in self._worded.iter_errors(dict(record))]
+        yield from worded or (e.message for e in self._fast.iter_errors(dict(record)))
+
+
+def json_schema(dataset: Dataset) -> dict[str, Any]:
+    """Return the contract as JSON Schema 2020-12; rules beyond its vocabulary are the keyword `gatewayRules`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{dataset.name} {dataset.version}",
+        "type": "object",
+        "properties": {f.name: _json_type(f) for f in dataset.fields},
+        "required": [f.name for f in dataset.fields if f.required],
+        "additionalProperties": False,
+        "gatewayRules": [r.id for r in row_rules(dataset) if r.check not in {"required", "length"}],
+    }
+
+
+def validator(dataset: Dataset, today: date) -> Validator:
+    """Compile the JSON Schema for records as they arrive in JSON (dates and times as text, numbers as numbers)."""
+    schema = json_schema(dataset)
+    judge = _judge(dataset, today)
+
+    def keyword(_: Any, rules: Any, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+        broken = judge(instance) if isinstance(instance, dict) else None
+        if broken:
+            yield jsonschema.ValidationError(describe(dataset, broken)[1])
+
+    class Keyword:
+        """The same keyword for the fast validator."""
+
+        def __init__(self, parent: Any, value: Any, path: Any) -> None:
+            pass
+
+        def validate(self, instance: Any) -> None:
+            broken = judge(instance) if isinstance(instance, dict) else None
+            if broken:
+                raise ValueError(describe(dataset, broken)[1])
+
+    worded = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"gatewayRules": keyword})
+    fast = jsonschema_rs.Draft202012Validator(schema, keywords={"gatewayRules": Keyword})
+    return Validator(schema, fast, worded(schema))
+
+
+def native(field: Field, value: Any) -> Any:
+    """Return a JSON value as the native value of its field; ValueError when it is not of the declared type."""
+    kind = field.hub_type
+    if value is None or kind == "text":
+        if value is not None and not isinstance(value, str):
+            raise ValueError(field.name)
+        return value
+    if kind in {"smallint", "integer", "bigint"} and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind.startswith("numeric") and isinstance(value, int | Decimal | str):
+        try:
+            return Decimal(value)
+        except InvalidOperation as error:
+            raise ValueError(field.name) from error
+    if kind == "date" and isinstance(value, str):
+        return date.fromisoformat(value)
+    if kind.startswith("timestamp") and isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    raise ValueError(field.name)
+
+
+def _judge(dataset: Dataset, today: date) -> Callable[[Mapping[str, Any]], str | None]:
+    """Return a function from a JSON record to the first rule it breaks; a value of the wrong type breaks `f.type`."""
+    by_name = {f.name: f for f in dataset.fields}
+
+    def judge(record: Mapping[str, Any]) -> str | None:
+        values = {}
+        for name, value in record.items():
+            if name not in by_name:
+                continue
+            try:
+                values[name] = native(by_name[name], value)
+            except ValueError:
+                return f"{name}.type"
+        return first_reason(dataset, values, today)
+
+    return judge
+
+
+def _implicit(field: Field) -> Iterator[Rule]:
+    def rule(kind: str, check: str, **args: Any) -> Rule:
+        return Rule(f"{field.name}.{kind}", check, {"field": field.name, **args}, fields=(field.name,))
+
+    limits = field.limits
+    if field.required:
+        yield rule("required", "required")
+    if field.hub_type == "text" and (limits.get("maxLength") or limits.get("minLength")):
+        yield rule("length", "length", min=limits.get("minLength"), max=limits.get("maxLength"))
+    if limits.get("minimum") is not None or limits.get("maximum") is not None:
+        yield rule("range", "range", min=limits.get("minimum"), max=limits.get("maximum"))
+    if limits.get("pattern"):
+        yield rule("pattern", "pattern", pattern=limits["pattern"])
+
+
+def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
+    where = f"contract {dataset.name}: rule {rule.id}"
+    if rule.check not in CHECKS:
+        names = ", ".join(sorted({*CHECKS, *SET_CHECKS}))
+        raise ContractInvalid(f"{where}: there is no check {rule.check}", f"Use one of: {names}.")
+    lacking = [name for name in CHECKS[rule.check].needs if name not in rule.args]
+    if lacking:
+        raise ContractInvalid(f"{where}: check {rule.check} needs {', '.join(lacking)}", "Add it under implementation.")
+    unknown = [name for name in rule.fields if name not in dataset.columns]
+    if unknown:
+        raise ContractInvalid(f"{where}: there is no field {', '.join(unknown)}", "Use the names of the contract's fields.")
+
+
+def _json_type(field: Field) -> dict[str, Any]:
+    kind = field.hub_type
+    names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
+    allowed = names.get(kind, "string") if not kind.startswith("numeric") else ["number", "string"]
+    listed = allowed if isinstance(allowed, list) else [allowed]
+    found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
+    if kind == "text":
+        found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}
+    return found
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

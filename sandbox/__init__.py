@@ -1,0 +1,1 @@
+"""A stand-in city on real PostgreSQL for the demo and the tests; never imported by the product."""

@@ -1,0 +1,170 @@
+"""Two real PostgreSQL servers for the session, and a small city that lives on them for one test."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from gateway.deployment import Deployment
+from gateway.embedded import Server
+from gateway.exchange import hub as hub_tables
+from gateway.ledger import migrate
+from gateway.model import Catalog, Dataset, DeleteLimit, Field, Platform, Route, Rule, SlaTerm, Unit
+from gateway.security.crypto import Keys
+
+PERSON = Dataset(
+    name="test.person",
+    chinese="测试人员",
+    version="1.0.0",
+    table="person",
+    fields=(
+        Field("id", "varchar(18)", "编号", required=True, classification="L4", limits={"maxLength": 18}),
+        Field("name", "varchar(20)", "姓名", required=True, classification="L3", limits={"maxLength": 20}),
+        Field("sex", "smallint", "性别", classification="L3"),
+        Field("amount", "numeric(10,2)", "金额", classification="L2"),
+        Field("updated_at", "timestamptz", "更新时间", required=True, classification="L2"),
+    ),
+    key=("id",),
+    rules=(Rule("T-01", "values", {"field": "sex", "values": ["1", "2"]}, chinese="性别代码无效", english="bad sex", fields=("sex",)),),
+    owner="gaj",
+    cursor="updated_at",
+    lag_seconds=60,
+    delete_limit=DeleteLimit(count=10, ratio_bp=50),
+)
+CREATE = (
+    "create table person (id varchar(18) primary key, name varchar(20), sex smallint, amount numeric(10,2), "
+    "updated_at timestamptz)"
+)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[Server, Server]]:
+    """Yield a hub server and a source server, so that a transfer really crosses two."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
+    hub, source = Server(folder / "hub"), Server(folder / "source")
+    with hub, source:
+        yield hub, source
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class City:
+    """One route from a table `person` to a fresh hub, with both sides open for looking."""
+
+    deployment: Deployment
+    source: Connection
+    hub: Connection
+    source_dsn: str
+    home: Path
+    servers: tuple[Server, Server]
+
+    def fill(self, rows: int, *, bad: int = 0, start: int = 0) -> None:
+        """Insert good rows and bad ones (sex 7) into the source."""
+        self.ask_source(
+            "insert into person select 'P' || lpad((g + %s)::text, 8, '0'), '张' || g, "
+            "case when g <= %s then 7 else 1 + g %% 2 end, g / 100.0, now() - interval '1 hour' from generate_series(1, %s) g",
+            (start, bad, rows),
+        )
+
+    def ask_source(self, statement: str, values: Any = None) -> Any:
+        """Run a statement on the source."""
+        return _ask(self.source, statement, values)
+
+    def ask(self, statement: str, values: Any = None) -> Any:
+        """Run a statement on the hub."""
+        return _ask(self.hub, statement, values)
+
+    def hub_rows(self) -> list[tuple[Any, ...]]:
+        """Return the projection of the hub's rows in key order."""
+        return list(self.ask("select id, name, sex, amount, updated_at from hub.test_person order by id"))
+
+    def good_source_rows(self) -> list[tuple[Any, ...]]:
+        """Return the source's rows that the rules accept, in key order."""
+        return list(
+            self.ask_source(
+                "select id, name, sex, amount, updated_at from person where sex in (1, 2) and length(name) <= 20 order by id"
+            )
+        )
+
+    def with_dataset(self, **changes: Any) -> City:
+        """Return the same city with a changed contract."""
+        catalog = self.deployment.catalog
+        dataset = replace(catalog.datasets["test.person"], **changes)
+        route = replace(catalog.routes["person_in"], dataset=dataset)
+        changed = replace(catalog, datasets={dataset.name: dataset}, routes={"person_in": route})
+        return replace(self, deployment=replace(self.deployment, catalog=changed))
+
+    def with_route(self, **changes: Any) -> City:
+        """Return the same city with a changed route."""
+        catalog = self.deployment.catalog
+        route = replace(catalog.routes["person_in"], **changes)
+        return replace(self, deployment=replace(self.deployment, catalog=replace(catalog, routes={"person_in": route})))
+
+
+def _ask(connection: Connection, statement: str, values: Any = None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+@pytest.fixture
+def city(servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
+    """Yield a city with an empty source table and a prepared hub; both databases are new."""
+    hub_server, source_server = servers
+    name = f"t{uuid.uuid4().hex[:12]}"
+    hub_server.create_database(name)
+    source_server.create_database(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("GATEWAY_HOME", str(home))
+    hub_dsn, source_dsn = hub_server.dsn(name), source_server.dsn(name)
+    monkeypatch.setenv("GATEWAY_HUB_DSN", hub_dsn)
+    monkeypatch.setenv("GATEWAY_CONN_SOURCE", source_dsn)
+    migrate.upgrade(hub_dsn)
+    deployment = Deployment(_catalog(), hub_dsn, Keys.create(home / "keys"))
+    hub_tables.prepare(deployment)
+    hub, source = psycopg2.connect(hub_dsn), psycopg2.connect(source_dsn)
+    hub.autocommit = source.autocommit = True
+    _ask(source, CREATE)
+    yield City(deployment, source, hub, source_dsn, home, servers)
+    hub.close()
+    source.close()
+
+
+def _catalog() -> Catalog:
+    platform = Platform("pop", "人口库", "postgres", "SOURCE", "gaj")
+    term = SlaTerm("daily", "每日", 1440, 9900)
+    route = Route(
+        "person_in", PERSON, platform, "incremental", "manual", term, delete_limit=PERSON.delete_limit
+    )
+    return Catalog(
+        city="测试市", english="Test", division="130800", root=Path("."), units={"gaj": Unit("gaj", "市公安局")},
+        platforms={"pop": platform}, datasets={PERSON.name: PERSON}, routes={route.route: route}, terms={"daily": term},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def run_in_process(city: City) -> Any:
+    """Return a function that runs the city's route in a process of its own, so that it can be killed."""
+    script = Path(__file__).parent / "run_route.py"
+
+    def run(failpoint: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        (city.home / "deployment.pickle").write_bytes(pickle.dumps(city.deployment))
+        environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint, **more}
+        return subprocess.run(
+            [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
