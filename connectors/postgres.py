@@ -146,7 +146,7 @@ class PostgresSnapshot:
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write the projection of the window's rows; parts are page ranges of the table."""
         conditions = _bounds(dataset, window)
-        if self.parts > 1 and (pages := self._pages(dataset)) is not None:
+        if self.parts > 1 and (pages := self._pages(dataset, part)) is not None:
             conditions.append(_page_range(pages, part, self.parts))
         elif part > 0:
             return self._copy(dataset, sql.SQL("false"), out, part)
@@ -183,9 +183,9 @@ class PostgresSnapshot:
             row = pg.one(self._connections[0], query)
         return int(row[0]), int(row[1])
 
-    def _pages(self, dataset: Dataset) -> int | None:
+    def _pages(self, dataset: Dataset, part: int) -> int | None:
         with pg.platform_errors(self._platform, f"measure {dataset.table}"):
-            row = pg.one(self._connections[0], _SQL["pages"], {"table": _quoted(dataset)})
+            row = pg.one(self._connections[part], _SQL["pages"], {"table": _quoted(dataset)})
         return None if row is None or row[0] is None else int(row[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:

@@ -107,20 +107,27 @@ def _turn(seed: int) -> tuple[list[int], list[int], list[int]]:
     return order, ranks, shares
 
 
+class Draw(NamedTuple):
+    """What chance gave one person."""
+
+    luck: float
+    house: int
+    name: str
+    former_name: str | None
+    issued: str
+    updated: str
+
+
 def _chunk(first: int, seed: int, key: bytes) -> Iterator[list[str | None]]:
     rng = Random(f"{seed}:person:{first}")
-    called, former = names.people(rng, CHUNK), names.people(rng, CHUNK // 50 + 1)
-    updated, clock = rng.choices(_UPDATED, k=CHUNK), rng.choices(_TIMES, k=CHUNK)
-    issued, luck = rng.choices(_FROM, k=CHUNK), [rng.random() for _ in range(CHUNK)]
+    called, former = names.people(rng, CHUNK), names.people(rng, CHUNK)
+    days, clock = rng.choices(_UPDATED, k=CHUNK), rng.choices(_TIMES, k=CHUNK)
+    issued = rng.choices(_FROM, k=CHUNK)
     for i in range(CHUNK):
+        once = former[i] if i % 50 == 0 else None
+        draw = Draw(rng.random(), rng.getrandbits(24), called[i], once, issued[i], f"{days[i]} {clock[i]}")
         county, born, number = _number(first + i, seed)
-        row = _row(rng, county, born, number, luck[i])
-        row[2], row[3], row[4] = identity.keyed_hash(number, key), issued[i], f"{int(issued[i][:4]) + 20}{issued[i][4:]}"
-        if luck[i] > 0.8:
-            row[4] = None  # valid for good
-        row[5], row[6] = called[i], former[i // 50] if i % 50 == 0 else None
-        row[31] = f"{updated[i]} {clock[i]}"
-        yield row
+        yield _row(county, born, number, draw, key)
 
 
 def _number(person_number: int, seed: int) -> tuple[places.County, Born, str]:
@@ -129,13 +136,14 @@ def _number(person_number: int, seed: int) -> tuple[places.County, Born, str]:
     turn, place = divmod(person_number, _TURN)
     county = places.counties()[order[place]]
     rank = turn * shares[order[place]] + ranks[place]
-    days = calendar()
+    days, zone, moved_here = calendar(), county.code == places.ZONE, person_number % 40 == 7
+    if zone:
+        rank += days.slots // 2  # the zone issues no numbers: its people have those of 双滦, from the other half
+    if moved_here:
+        rank = person_number
     born = days.at((rank * _STEP + seed) % days.slots)
-    region = county.on(born.iso)
-    if county.code == places.ZONE:
-        region = "130803"  # the zone issues no numbers; people of 双滦 moved there
-        born = days.at((rank * _STEP + seed + days.slots // 2) % days.slots)
-    if person_number % 40 == 7:
+    region = "130803" if zone else county.on(born.iso)
+    if moved_here:
         region = _ELSEWHERE[person_number // 40 % len(_ELSEWHERE)]
     total = _region_weight(region) + born.weight + _sequence_weight(born.sequence)
     return county, born, f"{region}{born.digits}{born.sequence:03d}{identity.check_digit(total)}"
@@ -151,30 +159,28 @@ def _sequence_weight(sequence: int) -> int:
     return identity.weigh(f"{sequence:03d}", 14)
 
 
-def _row(rng: Random, county: places.County, born: Born, number: str, luck: float) -> list[str | None]:
+def _row(county: places.County, born: Born, number: str, draw: Draw, key: bytes) -> list[str | None]:
+    luck, house, year = draw.luck, draw.house, int(born.iso[:4])
     doors = places.doorsteps(county)
     street, words = doors[int(luck * 7_919) % len(doors)]
-    house = rng.getrandbits(24)
     address = f"{words}{house % 380 + 1}号"
-    if house & 7:
-        lives, living = address, street
-    else:
-        living, words = doors[house % len(doors)]
-        lives = f"{words}{house % 97 + 1}号"
-    year = int(born.iso[:4])
+    living, words = (street, words) if house & 7 else doors[house % len(doors)]
     wed = year + 23 + house % 9
     married = wed <= 2025 and luck < 0.8
     status, died, gone, why = _standing(born, luck, house)
-    county_code = number[:6]
+    region, issued = number[:6], draw.issued if int(draw.issued[:4]) > year else None
     return [
-        number, "111", None, None, None, None, None, "1" if born.sequence % 2 else "2",
-        _ethnic(county.code, house), born.iso, county_code, county_code, f"{county.code}{house:08d}", "01" if house & 3 else "02",
-        "1" if street[6:9] < "100" else "2", address, street, f"{county.code}{house % 30 + 1:04d}00", lives, living,
+        number, "111", identity.keyed_hash(number, key), issued,
+        f"{int(issued[:4]) + 20}{issued[4:]}" if issued and luck < 0.8 else None,
+        draw.name, draw.former_name, "1" if born.sequence % 2 else "2", _ethnic(county.code, house),
+        born.iso, region, region, f"{county.code}{house:08d}", "01" if house & 3 else "02",
+        "1" if street[6:9] < "100" else "2", address, street, f"{county.code}{house % 30 + 1:04d}00",
+        f"{words}{house % 380 + 1}号", living,
         f"1{(3, 5, 7, 8, 9)[house % 5]}{house * 59 % 10**9:09d}" if year < 2014 else None,
-        "20" if married else "10", f"{rng.getrandbits(256):064x}" if married else None,
+        "20" if married else "10", identity.keyed_hash(number[::-1], key) if married else None,
         f"{wed}-{born.iso[5:7]}-{house % 28 + 1:02d}" if married else None, number if luck < 0.7 else None,
-        "1,2" if house & 1 else "2", county.code if luck < 0.7 else None, died, gone, why, status, None,
-        "D" if status == "3" and luck < 0.0045 else "U" if house & 15 == 0 else "I",
+        "1,2" if house & 1 else "2", county.code if luck < 0.7 else None, died, gone, why, status, draw.updated,
+        "D" if status == "3" and luck < 0.0045 else "I" if house & 15 else "U",
     ]  # fmt: skip
 
 

@@ -58,10 +58,10 @@ def totals_agree(landing: Landing, snapshot: Hashing) -> Difference | None:
 
 
 def stream(landing: Landing, snapshot: Hashing) -> Difference:
-    """Fill `_kh` from the source and `_diff` with what differs: op I (only there), D (only here), U (unlike)."""
+    """Fill `_kh` from the source and `_diff` with what differs: gw_op I (only there), D (only here), U (unlike)."""
     dataset = landing.dataset
     keys = sql.SQL(", ").join(hub_tables.column(dataset.field(k), in_key=True) for k in dataset.key)
-    pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, h bigint)").format(landing.name("_kh"), keys))
+    pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys))
     copy_in = sql.SQL("copy {} from stdin (format binary)").format(landing.name("_kh"))
     source_rows = pipe_copy(lambda out: snapshot.copy_hashes(dataset, out), landing.hub, copy_in)
     return join(landing, source_rows)
@@ -76,11 +76,11 @@ def join(landing: Landing, source_rows: int) -> Difference:
     first = sql.Identifier(dataset.key[0])
     statement = sql.SQL(
         "create unlogged table {diff} as select {key}, "
-        "case when t.{first} is null then 'I' when s.{first} is null then 'D' else 'U' end as op, s.h, "
+        "case when t.{first} is null then 'I' when s.{first} is null then 'D' else 'U' end as gw_op, "
         "exists (select from gateway.quarantine q where q.state in {live} and q.dataset = {dataset} "
-        "and q.source = {source} and q.row_hash = s.h) as held "
+        "and q.source = {source} and q.row_hash = s.gw_hash) as gw_held "
         "from {kh} s full join (select {columns} from {table} where gw_source = {source}) t on {same} "
-        "where s.{first} is null or t.{first} is null or s.h <> {t_hash}"
+        "where s.{first} is null or t.{first} is null or s.gw_hash <> {t_hash}"
     ).format(
         diff=landing.name("_diff"), key=key, first=first, live=sql.SQL(_LIVE), dataset=sql.Literal(dataset.name),
         source=sql.Literal(landing.source), kh=landing.name("_kh"), columns=pg.names(dataset.columns),
@@ -90,8 +90,8 @@ def join(landing: Landing, source_rows: int) -> Difference:
     counts = pg.one(
         landing.hub,
         sql.SQL(
-            "select count(*) filter (where op = 'I' and not held), count(*) filter (where op = 'D'), "
-            "count(*) filter (where op = 'U' and not held), count(*) filter (where held) from {}"
+            "select count(*) filter (where gw_op = 'I' and not gw_held), count(*) filter (where gw_op = 'D'), "
+            "count(*) filter (where gw_op = 'U' and not gw_held), count(*) filter (where gw_held) from {}"
         ).format(landing.name("_diff")),
     )
     query = sql.SQL("select count(*) from {} where gw_source = {}")
@@ -101,7 +101,7 @@ def join(landing: Landing, source_rows: int) -> Difference:
 
 def slices(landing: Landing) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the keys that must be read again, at most 10,000 at a time, in constant memory."""
-    query = sql.SQL("select {} from {} where op in ('I', 'U') and not held").format(
+    query = sql.SQL("select {} from {} where gw_op in ('I', 'U') and not gw_held").format(
         pg.names(landing.dataset.key), landing.name("_diff")
     )
     with landing.hub.cursor("wanted", withhold=True) as cursor:

@@ -59,7 +59,7 @@ class Landing:
         kind = sql.SQL("" if logged else "unlogged")
         run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
         run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
-        run("create unlogged table {} (rule text, wait_until timestamptz, {})", self.name("_off"), shape)
+        run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
 
     def copy_in(self, form: str) -> sql.Composed:
         """Return the COPY statement that takes the source's stream; columns are always named."""

@@ -100,7 +100,7 @@ def delete_missing(landing: Landing) -> int:
     """Delete the hub rows that `_diff` marks as gone from the source, leaving tombstones; return their number."""
     dataset = landing.dataset
     statement = sql.SQL(
-        "with removed as (delete from {part} t using {diff} s where s.op = 'D' and {same} returning {t_key}) "
+        "with removed as (delete from {part} t using {diff} s where s.gw_op = 'D' and {same} returning {t_key}) "
         "insert into {gone} ({key}, gw_source, gw_batch) select {key}, {source}, {batch} from removed "
         "on conflict ({key}, gw_source) do update set gw_batch = excluded.gw_batch, gone_at = clock_timestamp()"
     ).format(

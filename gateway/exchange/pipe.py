@@ -29,14 +29,19 @@ def pipe_copy(read: Read, hub: Connection, copy_in: sql.Composable) -> int:
     fcntl.fcntl(writing, _F_SETPIPE_SZ, _BUFFER)
     source = _Reader(read, writing)
     source.start()
+    cause: BaseException | None = None
     try:
         with os.fdopen(reading, "rb", _BUFFER) as stream, pg.hub_errors("land rows"), hub.cursor() as cursor:
-            cursor.copy_expert(copy_in, stream, size=_BUFFER)
+            try:
+                cursor.copy_expert(copy_in, stream, size=_BUFFER)
+            except BaseException:
+                cause = source.failed  # known before our end closes: what fails later only lost its reader
+                raise
             stored = int(cursor.rowcount)
     except BaseException:
-        source.join()  # our end is closed by now: the reader ends with a broken pipe
-        if source.failed is not None and not isinstance(source.failed, BrokenPipeError):
-            raise source.failed from None
+        source.join()
+        if cause is not None:
+            raise cause from None
         raise
     source.join()
     if source.failed is not None:
@@ -77,8 +82,12 @@ class _Reader(threading.Thread):
         self.failed: BaseException | None = None
 
     def run(self) -> None:
+        """Write the stream; what went wrong is noted before the pipe closes, so that the hub's side sees the cause."""
         try:
             with os.fdopen(self._descriptor, "wb", _BUFFER) as stream:
-                self.sent = self._read(stream)
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
-            self.failed = error
+                try:
+                    self.sent = self._read(stream)
+                except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+                    self.failed = error
+        except OSError as error:  # the last buffer found no reader
+            self.failed = self.failed or error

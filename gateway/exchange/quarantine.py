@@ -71,11 +71,11 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
         sql.SQL("{} {}").format(sql.Identifier(k), sql.SQL(landing.dataset.field(k).hub_type)) for k in landing.dataset.key
     )
     live = landing.name("_live")
-    pg.run(landing.hub, sql.SQL("create unlogged table {} (id bigint, row_hash bigint, {})").format(live, key_shape))
+    pg.run(landing.hub, sql.SQL("create unlogged table {} (gw_id bigint, gw_hash bigint, {})").format(live, key_shape))
     again = 0
     for page in _live_rows(landing, source):
         opened = [(row["id"], row["state"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
-        _insert_json(landing, live, [{"id": i, "row_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
+        _insert_json(landing, live, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
         waiting = [record for _, state, _, record in opened if state == "waiting"]
         land_records(landing, waiting)
         again += len(waiting)
@@ -99,7 +99,7 @@ def settle(landing: Landing, *, whole: bool) -> None:
     passed = sql.SQL(
         "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
         "state = case when pg_catalog.hash_record_extended(row({columns}), 0) = q.row_hash then 'replayed' "
-        "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.id and q.state in ('open', 'waiting')"
+        "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.gw_id and q.state in ('open', 'waiting')"
     ).format(
         batch=sql.Literal(landing.batch), columns=columns, live=landing.name("_live"), ok=landing.name("_ok"), same=same
     )
@@ -108,7 +108,7 @@ def settle(landing: Landing, *, whole: bool) -> None:
         return
     vanished = sql.SQL(
         "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
-        "state = 'gone' from {live} l where q.id = l.id and q.state in ('open', 'waiting') "
+        "state = 'gone' from {live} l where q.id = l.gw_id and q.state in ('open', 'waiting') "
         "and not exists (select from {kh} o where {same})"
     ).format(batch=sql.Literal(landing.batch), live=landing.name("_live"), kh=landing.name("_kh"), same=same)
     pg.run(landing.hub, vanished)
@@ -181,7 +181,7 @@ def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int,
     hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
     query = sql.SQL(
         "select {reason}, null::timestamptz, {hash}, {record} from {bad} _r_ union all "
-        "select rule, wait_until, {hash}, {record} from {off} _r_"
+        "select gw_rule, gw_wait, {hash}, {record} from {off} _r_"
     ).format(
         reason=landing.reason_call, hash=hashed, record=record, bad=landing.name("_bad"), off=landing.name("_off")
     )

@@ -186,7 +186,7 @@ begin
   grant insert, update on gateway.route_state, gateway.batch, gateway.chain_head, gateway.quarantine to gateway_load;
   grant update on gateway.hold to gateway_load;
   grant insert, update, delete on gateway.workday, gateway.code to gateway_load;
-  grant usage, update on all sequences in schema gateway to gateway_load;
+  grant usage, select, update on all sequences in schema gateway to gateway_load;
   grant usage on schema gateway, hub to gateway_report;
   grant select on gateway.epoch, gateway.route_state, gateway.batch, gateway.receipt, gateway.chain_head, gateway.hold,
                   gateway.reconciliation, gateway.workday, gateway.code to gateway_report;

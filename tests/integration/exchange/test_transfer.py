@@ -1,0 +1,187 @@
+"""A route carries rows from a source to the hub: first load, window, comparison, quarantine, receipts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.errors import RouteBusy, RouteHeld, SchemaMismatch
+from gateway.exchange import proof, quarantine, reconcile, transfer
+from gateway.ledger import decisions, ledger
+
+
+def test_first_load_lands_good_rows_and_quarantines_bad_ones(city: Any) -> None:
+    """A first load ends with the hub equal to the good rows of the source, and one entry per bad row."""
+    city.fill(1000, bad=7)
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.kind, outcome.read, outcome.inserted, outcome.rejected) == ("first_load", 1000, 993, 7)
+    assert city.good_source_rows() == city.hub_rows()
+    assert city.ask("select rule, count(*) from gateway.quarantine where state = 'open' group by 1") == [("T-01", 7)]
+
+
+def test_window_carries_what_changed_and_leaves_the_rest_alone(city: Any) -> None:
+    """A window updates and inserts; rows that did not change keep the number of their batch."""
+    city.fill(100)
+    first = transfer.run(city.deployment, "person_in")
+    city.ask_source("update person set amount = 7, updated_at = now() where id <= 'P00000010'")
+    city.fill(5, start=1000)
+    city.ask_source("update person set updated_at = now() where id > 'P00001000'")
+    second = transfer.run(city.deployment, "person_in")
+    assert (second.kind, second.inserted, second.updated) == ("delta", 5, 10)
+    assert city.good_source_rows() == city.hub_rows()
+    assert city.ask("select count(*) from hub.test_person where gw_batch = %s", (first.batch,)) == [(90,)]
+
+
+def test_comparison_finds_deletes_and_silent_edits(city: Any) -> None:
+    """What a window cannot see (deletes, edits without a new stamp) a comparison finds and carries."""
+    city.fill(1000)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("delete from person where id <= 'P00000005'")
+    city.ask_source("update person set name = '改' where id = 'P00000100'")
+    assert not reconcile.run(city.deployment, "person_in").passed
+    found = reconcile.run(city.deployment, "person_in", repair=True)
+    assert found.passed
+    assert city.good_source_rows() == city.hub_rows()
+    assert city.ask("select count(*) from hub.test_person__gone") == [(5,)]
+
+
+def test_second_comparison_finds_nothing(city: Any) -> None:
+    """A comparison of equal sides is decided by count and hash sum alone, quarantined rows included."""
+    city.fill(500, bad=3)
+    transfer.run(city.deployment, "person_in")
+    found = reconcile.run(city.deployment, "person_in")
+    assert (found.passed, found.method, found.quarantined) == (True, "totals", 3)
+
+
+def test_mass_delete_waits_for_a_person_and_an_approval_lets_it_pass(city: Any) -> None:
+    """Half the rows gone: nothing is deleted until somebody approves just that."""
+    city.fill(200)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("delete from person where id <= 'P00000100'")
+    with pytest.raises(RouteHeld, match="mass_delete"):
+        transfer.run(city.deployment, "person_in", whole=True)
+    assert len(city.hub_rows()) == 200
+    hold = city.ask("select id from gateway.hold where state = 'open'")[0][0]
+    with pytest.raises(RouteHeld, match="on hold"):
+        transfer.run(city.deployment, "person_in")
+    decisions.approve(city.deployment, hold, who="tester", why="the owner confirmed")
+    outcome = transfer.run(city.deployment, "person_in", whole=True)
+    assert outcome.deleted == 100
+    assert city.good_source_rows() == city.hub_rows()
+
+
+def test_empty_source_is_held_not_believed(city: Any) -> None:
+    """A source that suddenly has no rows puts the route on hold."""
+    city.fill(50)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("delete from person")
+    with pytest.raises(RouteHeld, match="empty_read"):
+        transfer.run(city.deployment, "person_in", whole=True)
+    assert len(city.hub_rows()) == 50
+
+
+def test_fix_at_the_source_closes_the_quarantine_entry(city: Any) -> None:
+    """A corrected row arrives by the next window and its entry becomes superseded."""
+    city.fill(20, bad=2)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("update person set sex = 1, updated_at = now() where id = 'P00000001'")
+    transfer.run(city.deployment, "person_in")
+    assert city.ask("select state, count(*) from gateway.quarantine group by 1 order by 1") == [("open", 1), ("superseded", 1)]
+    assert city.good_source_rows() == city.hub_rows()
+
+
+def test_replay_with_an_edited_value_merges_the_row(city: Any) -> None:
+    """A person edits a value and replays: the row passes the same checks and its entry is closed."""
+    city.fill(20, bad=1)
+    transfer.run(city.deployment, "person_in")
+    entry = city.ask("select id from gateway.quarantine")[0][0]
+    outcome = transfer.replay(city.deployment, entry, who="tester", why="confirmed by phone", edits={"sex": 2})
+    assert (outcome.inserted, outcome.rejected) == (1, 0)
+    assert city.ask("select state from gateway.quarantine") == [("superseded",)]
+    assert city.ask("select sex from hub.test_person where id = 'P00000001'") == [(2,)]
+
+
+def test_replay_never_overwrites_a_newer_row(city: Any) -> None:
+    """A row edited by hand loses against a newer version that the source sent meanwhile."""
+    city.fill(5)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("update person set sex = 9, updated_at = now() - interval '5 minutes' where id = 'P00000001'")
+    city.ask("update gateway.route_state set watermark = watermark - interval '10 minutes'")
+    city.ask("update gateway.route_state set watermark = now() - interval '10 minutes'")
+    transfer.run(city.deployment, "person_in")
+    entry = city.ask("select id from gateway.quarantine")[0][0]
+    city.ask("update hub.test_person set updated_at = now() + interval '1 hour', name = '新' where id = 'P00000001'")
+    transfer.replay(city.deployment, entry, who="tester", why="try", edits={"sex": 1})
+    assert city.ask("select name from hub.test_person where id = 'P00000001'") == [("新",)]
+
+
+def test_dry_run_changes_nothing(city: Any) -> None:
+    """A dry run counts what would happen and leaves hub, quarantine and receipts as they were."""
+    city.fill(30, bad=1)
+    outcome = transfer.run(city.deployment, "person_in", dry_run=True)
+    assert (outcome.read, outcome.inserted, outcome.rejected, outcome.receipt) == (30, 29, 1, None)
+    assert city.hub_rows() == []
+    assert city.ask("select count(*) from gateway.receipt where kind = 'batch'") == [(0,)]
+
+
+def test_receipts_prove_every_batch(city: Any) -> None:
+    """The chain verifies, and so does the content of the batches that nothing has touched since."""
+    city.fill(100, bad=1)
+    transfer.run(city.deployment, "person_in")
+    city.fill(10, start=500)
+    city.ask_source("update person set updated_at = now() where id > 'P00000500'")
+    transfer.run(city.deployment, "person_in")
+    found = proof.verify(city.deployment)
+    assert (found.ok, found.untouched) == (True, 2)
+
+
+def test_row_changed_behind_the_gateways_back_is_named(city: Any) -> None:
+    """A hub row edited by hand makes its batch's content differ from the receipt."""
+    city.fill(100)
+    outcome = transfer.run(city.deployment, "person_in")
+    city.ask("update hub.test_person set name = '改' where id = 'P00000001'")
+    found = proof.verify(city.deployment)
+    assert not found.ok
+    assert f"batch {outcome.batch}" in (found.first_fault or "")
+
+
+def test_second_run_at_once_is_busy(city: Any) -> None:
+    """A run that finds another run's lock ends as busy and changes nothing."""
+    city.fill(5)
+    other = city.deployment.hub(name="another run", autocommit=True)
+    ledger.take_locks(other, "person_in", "test.person")
+    with pytest.raises(RouteBusy, match="another run holds route person_in"):
+        transfer.run(city.deployment, "person_in")
+    other.close()
+    assert transfer.run(city.deployment, "person_in").inserted == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("alter table person drop column amount", "column amount is missing"),  # dropped
+        ("alter table person add column extra text", "column extra is not in the contract"),  # added
+        ("alter table person alter column sex type integer", "column sex is integer, the contract says smallint"),  # retyped
+        ("alter table person rename column amount to money", "column money looks like amount renamed"),  # renamed
+        ("drop table person", "has no table person"),  # gone
+    ],
+)
+def test_schema_unlike_the_contract_stops_before_a_row_is_read(city: Any, change: str, words: str) -> None:
+    """A changed table is named column by column and the hub stays as it was."""
+    city.fill(10)
+    transfer.run(city.deployment, "person_in")
+    before = city.hub_rows()
+    city.ask_source(change)
+    with pytest.raises(SchemaMismatch, match=words):
+        transfer.run(city.deployment, "person_in")
+    assert before == city.hub_rows()
+
+
+def test_quarantined_values_are_masked_and_sealed(city: Any) -> None:
+    """What people see of a rejected row hides personal values; the original is not in the hub in clear."""
+    city.fill(3, bad=1)
+    transfer.run(city.deployment, "person_in")
+    row = quarantine.list_rows(city.hub)[0]
+    assert row["masked"]["name"] == "张*"
+    assert city.ask("select position('P00000001'::bytea in sealed) from gateway.quarantine") == [(0,)]
