@@ -97,3 +97,7 @@ update gateway.hold set state = %(state)s, decided_at = clock_timestamp(), decid
 -- name: latest_batches: the newest attempt of every route
 select distinct on (route) route, batch_id, kind, state, stage, opened_at, closed_at, counts, error_code, error_text
   from gateway.batch order by route, batch_id desc;
+
+-- name: batches_of: the attempts of a route, newest first
+select batch_id, kind, state, stage, opened_at, closed_at, counts, stages, error_code, error_text
+  from gateway.batch where route = %(route)s and kind <> 'reconcile' order by batch_id desc limit 200;

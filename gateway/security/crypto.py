@@ -45,25 +45,26 @@ class Keys:
         return f"Keys({self._folder.name!r})"
 
     @classmethod
-    def create(cls, folder: Path) -> Keys:
-        """Make one key of each kind that the folder lacks; existing keys are left alone."""
+    def create(cls, folder: Path, hash_key: bytes | None = None) -> Keys:
+        """Make one key of each kind that the folder lacks; existing keys are left alone.
+
+        `hash_key` is the identity key that the platforms of a city already share; without it one is made.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         keys = cls(folder)
         for kind in KINDS:
             if not keys.files(kind):
-                keys.rotate(kind)
+                keys.rotate(kind, hash_key if kind == "hash" else None)
         return keys
 
-    def rotate(self, kind: str) -> str:
-        """Add a key of a kind, used from now on by processes started from now on; return its id."""
+    def rotate(self, kind: str, material: bytes | None = None) -> str:
+        """Add a key of a kind, used by processes started from now on; return its id. Made unless `material` is given."""
         key_id = secrets.token_hex(_ID_BYTES)
         number = len(self.files(kind)) + 1
         if kind == "sign":
             private = Ed25519PrivateKey.generate()
             material = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        else:
-            material = secrets.token_bytes(32)
-        _write_secret(self._folder / f"{kind}-{number:04d}-{key_id}", material)
+        _write_secret(self._folder / f"{kind}-{number:04d}-{key_id}", material or secrets.token_bytes(32))
         return key_id
 
     def files(self, kind: str) -> list[Path]:

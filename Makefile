@@ -1,0 +1,51 @@
+# Everything a person types here starts with `make`; `make` alone lists it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SCALE ?= 1
+.DEFAULT_GOAL := help
+.PHONY: help install demo clean-demo test test-all check bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed ## make .venv from requirements.lock (uv; plain pip when uv is not to be had)
+
+.venv/.installed: requirements.lock setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	if $(BIN)/python -m pip install --quiet uv; then \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	fi
+	$(BIN)/python -m pip install --quiet --no-deps --editable . --config-settings editable_mode=compat
+	touch $@
+
+demo: install ## a whole city on this machine, seen through Airflow (ONCE=1: show it once and exit; SCALE=20: 2 million persons)
+	$(BIN)/python -m sandbox.demo --scale $(SCALE) $(if $(ONCE),--once)
+
+clean-demo: install ## remove the demo's data
+	$(BIN)/python -m sandbox.demo --clean
+
+check: install ## lint, types, layers, catalog and unit tests; under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gateway check --offline
+	$(BIN)/pytest -q tests/unit
+
+test: install ## every test that runs with wheels alone, DAGs in a real Airflow included
+	$(BIN)/pytest -q -m 'not system'
+
+test-all: install ## the tests that need system servers or Chromium as well
+	$(BIN)/pytest -q
+
+bench: install ## ratios to the physical limit, and build/bench.json
+	$(BIN)/python -m sandbox.bench
+
+lock: ## resolve requirements.lock anew from setup.cfg
+	$(BIN)/uv pip compile setup.cfg --extra dev --extra celery --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+
+clean: ## remove .venv and build
+	rm -rf .venv build *.egg-info

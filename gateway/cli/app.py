@@ -1,0 +1,153 @@
+"""The top of the command line: global options, the groups, and `init`, `check`, `sync`, `reconcile`, `approve`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gateway import __version__
+from gateway.cli import check as checking
+from gateway.cli import doctor as doctoring
+from gateway.cli import groups, setup
+from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, err, guarded, out, print_json, show_one
+from gateway.deployment import Deployment
+from gateway.exchange import reconcile as reconciling
+from gateway.exchange import transfer
+from gateway.ledger import decisions
+
+app = typer.Typer(
+    name="gateway",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="市级数据交换网关 · the data-exchange gateway.\n\nExit codes: 0 done, 1 failed, 2 usage, 3 done with rejects, "
+    "4 held or waiting for approval, 5 busy.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    folder: Annotated[Path | None, typer.Option("--dir", help="The deployment made by `gateway init DIR`.")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Point the commands at a deployment: --dir, or the current folder."""
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+    if folder is not None:
+        os.environ["GATEWAY_HOME"] = str(folder / ".gateway")
+        os.environ["GATEWAY_CATALOG"] = str(folder / "catalog")
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="The folder to make the deployment in.")]) -> None:
+    """Make a working deployment: catalog skeleton, keys, hub and ledger, without Airflow.
+
+    Uses the PostgreSQL of GATEWAY_HUB_DSN, or starts an embedded one. Example: gateway init /srv/gateway
+    """
+    raise typer.Exit(guarded(lambda: setup.init(folder)))
+
+
+@app.command()
+def check(
+    offline: Annotated[bool, typer.Option("--offline", help="Do not connect to platforms or hub.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Check catalog, contracts, rules and connections; name every fault with file, line and remedy.
+
+    Example: gateway check --offline
+    """
+    raise typer.Exit(guarded(lambda: checking.run(offline=offline, as_json=as_json)))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:  # noqa: FBT002
+    """Examine the deployment: settings, keys, hub, ledger, clocks, disk, platforms; each with what to do."""
+    raise typer.Exit(guarded(lambda: doctoring.run(as_json=as_json)))
+
+
+@app.command()
+def sync(
+    route: Annotated[str, typer.Argument(help="A route of the catalog.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a run would do; change nothing.")] = False,  # noqa: FBT002
+    whole: Annotated[bool, typer.Option("--whole", help="Compare everything even where a window would do.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Run a route once, without Airflow.
+
+    Example: gateway sync pop_person_in --dry-run
+    """
+    raise typer.Exit(guarded(lambda: _sync(route, dry_run=dry_run, whole=whole, as_json=as_json)))
+
+
+@app.command()
+def reconcile(
+    route: Annotated[str, typer.Argument(help="A route of the catalog.")],
+    repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, then compare again.")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Compare a route's source with the hub, exactly and on both sides (对账). Exit code 1 when they differ."""
+
+    def call() -> int:
+        found = reconciling.run(Deployment.open(), route, repair=repair)
+        show_one(found.as_dict(), as_json=as_json)
+        return 0 if found.passed else FAILED
+
+    raise typer.Exit(guarded(call))
+
+
+@app.command()
+def approve(hold: Annotated[int, typer.Argument(help="The hold's number.")], why: Why, who: Who) -> None:
+    """Let what a hold stopped pass, once. Example: gateway approve 3 --why '来源单位确认已注销'."""
+
+    def call() -> None:
+        route = decisions.approve(Deployment.open(), hold, who=who, why=why)
+        out.print(f"hold {hold} approved; run `gateway sync {route}` or wait for its schedule")
+
+    raise typer.Exit(guarded(call))
+
+
+def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
+    deployment = Deployment.open()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(f"{route}: connect")
+
+        def tell(stage: str, rows: int) -> None:
+            bar.update(task, description=f"{route}: {stage}{f' {rows:,} rows' if rows else ''}")
+
+        outcome = transfer.run(deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync")
+    if as_json:
+        print_json(outcome.as_dict())
+    else:
+        verb = "would be" if dry_run else "are"
+        out.print(
+            f"{route}: {outcome.kind}, {outcome.read:,} read; {outcome.inserted:,} {verb} inserted, {outcome.updated:,} updated, "
+            f"{outcome.deleted:,} deleted, {outcome.unchanged:,} unchanged, {outcome.rejected:,} rejected "
+            f"({outcome.seconds} s)" + ("" if dry_run else f"; batch {outcome.batch}, receipt {outcome.receipt}")
+        )
+        for rule, count in sorted(outcome.rejects.items()):
+            out.print(f"  {rule}: {count:,} rows in quarantine")
+    return REJECTS if outcome.rejected else 0
+
+
+for _name, _group in groups.GROUPS.items():
+    app.add_typer(_group, name=_name)
+
+
+def main() -> None:
+    """Run the command line; packages above the core add their groups by entry point."""
+    for entry in entry_points(group="gateway.commands"):
+        app.add_typer(entry.load(), name=entry.name)
+    try:
+        app()
+    except click.exceptions.Abort:
+        sys.exit(FAILED)
+
+

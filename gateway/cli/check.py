@@ -1,0 +1,66 @@
+"""`gateway check`: everything that can be wrong with what a city declares."""
+
+from __future__ import annotations
+
+from gateway import catalog, settings
+from gateway.cli.frame import DONE, FAILED, err, out, print_json
+from gateway.deployment import Deployment
+from gateway.errors import GatewayError
+from gateway.exchange import hub as hub_tables
+from gateway.exchange import rules
+from gateway.model import Catalog
+
+
+def run(*, offline: bool, as_json: bool) -> int:
+    """Print every fault and return the exit code; on line also prepare the hub and reach every platform."""
+    faults = catalog.problems()
+    found = None if faults and _refused() else catalog.load()
+    if found is not None:
+        faults += _contract_faults(found)
+        if not offline:
+            faults += _connection_faults()
+    if as_json:
+        print_json({"ok": not faults, "faults": faults})
+    for fault in [] if as_json else faults:
+        err.print(f"[red]✗[/red] {fault}", soft_wrap=True)
+    if not faults and not as_json and found is not None:
+        out.print(f"ok: {len(found.routes)} routes, {len(found.datasets)} data sets, {len(found.platforms)} platforms")
+    return FAILED if faults else DONE
+
+
+def _refused() -> bool:
+    try:
+        catalog.load()
+    except GatewayError:
+        return True
+    return False
+
+
+def _contract_faults(found: Catalog) -> list[str]:
+    """Compile every contract as a run would."""
+    faults = []
+    for dataset in found.datasets.values():
+        try:
+            rules.reason_function(dataset, settings.now().date())
+            rules.row_rules(dataset, "warn")
+        except GatewayError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _connection_faults() -> list[str]:
+    """Prepare the hub and describe one data set of every platform."""
+    faults: list[str] = []
+    try:
+        deployment = Deployment.open()
+        hub_tables.prepare(deployment)
+    except GatewayError as error:
+        return [str(error)]
+    for route in deployment.catalog.routes.values():
+        try:
+            source = deployment.source(route.source)
+            source.describe(route.dataset)
+            source.close()
+        except GatewayError as error:
+            faults.append(f"route {route.route}: {error}")
+    return faults

@@ -1,0 +1,82 @@
+"""What all commands share: printing for people or machines, opening the deployment, and exit codes."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from psycopg2.extensions import connection as Connection
+from rich.console import Console
+from rich.table import Table
+
+from gateway.deployment import Deployment
+from gateway.errors import GatewayError, RouteBusy, RouteHeld
+
+DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the chain of receipts.")]
+Who = Annotated[str, typer.Option("--who", help="Who decides; the logged-in user unless named.", default_factory=getpass.getuser)]
+
+
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, title: str = "") -> None:
+    """Print rows as a table of some columns, or all of them as JSON."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(title=title or None)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(c) is None else str(row[c]) for c in columns))
+    out.print(table)
+
+
+def show_one(thing: dict[str, Any], *, as_json: bool) -> None:
+    """Print one thing as lines of name and value, or as JSON."""
+    if as_json:
+        print_json(thing)
+        return
+    for name, value in thing.items():
+        out.print(f"[bold]{name}[/bold]  {json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value}")
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+@contextmanager
+def hub(deployment: Deployment) -> Iterator[Connection]:
+    """Yield a reading connection to the hub."""
+    connection = deployment.hub(name="gateway cli", autocommit=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def guarded(call: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code; the gateway's errors become words on standard error."""
+    try:
+        return call() or DONE
+    except RouteBusy as error:
+        return _say(error, BUSY)
+    except RouteHeld as error:
+        return _say(error, HELD)
+    except GatewayError as error:
+        return _say(error, FAILED)
+
+
+def _say(error: GatewayError, code: int) -> int:
+    err.print(f"[red]{error.chinese}[/red] [bold]{error.code}[/bold] {error.message}", soft_wrap=True)
+    if error.hint:
+        err.print(f"HINT: {error.hint}", soft_wrap=True)
+    return code

@@ -1,0 +1,308 @@
+"""The command groups of the core: embedded, route, hold, quarantine, receipts, calendar."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway import pg, settings
+from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, guarded, hub, out, print_json, show, show_one
+from gateway.deployment import Deployment
+from gateway.embedded import Server
+from gateway.exchange import proof, quarantine, transfer
+from gateway.ledger import chain, decisions, ledger, verify_receipts
+from gateway.sla import calendar
+
+embedded = typer.Typer(no_args_is_help=True, help="The PostgreSQL that comes with the gateway.")
+route = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
+hold = typer.Typer(no_args_is_help=True, help="Routes that wait for a person (挂起).")
+quarantined = typer.Typer(no_args_is_help=True, help="Rejected rows, masked (隔离区).")
+receipts = typer.Typer(no_args_is_help=True, help="The chain of signed receipts (回执).")
+workdays = typer.Typer(no_args_is_help=True, help="The working-day calendar (工作日历).")
+GROUPS = {
+    "embedded": embedded, "route": route, "hold": hold, "quarantine": quarantined, "receipts": receipts,
+    "calendar": workdays,
+}  # fmt: skip
+
+
+@embedded.command("start")
+def embedded_start() -> None:
+    """Start the deployment's PostgreSQL; does nothing when it runs."""
+
+    def call() -> None:
+        server = _server()
+        server.start()
+        (settings.home() / "hub.dsn").write_text(server.dsn("gateway"))
+        out.print(f"PostgreSQL runs on 127.0.0.1:{server.port}")
+
+    raise typer.Exit(guarded(call))
+
+
+@embedded.command("stop")
+def embedded_stop() -> None:
+    """Stop the deployment's PostgreSQL."""
+    raise typer.Exit(guarded(lambda: _server().stop()))
+
+
+@embedded.command("dsn")
+def embedded_dsn() -> None:
+    """Print the hub's DSN, password included: for scripts, not for logs."""
+    raise typer.Exit(guarded(lambda: out.print(_server().dsn("gateway"), soft_wrap=True)))
+
+
+@route.command("list")
+def route_list(as_json: Json = False) -> None:  # noqa: FBT002
+    """List the routes of the catalog and where they stand; broken ones with their reason."""
+
+    def call() -> None:
+        deployment = Deployment.open()
+        with hub(deployment) as connection:
+            states = ledger.states(connection)
+            latest = {row["route"]: row for row in ledger.rows(connection, "latest_batches")}
+        rows = [_route_row(deployment, name, states.get(name), latest.get(name)) for name in deployment.catalog.routes]
+        rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
+        columns = ["route", "dataset", "from", "mode", "schedule", "state", "watermark", "verified_through", "why"]
+        show(rows, columns, as_json=as_json, title=deployment.catalog.city)
+
+    raise typer.Exit(guarded(call))
+
+
+@route.command("show")
+def route_show(name: str, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one route: contract, state, and its newest runs with their stages."""
+
+    def call() -> None:
+        deployment = Deployment.open()
+        deployment.route(name)
+        with hub(deployment) as connection:
+            state = ledger.states(connection).get(name)
+            runs = ledger.rows(connection, "batches_of", {"route": name})[:10]
+        thing = _route_row(deployment, name, state, None)
+        if as_json:
+            print_json({**thing, "runs": runs})
+            return
+        show_one(thing, as_json=False)
+        shown = [{**r, **{k: r["counts"].get(k) for k in ("read", "inserted", "rejected")}} for r in runs]
+        columns = ["batch_id", "kind", "state", "stage", "opened_at", "read", "inserted", "rejected", "error_code", "error_text"]
+        show(shown, columns, as_json=False, title="newest runs")
+
+    raise typer.Exit(guarded(call))
+
+
+@route.command("pause")
+def route_pause(name: str, why: Why, who: Who) -> None:
+    """Stop a route until it is resumed."""
+    raise typer.Exit(guarded(lambda: decisions.pause(Deployment.open(), name, who=who, why=why)))
+
+
+@route.command("resume")
+def route_resume(name: str, why: Why, who: Who) -> None:
+    """Let a paused route run again."""
+    raise typer.Exit(guarded(lambda: decisions.resume(Deployment.open(), name, who=who, why=why)))
+
+
+@route.command("backfill")
+def route_backfill(
+    name: str,
+    why: Why,
+    who: Who,
+    since: Annotated[datetime | None, typer.Option(help="Read again from here (China time); all when left out.")] = None,
+) -> None:
+    """Read a route again: from a moment, or by comparing everything at its next run."""
+    moment = since.replace(tzinfo=settings.CHINA) if since else None
+    raise typer.Exit(guarded(lambda: decisions.backfill(Deployment.open(), name, since=moment, who=who, why=why)))
+
+
+@hold.command("list")
+def hold_list(state: str | None = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """List holds, newest first."""
+
+    def call() -> None:
+        with hub(Deployment.open()) as connection:
+            rows = decisions.list_holds(connection, state)
+        show(rows, ["id", "route", "kind", "facts", "state", "raised_at", "decided_by", "why"], as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@hold.command("show")
+def hold_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one hold and the facts to decide on."""
+
+    def call() -> None:
+        with hub(Deployment.open()) as connection:
+            show_one(decisions.show_hold(connection, number), as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@hold.command("release")
+def hold_release(number: int, why: Why, who: Who) -> None:
+    """End a hold without approving what it stopped: the next run judges afresh."""
+    raise typer.Exit(guarded(lambda: out.print(decisions.release(Deployment.open(), number, who=who, why=why))))
+
+
+@quarantined.command("list")
+def quarantine_list(
+    dataset: str | None = None,
+    route_name: Annotated[str | None, typer.Option("--route")] = None,
+    state: str = "open",
+    limit: int = 50,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """List rejected rows with the reason, owner and age; personal values are masked."""
+
+    def call() -> None:
+        deployment = Deployment.open()
+        with hub(deployment) as connection:
+            rows = quarantine.list_rows(connection, dataset=dataset, route=route_name, state=state, limit=limit)
+        for row in rows:
+            row["reason"] = "{} / {}".format(*quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"]))
+        show(rows, ["id", "dataset", "rule", "reason", "owner", "age_days", "batch_id", "state"], as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@quarantined.command("show")
+def quarantine_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one rejected row, masked."""
+
+    def call() -> None:
+        deployment = Deployment.open()
+        with hub(deployment) as connection:
+            show_one(quarantine.show(connection, deployment.catalog.datasets, number), as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@quarantined.command("replay")
+def quarantine_replay(
+    number: int,
+    why: Why,
+    who: Who,
+    edit: Annotated[list[str] | None, typer.Option("--set", help="field=value; may be repeated.")] = None,
+) -> None:
+    """Judge a rejected row again, with edited values if given. Example: --set sex=2 --why '已电话核实'."""
+
+    def call() -> int:
+        edits = {name: value or None for name, _, value in (e.partition("=") for e in edit or [])}
+        outcome = transfer.replay(Deployment.open(), number, who=who, why=why, edits=edits)
+        if outcome.rejected:
+            out.print(f"the row still breaks {', '.join(outcome.rejects)}; it stays in quarantine")
+            return REJECTS
+        out.print(f"carried by batch {outcome.batch}: {outcome.inserted} inserted, {outcome.updated} updated")
+        return 0
+
+    raise typer.Exit(guarded(call))
+
+
+@quarantined.command("discard")
+def quarantine_discard(number: int, why: Why, who: Who) -> None:
+    """Give a rejected row up for good."""
+    raise typer.Exit(guarded(lambda: quarantine.discard(Deployment.open(), number, who=who, why=why)))
+
+
+@receipts.command("list")
+def receipts_list(
+    route_name: Annotated[str | None, typer.Option("--route")] = None, limit: int = 20, as_json: Json = False  # noqa: FBT002
+) -> None:
+    """List receipts, newest first."""
+
+    def call() -> None:
+        with hub(Deployment.open()) as connection:
+            rows = chain.listing(connection, route_name, limit)
+        flat = [{**r, **{k: r["body"].get(k) for k in ("run", "read", "inserted", "rejected")}} for r in rows]
+        show(flat, ["no", "kind", "batch_id", "route", "run", "read", "inserted", "rejected", "made_at"], as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@receipts.command("show")
+def receipts_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one receipt in full."""
+
+    def call() -> None:
+        with hub(Deployment.open()) as connection:
+            show_one(chain.get(connection, number), as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@receipts.command("export")
+def receipts_export(file: Path) -> None:
+    """Write all receipts to a zip that proves itself with Python alone."""
+    raise typer.Exit(guarded(lambda: out.print(f"{proof.export(Deployment.open(), file)} records in {file}")))
+
+
+@receipts.command("verify")
+def receipts_verify(
+    file: Annotated[Path | None, typer.Argument(help="An exported file; the hub when left out.")] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Prove the chain, and each batch's content against the hub; or prove an exported file."""
+
+    def call() -> int:
+        if file is not None:
+            return int(verify_receipts.main([str(file), "--signatures"]))
+        found = proof.verify(Deployment.open())
+        show_one(found.as_dict(), as_json=as_json)
+        return 0 if found.ok else FAILED
+
+    raise typer.Exit(guarded(call))
+
+
+@workdays.command("show")
+def calendar_show(
+    first: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"])] = None,
+    days: int = 14,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show which days are worked, and whether that is official, an override or provisional."""
+
+    def call() -> None:
+        known = calendar.Calendar.from_files(Deployment.open().catalog.calendar_files)
+        begin = first.date() if first else settings.now().astimezone(settings.CHINA).date()
+        last = date.fromordinal(begin.toordinal() + days - 1)
+        rows = [{"day": d.day, "is_work": d.is_work, "basis": d.basis, "note": d.note} for d in known.days(begin, last)]
+        show(rows, ["day", "is_work", "basis", "note"], as_json=as_json)
+
+    raise typer.Exit(guarded(call))
+
+
+@workdays.command("load")
+def calendar_load() -> None:
+    """Bring the hub's calendar to the official data and the catalog's overrides."""
+
+    def call() -> None:
+        deployment = Deployment.open()
+        known = calendar.Calendar.from_files(deployment.catalog.calendar_files)
+        connection = deployment.hub(name="gateway calendar")
+        with pg.hub_errors("load the calendar"), connection:
+            out.print(f"{calendar.load(connection, known)} days changed")
+        connection.close()
+
+    raise typer.Exit(guarded(call))
+
+
+def _server() -> Server:
+    return Server(settings.home() / "postgres")
+
+
+def _route_row(
+    deployment: Deployment, name: str, state: ledger.RouteState | None, latest: dict[str, Any] | None
+) -> dict[str, Any]:
+    found = deployment.catalog.routes[name]
+    row: dict[str, Any] = {
+        "route": name, "dataset": found.dataset.name, "from": found.source.platform, "to": found.target,
+        "protocol": found.source.connector, "direction": found.direction, "mode": found.mode, "schedule": found.schedule,
+        "unit": found.source.unit, "state": "not prepared", "watermark": None, "verified_through": None, "why": None,
+    }  # fmt: skip
+    if state is not None:
+        row["state"] = "paused" if state.paused_by else ("loaded" if state.loaded else "new")
+        row |= {"watermark": state.watermark, "verified_through": state.verified_through, "why": state.paused_why}
+    if latest and latest["state"] == "aborted" and latest["error_text"]:
+        row |= {"state": "failed", "why": f"{latest['error_code'] or ''} {latest['error_text']}".strip()}
+    return row

@@ -1,0 +1,240 @@
+"""Airflow's four components as processes that start together, report healthy, and stop without leaving anything.
+
+`airflow standalone` is not used: it forces another login manager and leaves processes behind when it is stopped.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+ROOT = Path(__file__).parent.parent
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+_STOP_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class AirflowStack:
+    """One Airflow in a folder of its own, on one machine, behind one port of 127.0.0.1."""
+
+    def __init__(self, home: Path, database: str, environment: Mapping[str, str]) -> None:
+        """Take the folder, the database URI (postgresql://…) and what tasks need in their environment."""
+        self._home, self._database, self._more = home, database, dict(environment)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.port = free_port()
+        self._logs = (free_port(), free_port())
+
+    @property
+    def url(self) -> str:
+        """Return the address of the user interface."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def password(self) -> str:
+        """Return the administrator's password, made once per folder."""
+        return self._secret("admin-password", 15)
+
+    def add_environment(self, environment: Mapping[str, str]) -> None:
+        """Add what tasks need in their environment; before `start`."""
+        self._more.update(environment)
+
+    def prepare(self) -> None:
+        """Migrate Airflow's database and make the administrator; both change nothing the second time."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._checked(["db", "migrate"])
+        user = ["users", "create", "-u", "admin", "-f", "Gateway", "-l", "Admin", "-r", "Admin", "-e", "admin@example.invalid"]
+        self._checked([*user, "-p", self.password])
+
+    def make_pools(self, pools: Mapping[str, int]) -> None:
+        """Make one pool per platform, of as many slots as the catalog grants."""
+        file = self._home / "pools.json"
+        file.write_text(json.dumps({name: {"slots": n, "description": "exchange-gateway", "include_deferred": False} for name, n in pools.items()}))
+        self._checked(["pools", "import", str(file)])
+
+    def start(self) -> None:
+        """Start the components, each in a process group of its own."""
+        for name in COMPONENTS:
+            log = (self._home / f"{name}.log").open("ab")
+            command = [sys.executable, "-m", "airflow", name]
+            if name == "api-server":
+                command += ["--workers", "1"]
+            self._processes[name] = subprocess.Popen(
+                command, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=ROOT
+            )
+
+    def wait_healthy(self, seconds: float) -> None:
+        """Wait until every component reports healthy; RuntimeError names what does not, or who died."""
+        deadline, state = time.monotonic() + seconds, "no answer yet"
+        while time.monotonic() < deadline:
+            for name, process in self._processes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} ended with {process.returncode}; see {self._home.name}/{name}.log")
+            try:
+                health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+            except (requests.RequestException, ValueError):
+                time.sleep(0.3)
+                continue
+            parts = {n: h.get("status") for n, h in health.items()}
+            if all(parts.get(n) == "healthy" for n in ("metadatabase", "scheduler", "dag_processor", "triggerer")):
+                return
+            state = str(parts)
+            time.sleep(0.3)
+        raise RuntimeError(f"Airflow is not healthy after {seconds:.0f} s: {state}")
+
+    def stop(self) -> None:
+        """Stop every group: TERM, wait, KILL; returns when no process is left."""
+        members = [child for p in self._processes.values() for child in _family(p.pid)]
+        for process in self._processes.values():
+            _signal_group(process.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(members, timeout=_STOP_SECONDS)
+        for process in self._processes.values():
+            _signal_group(process.pid, signal.SIGKILL)
+        for member in alive:
+            if member.is_running():
+                member.kill()
+        psutil.wait_procs(members, timeout=10)
+        for process in self._processes.values():
+            process.wait()
+        self._processes.clear()
+
+    def pids(self) -> list[int]:
+        """Return the components' process numbers."""
+        return [p.pid for p in self._processes.values()]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of every component."""
+        core, api = "AIRFLOW__CORE__", "AIRFLOW__API__"
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "GATEWAY_"))}
+        return {
+            **kept,
+            **self._more,
+            "AIRFLOW_HOME": str(self._home),
+            "PYTHONUNBUFFERED": "1",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            f"{core}LOAD_EXAMPLES": "False",
+            f"{core}DAGS_FOLDER": str(ROOT / "dags"),
+            f"{core}PLUGINS_FOLDER": str(ROOT / "plugins"),
+            f"{core}EXECUTOR": "LocalExecutor",
+            f"{core}PARALLELISM": "4",
+            f"{core}FERNET_KEY": self._fernet(),
+            f"{core}AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+            f"{core}EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            f"{core}DEFAULT_TIMEZONE": "Asia/Shanghai",
+            f"{core}TEST_CONNECTION": "Disabled",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database.replace("postgresql://", "postgresql+psycopg2://"),
+            f"{api}SECRET_KEY": self._secret("api-secret", 48),
+            f"{api}HOST": "127.0.0.1",
+            f"{api}PORT": str(self.port),
+            f"{api}BASE_URL": self.url,
+            f"{api}EXPOSE_CONFIG": "False",
+            "AIRFLOW__API_AUTH__JWT_SECRET": self._secret("jwt-secret", 64),
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__SCHEDULER__MAX_DAGRUNS_TO_CREATE_PER_LOOP": "100",
+            "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "100",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self._logs[0]),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._logs[1]),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+
+    def api(self) -> Api:
+        """Return a client of the REST API, logged in as the administrator."""
+        return Api(self.url, "admin", self.password)
+
+    def _checked(self, arguments: list[str]) -> None:
+        log = self._home / "prepare.log"
+        with log.open("ab") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", "airflow", *arguments], env=self.environment(), stdout=out, stderr=out, check=False, cwd=ROOT
+            )
+        if done.returncode:
+            raise RuntimeError(f"airflow {arguments[0]} {arguments[1]} failed; see {log}")
+
+    def _fernet(self) -> str:
+        return base64.urlsafe_b64encode(self._secret("fernet-seed", 32).encode()[:32]).decode()
+
+    def _secret(self, name: str, size: int) -> str:
+        path = self._home / name
+        if not path.exists():
+            self._home.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(size))
+        return path.read_text()
+
+
+class Api:
+    """The few calls of Airflow's REST API that the demo and the tests need."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        """Log in."""
+        self._url = url
+        self._session = requests.Session()
+        answer = self._session.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
+        answer.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def dags(self) -> set[str]:
+        """Return the names of the DAGs that Airflow has parsed."""
+        return {d["dag_id"] for d in self._get("dags", limit=1000)["dags"]}
+
+    def import_errors(self) -> list[str]:
+        """Return what Airflow could not import."""
+        return [e["stack_trace"] for e in self._get("importErrors")["import_errors"]]
+
+    def unpause(self, dag: str, *, paused: bool = False) -> None:
+        """Let a DAG run, or stop it."""
+        answer = self._session.patch(f"{self._url}/api/v2/dags/{dag}", json={"is_paused": paused}, timeout=30)
+        answer.raise_for_status()
+
+    def trigger(self, dag: str) -> str:
+        """Start a run and return its id."""
+        answer = self._session.post(f"{self._url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}, timeout=30)
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """Return the newest runs of a DAG, newest first."""
+        found: list[dict[str, Any]] = self._get(f"dags/{dag}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
+        return found
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return

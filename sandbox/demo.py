@@ -1,0 +1,311 @@
+"""`make demo`: a whole city on one machine, exchanging for real, watched through Airflow.
+
+Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), Airflow's four
+components, every route run once through Airflow, then a table of what happened. Ctrl-C stops everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from gateway.deployment import Deployment
+from gateway.embedded import Server
+from gateway.exchange import hub as hub_tables
+from gateway.exchange import proof, reconcile
+from gateway.ledger import ledger, migrate
+from gateway.security.crypto import Keys
+from sandbox import approval, city
+from sandbox.airflow import Api, AirflowStack
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build"
+HOME = BUILD / "demo"
+_HEALTHY_SECONDS = 180.0
+_ROUTES_SECONDS = 300.0
+_SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
+say = Console(highlight=False)
+
+
+class Stopped(Exception):
+    """Raised in the main thread when the user or the system asks the demo to stop."""
+
+
+@dataclass
+class Demo:
+    """The parts that run, and what they have shown so far."""
+
+    scale: float
+    began: float = field(default_factory=time.monotonic)
+    peak_mb: float = 0.0
+
+    def run(self, *, once: bool) -> bool:
+        """Start everything, show every route, stop everything; return whether all was well."""
+        with ExitStack() as running:
+            hub, platforms = self._servers(running)
+            stack = AirflowStack(HOME / "airflow", hub.dsn("airflow"), {})
+            running.enter_context(self._watching_memory(stack, hub, platforms))
+            migration = _Background(stack.prepare)
+            connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
+            deployment = self._deployment(hub, connections, stack)
+            migration.result()
+            self.step("Airflow's database is ready")
+            running.callback(self._stop_airflow, stack)
+            self._start_airflow(stack, deployment)
+            well = self._show(stack, deployment)
+            if not once:
+                self._stay(stack, connections)
+        return well
+
+    def step(self, text: str) -> None:
+        """Tell what happens now, with the seconds since the start."""
+        say.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}")
+
+    def _servers(self, running: ExitStack) -> tuple[Server, Server]:
+        """Start both PostgreSQL servers and make the databases of hub and Airflow."""
+        hub, platforms = Server(HOME / "hub", _SETTINGS), Server(HOME / "platforms", _SETTINGS)
+        for server in (hub, platforms):
+            running.callback(server.stop)
+            server.start()
+        hub.create_database("gateway")
+        hub.create_database("airflow")
+        self.step(f"two PostgreSQL 18 servers run: hub on port {hub.port}, platforms on port {platforms.port}")
+        return hub, platforms
+
+    def _deployment(self, hub: Server, connections: dict[str, str], stack: AirflowStack) -> Deployment:
+        """Make keys, ledger and hub tables, and hand their settings to Airflow."""
+        environment = {
+            "GATEWAY_HOME": str(HOME / "gateway"),
+            "GATEWAY_CATALOG": str(ROOT / "catalog"),
+            "GATEWAY_HUB_DSN": hub.dsn("gateway"),
+            **{f"GATEWAY_CONN_{name}": dsn for name, dsn in connections.items()},
+        }
+        os.environ.update(environment)
+        stack.add_environment(environment)
+        Keys.create(HOME / "gateway" / "keys", hash_key=city.CERT_KEY)
+        migrate.upgrade(environment["GATEWAY_HUB_DSN"])
+        deployment = Deployment.open()
+        hub_tables.prepare(deployment)
+        self.step(f"ledger migrated, hub tables of {len(deployment.catalog.datasets)} data sets made from their contracts")
+        return deployment
+
+    def _start_airflow(self, stack: AirflowStack, deployment: Deployment) -> None:
+        stack.make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
+        stack.start()
+        self.step("Airflow starts (api-server, scheduler, dag-processor, triggerer)")
+        stack.wait_healthy(_HEALTHY_SECONDS)
+        self.step(f"Airflow is healthy at {stack.url}")
+
+    def _show(self, stack: AirflowStack, deployment: Deployment) -> bool:
+        """Run every route through Airflow, reconcile, verify, print the table and write build/demo.json."""
+        states = self._run_routes(stack.api(), deployment)
+        rows = [self._row(deployment, name, states[name]) for name in deployment.catalog.routes]
+        proven = proof.verify(deployment)
+        for row in rows:
+            row["chain_ok"] = proven.ok
+        seconds = round(time.monotonic() - self.began, 1)
+        report = {"routes": rows, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
+                  "memory": "sum of proportional set sizes of all processes of the demo"}  # fmt: skip
+        BUILD.mkdir(exist_ok=True)
+        (BUILD / "demo.json").write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str))
+        say.print(_table(rows, deployment))
+        say.print(f"receipts: {proven.checked} records chained and signed, "
+                  f"{'verified' if proven.ok else 'BROKEN: ' + str(proven.first_fault)}; "
+                  f"{seconds} s, at most {self.peak_mb:.0f} MB")  # fmt: skip
+        say.print(f"Airflow: {stack.url}   login: admin   password: {stack.password}")
+        return proven.ok and all(row["state"] == "success" and row["reconciled"] for row in rows)
+
+    def _run_routes(self, api: Api, deployment: Deployment) -> dict[str, str]:
+        """Trigger the routes that wait for nobody; the others follow their assets. Returns how each run ended."""
+        wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
+        _until(lambda: set(wanted.values()) <= api.dags(), 60, "Airflow has not parsed every route")
+        known = {name: {r["dag_run_id"] for r in api.runs(dag)} for name, dag in wanted.items()}
+        for dag in wanted.values():
+            api.unpause(dag)
+        for name, route in deployment.catalog.routes.items():
+            if route.after is None:
+                api.trigger(wanted[name])
+        self.step(f"{len(wanted)} routes run through Airflow")
+        ended: dict[str, str] = {}
+        deadline = time.monotonic() + _ROUTES_SECONDS
+        while len(ended) < len(wanted) and time.monotonic() < deadline:
+            for name in wanted.keys() - ended.keys():
+                new = [r for r in api.runs(wanted[name]) if r["dag_run_id"] not in known[name]]
+                done = [r["state"] for r in new if r["state"] in {"success", "failed"}]
+                if done:
+                    ended[name] = done[-1]
+                    self.step(f"  {name}: {done[-1]}")
+            time.sleep(0.5)
+        return {name: ended.get(name, "no run ended") for name in wanted}
+
+    def _row(self, deployment: Deployment, name: str, state: str) -> dict[str, Any]:
+        """Return a route's line: what its runs did, and whether both sides agree now."""
+        route = deployment.catalog.routes[name]
+        hub = deployment.hub(name="demo", autocommit=True)
+        try:
+            batches = [b for b in ledger.rows(hub, "batches_of", {"route": name}) if b["state"] == "committed"]
+        finally:
+            hub.close()
+        first = batches[-1]["counts"] if batches else {}
+        row = {
+            "route": name, "dataset": route.dataset.name, "from": route.source.platform, "to": route.target,
+            "protocol": route.source.connector, "direction": route.direction, "state": state,
+            "read": first.get("read", 0), "landed": sum(first.get(k, 0) for k in ("inserted", "updated", "unchanged")),
+            "rejected": first.get("rejected", 0), "batches": len(batches), "chain_ok": False, "reconciled": False,
+            "seconds": _seconds(batches[-1]) if batches else 0,
+        }  # fmt: skip
+        if batches:
+            row["reconciled"] = reconcile.run(deployment, name).passed
+        return row
+
+    def _stay(self, stack: AirflowStack, connections: dict[str, str]) -> None:
+        """Keep cases coming until the user stops the demo."""
+        with approval.Producer(connections["APPROVAL_ADMIN"], per_second=2):
+            say.print("the approval system keeps producing cases; press Ctrl-C to stop everything")
+            while all(psutil.pid_exists(pid) for pid in stack.pids()):
+                time.sleep(0.5)
+
+    def _stop_airflow(self, stack: AirflowStack) -> None:
+        self.step("Airflow stops")
+        stack.stop()
+
+    @contextmanager
+    def _watching_memory(self, stack: AirflowStack, *servers: Server) -> Iterator[None]:
+        """Sample once a second what all processes of the demo really use (shared pages counted once)."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(1.0):
+                roots = [os.getpid(), *stack.pids(), *(s.pid() for s in servers if s.running())]
+                self.peak_mb = max(self.peak_mb, _used_mb(roots))
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+class _Background(threading.Thread):
+    """A call that runs beside the main thread; its error is raised where its end is waited for."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Make the call and keep its error."""
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001 - raised again in result()
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the end and raise what went wrong."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+
+def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
+    table = Table(title=f"{deployment.catalog.city} · 交换结果 what was exchanged")
+    for heading in ("链路 route", "数据集 dataset", "来源 from"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("读取 read", "入库 landed", "隔离 rejected", "批次 batches", "秒 s"):
+        table.add_column(heading, justify="right")
+    for heading in ("回执链 chain", "对账 reconciled", "结果 run"):
+        table.add_column(heading, justify="center")
+    for row in rows:
+        numbers = [f"{row[k]:,}" for k in ("read", "landed", "rejected", "batches")]
+        marks = ["[green]✓[/green]" if row[k] else "[red]✗[/red]" for k in ("chain_ok", "reconciled")]
+        table.add_row(row["route"], row["dataset"], row["from"], *numbers, str(row["seconds"]), *marks, row["state"])
+    return table
+
+
+def _until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
+        time.sleep(0.5)
+
+
+def _seconds(batch: dict[str, Any]) -> float:
+    return round((batch["closed_at"] - batch["opened_at"]).total_seconds(), 1)
+
+
+def _used_mb(roots: list[int]) -> float:
+    total, seen = 0, set()
+    for root in roots:
+        try:
+            process = psutil.Process(root)
+            for member in [process, *process.children(recursive=True)]:
+                if member.pid not in seen:
+                    seen.add(member.pid)
+                    total += _proportional_kb(member.pid)
+        except psutil.Error:
+            continue
+    return total / 1024
+
+
+def _proportional_kb(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    options = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    options.add_argument("--once", action="store_true", help="show every route once, then stop and exit")
+    options.add_argument("--scale", type=float, default=1.0, help="1 = 100,000 persons (default), 20 = 2,000,000")
+    options.add_argument("--clean", action="store_true", help="remove the demo's data and exit")
+    chosen = options.parse_args()
+    if chosen.clean:
+        _clean()
+        return 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        return 0 if Demo(chosen.scale).run(once=chosen.once) else 1
+    except Stopped:
+        say.print("stopped: no process is left")
+        return 0 if not chosen.once else 130
+
+
+def _stop(number: int, frame: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped(number, frame)
+
+
+def _clean() -> None:
+    for name in ("hub", "platforms"):
+        server = Server(HOME / name)
+        server.stop()
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
