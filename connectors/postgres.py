@@ -22,9 +22,13 @@ from gateway.model import Dataset, Field, Platform
 from gateway.ports import Delivery, Probe, Shape, Window
 from gateway.sql import queries
 
-OPTIONS: dict[str, Any] = {"type": "object", "additionalProperties": False}  # a PostgreSQL platform needs none
+OPTIONS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+}  # a PostgreSQL platform needs none
 _SQL = queries(__file__)
 _BUFFER = 262_144
+_SLICE = 1000
 _LONG_NAMES = {
     "varchar": "character varying",
     "char": "character",
@@ -211,7 +215,11 @@ class PostgresTarget:
                 pg.run(self._connection, _SQL["state_table"])
 
     def write(
-        self, dataset: Dataset, batch_id: int, rows: Iterable[tuple[Any, ...]], deleted: Iterable[tuple[Any, ...]]
+        self,
+        dataset: Dataset,
+        batch_id: int,
+        rows: Iterable[tuple[Any, ...]],
+        deleted: Iterable[tuple[Any, ...]],
     ) -> Delivery:
         """Upsert rows and delete keys in one transaction, once per batch number."""
         with pg.platform_errors(self._platform, f"write {dataset.name}"), self._connection as connection:
@@ -246,7 +254,9 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
 
 
 def _table(dataset: Dataset) -> sql.Identifier:
-    return sql.Identifier(*dataset.table.split(".")) if "." in dataset.table else sql.Identifier("public", dataset.table)
+    return (
+        sql.Identifier(*dataset.table.split(".")) if "." in dataset.table else sql.Identifier("public", dataset.table)
+    )
 
 
 def _quoted(dataset: Dataset) -> str:
@@ -319,11 +329,11 @@ def _in_slices(connection: Connection, statement: sql.Composed, rows: Iterable[t
         slice_: list[tuple[Any, ...]] = []
         for row in rows:
             slice_.append(row)
-            if len(slice_) == 1000:
-                execute_values(cursor, statement, slice_, page_size=1000)
+            if len(slice_) == _SLICE:
+                execute_values(cursor, statement, slice_, page_size=_SLICE)
                 touched += cursor.rowcount
                 slice_ = []
         if slice_:
-            execute_values(cursor, statement, slice_, page_size=1000)
+            execute_values(cursor, statement, slice_, page_size=_SLICE)
             touched += cursor.rowcount
     return touched

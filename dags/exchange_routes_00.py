@@ -6,9 +6,9 @@ import logging
 from zlib import crc32
 
 from airflow.sdk import get_parsing_context
+from gateway_route import route_dag
 
 from gateway import catalog
-from gateway_route import route_dag
 
 SHARD, SHARDS = 0, 1
 _wanted = get_parsing_context().dag_id  # one id inside a worker, None in the dag processor

@@ -72,7 +72,7 @@ def carry(route: str) -> dict[str, Any]:
     try:
         outcome = transfer.run(deployment, route, run_id=context["run_id"], progress=_tell)
     except GatewayError as error:
-        log.error("%s:%s", error.chinese, error)
+        log.error("%s:%s", error.chinese, error)  # noqa: TRY400 - the words tell more than a trace
         if isinstance(error, PermanentError):
             raise AirflowFailException(str(error)) from error
         raise
@@ -85,7 +85,9 @@ def carry(route: str) -> dict[str, Any]:
         log.warning("规则 %s 隔离 %s 行。See `gateway quarantine list --route %s`.", rule, count, route)
     _observe(deployment.route(route), outcome)
     shown = outcome.as_dict()
-    return {name: shown[name] for name in ("kind", "batch", "receipt", "read", "landed", "deleted", "rejected", "seconds")}
+    return {
+        name: shown[name] for name in ("kind", "batch", "receipt", "read", "landed", "deleted", "rejected", "seconds")
+    }
 
 
 def explain(route: Route, catalog: Catalog) -> str:
@@ -99,7 +101,8 @@ def explain(route: Route, catalog: Catalog) -> str:
 
 | | |
 |---|---|
-| 数据集 dataset | `{route.dataset.name}` 版本 {route.dataset.version}(主键 {", ".join(route.dataset.key)};游标 {route.dataset.cursor or "无"}) |
+| 数据集 dataset | `{route.dataset.name}` 版本 {route.dataset.version} |
+| 主键 key | {", ".join(route.dataset.key)};游标 cursor {route.dataset.cursor or "无"} |
 | 来源 platform | {route.source.name} `{route.source.platform}`,责任单位 {unit.name} |
 | 方式 mode | {"增量 incremental" if route.mode == "incremental" else "全量比对 snapshot"} |
 | 时间 schedule | {when} |

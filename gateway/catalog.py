@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +75,10 @@ def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
 
 def _term(document: Located) -> SlaTerm:
     return SlaTerm(
-        document.require("term"), document.require("name"), document.require("freshness_minutes"), document.require("on_time_bp")
+        document.require("term"),
+        document.require("name"),
+        document.require("freshness_minutes"),
+        document.require("on_time_bp"),
     )
 
 
@@ -124,7 +126,9 @@ def _route(
     dataset = _known(document, "dataset", datasets, "contract")
     source = _known(document, "from", platforms, "platform")
     if document.require("mode") == "incremental" and dataset.cursor is None:
-        raise document.fault("mode", f"{name} has no cursor", "Write mode: snapshot, or give the contract a gatewayCursor.")
+        raise document.fault(
+            "mode", f"{name} has no cursor", "Write mode: snapshot, or give the contract a gatewayCursor."
+        )
     limit = document.get("delete_limit")
     return Route(
         route=document.require("route"), dataset=dataset, source=source, mode=document.require("mode"),
@@ -138,7 +142,9 @@ def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mappin
     if schedule.startswith("after:"):
         wanted = schedule.removeprefix("after:").strip()
         if wanted not in datasets and wanted not in broken:
-            raise document.fault("schedule", f"there is no data set {wanted}", "Name a data set that a route brings in.")
+            raise document.fault(
+                "schedule", f"there is no data set {wanted}", "Name a data set that a route brings in."
+            )
     elif schedule != "manual" and not croniter.is_valid(schedule):
         hint = 'Write a cron line such as "*/10 * * * *", "after: pop.person", or manual.'
         raise document.fault("schedule", f"{schedule!r} is not a schedule", hint)
@@ -190,7 +196,9 @@ def _refuse_secrets(document: Located, value: Any) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             if str(name).lower() in _SECRETS:
-                raise document.fault(str(name), "a secret must not stand in the catalog", "Set GATEWAY_CONN_<NAME> instead.")
+                raise document.fault(
+                    str(name), "a secret must not stand in the catalog", "Set GATEWAY_CONN_<NAME> instead."
+                )
             _refuse_secrets(document, inner)
     elif isinstance(value, list):
         for inner in value:
@@ -217,5 +225,3 @@ def _hint(error: Any) -> str:
         "pattern": lambda: f"It must match {error.validator_value}.",
     }
     return hints.get(error.validator, lambda: f"It must be: {error.validator} {error.validator_value}.")()
-
-

@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-
 from gateway.model import Dataset, DeleteLimit, Field, Rule
 from gateway.yamlfile import Located, read
 
@@ -24,6 +23,7 @@ _TYPE = re.compile(
     r"|timestamp(tz)?(\([0-6]\))?"
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LONGEST_NAME = 40  # leaves room for the suffixes of partitions and landing tables
 _REPAIRS = {"trim", "upper", "open_end", "nullify"}
 _CLASSES = {"L1", "L2", "L3", "L4"}
 _FIELD_ARGUMENTS = ("field", "fields", "id", "date", "sex", "code", "parent", "from", "to", "value", "type", "parts",
@@ -74,7 +74,9 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
     if not _NAME.fullmatch(name) or name.startswith("gw_"):
         raise document.fault(where, f"{name!r} cannot be a field's name", "Use a-z, 0-9 and _, at most 63; not gw_….")
     if not _TYPE.fullmatch(kind):
-        raise document.fault(where, f"physicalType {kind} is not known", "Use varchar(n), integer, numeric(p,s), date, ….")
+        raise document.fault(
+            where, f"physicalType {kind} is not known", "Use varchar(n), integer, numeric(p,s), date, …."
+        )
     if entry.get("classification") not in _CLASSES:
         raise document.fault(where, "the field has no classification", "Write classification: L1, L2, L3 or L4.")
     repairs = tuple(custom.get("gatewayRepair", ()))
@@ -121,12 +123,21 @@ def _rule(document: Located, entry: Mapping[str, Any], field: str | None) -> Rul
         check, args = _implementation(document, where, entry.get("implementation"), field)
     else:
         raise document.fault(where, "this rule is for another engine", f"Write type: custom, engine: {ENGINE}.")
-    needs = args.pop("needs", None)
+    needs = str(args.pop("needs")) if "needs" in args else None
     english = str(_custom(entry).get("gatewayEnglish", ""))
     severity = entry.get("severity", "error")
     if severity not in {"error", "warn", "repair"}:
         raise document.fault(where, f"severity {severity} is not known", "Write error, warn or repair.")
-    return Rule(entry["id"], check, args, severity, str(entry.get("description", "")), english, needs, _fields_of(args, needs))
+    return Rule(
+        entry["id"],
+        check,
+        args,
+        severity,
+        str(entry.get("description", "")),
+        english,
+        needs,
+        _fields_of(args, needs),
+    )
 
 
 def _implementation(document: Located, where: str, value: Any, field: str | None) -> tuple[str, dict[str, Any]]:
@@ -135,9 +146,19 @@ def _implementation(document: Located, where: str, value: Any, field: str | None
     if isinstance(value, str):
         value = {"check": value}
     if not isinstance(value, dict) or "check" not in value:
-        raise document.fault(where, "implementation names no check", "Write implementation: {check: order, fields: [a, b]}.")
+        raise document.fault(
+            where, "implementation names no check", "Write implementation: {check: order, fields: [a, b]}."
+        )
     args = {str(k): v for k, v in value.items() if k != "check"}
-    if field is not None and value["check"] in {"id18", "org9", "uscc", "division12", "division6", "date8", "not_literal"}:
+    if field is not None and value["check"] in {
+        "id18",
+        "org9",
+        "uscc",
+        "division12",
+        "division6",
+        "date8",
+        "not_literal",
+    }:
         args.setdefault("field", field)
     return str(value["check"]), args
 
@@ -154,15 +175,19 @@ def _fields_of(args: Mapping[str, Any], needs: str | None) -> tuple[str, ...]:
 
 
 def _cross_check(document: Located, dataset: Dataset) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", dataset.name) or len(dataset.hub_name) > 40:
-        raise document.fault("name", f"{dataset.name!r} cannot be a data set's name", "Write group.name, such as pop.person.")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", dataset.name) or len(dataset.hub_name) > _LONGEST_NAME:
+        raise document.fault(
+            "name", f"{dataset.name!r} cannot be a data set's name", "Write group.name, such as pop.person."
+        )
     if dataset.cursor is not None and dataset.cursor not in dataset.columns:
         raise document.fault("gatewayCursor", f"{dataset.cursor} is not a field", "Name one of the contract's fields.")
     for rule in dataset.rules:
         unknown = [name for name in rule.fields if name not in dataset.columns]
         if unknown:
             where = f"quality.{rule.id}"
-            raise document.fault(where, f"there is no field {', '.join(unknown)}", "Use the names of the contract's fields.")
+            raise document.fault(
+                where, f"there is no field {', '.join(unknown)}", "Use the names of the contract's fields."
+            )
 
 
 def _custom(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +197,5 @@ def _custom(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_doubles(document: Located, names: list[str], kind: str) -> None:
     doubled = {n for n in names if names.count(n) > 1}
     if doubled:
-        name = sorted(doubled)[0]
+        name = min(doubled)
         raise document.fault(name, f"{kind} {name} stands twice", "Every name may stand once.")
-
-

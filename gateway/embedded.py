@@ -57,7 +57,9 @@ class Server:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop the server."""
         self.stop()
 
@@ -155,7 +157,9 @@ class Server:
         try:
             account = pwd.getpwnam(_USER)
         except KeyError:
-            subprocess.run(["useradd", "--system", "--shell", "/bin/sh", _USER], check=True, capture_output=True)
+            subprocess.run(
+                ["/usr/sbin/useradd", "--system", "--shell", "/bin/sh", _USER], check=True, capture_output=True
+            )
             account = pwd.getpwnam(_USER)
         _let_through(self._folder)
         _let_through(pg_binary("postgres"))
@@ -176,7 +180,7 @@ class Server:
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """Run a program of the wheel as the right user, in a session of its own: Ctrl-C must not reach the server."""
         user = _USER if os.geteuid() == 0 else None
-        with open(os.devnull, "rb") as nothing:
+        with Path(os.devnull).open("rb") as nothing:
             return subprocess.run(
                 command, stdin=nothing, capture_output=True, text=True, check=False, user=user, group=user,
                 extra_groups=[] if user else None, start_new_session=True, cwd="/",

@@ -67,12 +67,18 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
         yield
     except GatewayError:
         raise
-    except (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InsufficientPrivilege) as error:
+    except (
+        errors.InvalidPassword,
+        errors.InvalidAuthorizationSpecification,
+        errors.InsufficientPrivilege,
+    ) as error:
         raise AccessDenied(_text(doing, platform, error), "Ask the platform's owner for the right to read.") from error
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidCatalogName) as error:
         raise SchemaMismatch(_text(doing, platform, error), "Compare the contract with the source's table.") from error
     except _ENCODING as error:
-        raise PermanentError(_text(doing, platform, error), "Declare the source's encoding or mend the text.") from error
+        raise PermanentError(
+            _text(doing, platform, error), "Declare the source's encoding or mend the text."
+        ) from error
     except psycopg2.Error as error:
         if "password authentication failed" in str(error) or "no pg_hba.conf entry" in str(error):
             hint = f"Check the user and password of the connection of platform {platform}."

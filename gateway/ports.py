@@ -121,7 +121,11 @@ class Target(Protocol):
     """A platform that can be written to."""
 
     def write(
-        self, dataset: Dataset, batch_id: int, rows: Iterable[tuple[Any, ...]], deleted: Iterable[tuple[Any, ...]]
+        self,
+        dataset: Dataset,
+        batch_id: int,
+        rows: Iterable[tuple[Any, ...]],
+        deleted: Iterable[tuple[Any, ...]],
     ) -> Delivery:
         """Write rows (projection order) and delete keys as one unit; the same batch number twice counts once."""
         ...

@@ -42,7 +42,8 @@ def hub_dsn() -> str:
     if noted.exists():
         return noted.read_text().strip()
     raise SettingMissing(
-        "no hub is configured", "Set GATEWAY_HUB_DSN, or run `gateway init DIR` and `gateway embedded start` first."
+        "no hub is configured",
+        "Set GATEWAY_HUB_DSN, or run `gateway init DIR` and `gateway embedded start` first.",
     )
 
 

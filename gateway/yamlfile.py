@@ -52,7 +52,11 @@ def read(path: Path) -> Located:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, the C one where it is built
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CatalogInvalid(f"{path.name}:{line}: {error.problem}", "Mend the YAML; check indents and quotes.") from error
+        raise CatalogInvalid(
+            f"{path.name}:{line}: {error.problem}", "Mend the YAML; check indents and quotes."
+        ) from error
     if not isinstance(data, dict):
-        raise CatalogInvalid(f"{path.name}:1: the file must hold names and values", "Write lines such as `name: value`.")
+        raise CatalogInvalid(
+            f"{path.name}:1: the file must hold names and values", "Write lines such as `name: value`."
+        )
     return Located(path, data, text)

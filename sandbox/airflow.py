@@ -61,13 +61,33 @@ class AirflowStack:
         """Migrate Airflow's database and make the administrator; both change nothing the second time."""
         self._home.mkdir(parents=True, exist_ok=True)
         self._checked(["db", "migrate"])
-        user = ["users", "create", "-u", "admin", "-f", "Gateway", "-l", "Admin", "-r", "Admin", "-e", "admin@example.invalid"]
+        user = [
+            "users",
+            "create",
+            "-u",
+            "admin",
+            "-f",
+            "Gateway",
+            "-l",
+            "Admin",
+            "-r",
+            "Admin",
+            "-e",
+            "admin@example.invalid",
+        ]
         self._checked([*user, "-p", self.password])
 
     def make_pools(self, pools: Mapping[str, int]) -> None:
         """Make one pool per platform, of as many slots as the catalog grants."""
         file = self._home / "pools.json"
-        file.write_text(json.dumps({name: {"slots": n, "description": "exchange-gateway", "include_deferred": False} for name, n in pools.items()}))
+        file.write_text(
+            json.dumps(
+                {
+                    name: {"slots": n, "description": "exchange-gateway", "include_deferred": False}
+                    for name, n in pools.items()
+                }
+            )
+        )
         self._checked(["pools", "import", str(file)])
 
     def start(self) -> None:
@@ -78,7 +98,13 @@ class AirflowStack:
             if name == "api-server":
                 command += ["--workers", "1"]
             self._processes[name] = subprocess.Popen(
-                command, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=ROOT
+                command,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=ROOT,
             )
 
     def wait_healthy(self, seconds: float) -> None:
@@ -166,7 +192,12 @@ class AirflowStack:
         log = self._home / "prepare.log"
         with log.open("ab") as out:
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", *arguments], env=self.environment(), stdout=out, stderr=out, check=False, cwd=ROOT
+                [sys.executable, "-m", "airflow", *arguments],
+                env=self.environment(),
+                stdout=out,
+                stderr=out,
+                check=False,
+                cwd=ROOT,
             )
         if done.returncode:
             raise RuntimeError(f"airflow {arguments[0]} {arguments[1]} failed; see {log}")

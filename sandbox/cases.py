@@ -52,7 +52,13 @@ def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float 
     hour = timedelta(hours=1) * pace
     project = f"1308{accepted:%Y%m%d}{number:09d}"
     service = rng.randrange(len(_SERVICES))
-    yield _event("case.accept", accepted, timedelta(), _accept(rng, project, service, accepted, number, seed, key), project)
+    yield _event(
+        "case.accept",
+        accepted,
+        timedelta(),
+        _accept(rng, project, service, accepted, number, seed, key),
+        project,
+    )
     for ordinal, name in enumerate(rng.sample(_MATERIALS, rng.randint(2, 4)), 1):
         row = {"material_name": name, "get_type": "1", "get_name": "1", "material_attach_name": f"{name}.pdf"}
         yield _event("case.material", accepted, hour * 0.1, row | {"project_no": project}, project, name, ordinal)
@@ -63,7 +69,15 @@ def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float 
         begun += 6 * hour
         if place == 0 and special:
             kind, title, reason = rng.choice(_SPECIAL)
-            row = _special(rng, project, kind, title, reason, accepted + begun, accepted + begun + 5 * hour if done else None)
+            row = _special(
+                rng,
+                project,
+                kind,
+                title,
+                reason,
+                accepted + begun,
+                accepted + begun + 5 * hour if done else None,
+            )
             yield _event("case.special", accepted, begun + 5 * hour, row, project, kind)
             begun += 6 * hour
     if done:
@@ -83,7 +97,12 @@ def _event(dataset: str, accepted: datetime, after: timedelta, row: Row, *busine
 def _accept(rng: Random, project: str, service: int, accepted: datetime, number: int, seed: int, key: bytes) -> Row:
     title, kind, _ = _SERVICES[service]
     days = rng.randint(20, 300)
-    citizen = {"applyer_type": "1", "applyer_page_type": "111", "applyer_name": names.person(rng), "legal": None}
+    citizen = {
+        "applyer_type": "1",
+        "applyer_page_type": "111",
+        "applyer_name": names.person(rng),
+        "legal": None,
+    }
     citizen["applyer_page_code"] = _citizen(rng)
     if rng.random() < 0.6:
         firm = entities.entity("legal.market_entity", number % 1_000, seed, key)
@@ -103,7 +122,9 @@ def _accept(rng: Random, project: str, service: int, accepted: datetime, number:
 
 def _citizen(rng: Random) -> str:
     born = datetime(1955, 1, 1) + timedelta(rng.randrange(18_000))  # noqa: DTZ001 - a day of birth has no zone
-    return identity.citizen_number(rng.choice(places.counties()).on(f"{born:%Y-%m-%d}"), born.date(), rng.randint(1, 999))
+    return identity.citizen_number(
+        rng.choice(places.counties()).on(f"{born:%Y-%m-%d}"), born.date(), rng.randint(1, 999)
+    )
 
 
 def _step(rng: Random, project: str, name: str, begun: datetime, ended: datetime) -> Row:
@@ -113,7 +134,9 @@ def _step(rng: Random, project: str, name: str, begun: datetime, ended: datetime
     }  # fmt: skip
 
 
-def _special(rng: Random, project: str, kind: str, title: str, reason: str, begun: datetime, ended: datetime | None) -> Row:
+def _special(
+    rng: Random, project: str, kind: str, title: str, reason: str, begun: datetime, ended: datetime | None
+) -> Row:
     return {
         "project_no": project, "special_type": kind, "special_name": title, "special_time": begun, "special_reason": reason,
         "end_time": ended, "result": "通过" if ended else None, "applyer_user_name": names.person(rng), "handle_user": names.person(rng),

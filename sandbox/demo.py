@@ -31,7 +31,7 @@ from gateway.exchange import proof, reconcile
 from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
 from sandbox import approval, city
-from sandbox.airflow import Api, AirflowStack
+from sandbox.airflow import AirflowStack, Api
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -101,7 +101,9 @@ class Demo:
         migrate.upgrade(environment["GATEWAY_HUB_DSN"])
         deployment = Deployment.open()
         hub_tables.prepare(deployment)
-        self.step(f"ledger migrated, hub tables of {len(deployment.catalog.datasets)} data sets made from their contracts")
+        self.step(
+            f"ledger migrated, hub tables of {len(deployment.catalog.datasets)} data sets made from their contracts"
+        )
         return deployment
 
     def _start_airflow(self, stack: AirflowStack, deployment: Deployment) -> None:
@@ -250,7 +252,8 @@ def _until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
 
 
 def _seconds(batch: dict[str, Any]) -> float:
-    return round((batch["closed_at"] - batch["opened_at"]).total_seconds(), 1)
+    taken: float = (batch["closed_at"] - batch["opened_at"]).total_seconds()
+    return round(taken, 1)
 
 
 def _used_mb(roots: list[int]) -> float:

@@ -24,8 +24,34 @@ _SHARES = {
     "130824": (80, 40.9415, 117.3326), "130825": (106, 41.3138, 117.7389), "130826": (96, 41.2090, 116.6460),
     "130827": (70, 40.6112, 118.4853), "130828": (129, 41.9383, 117.7604), "130871": (30, 40.9300, 117.9550),
 }  # fmt: skip
-_ROADS = ("南营子大街", "武烈路", "新华路", "迎宾路", "翠桥路", "半壁山路", "平安街", "府前路", "桥东街", "滨河路", "文化路", "建设街")
-_VILLAGES = ("东沟", "西沟", "大庙", "三道河", "头道营", "小白旗", "石门子", "榆树底", "上窝铺", "下营子", "双峰寺", "柳树底")
+_ROADS = (
+    "南营子大街",
+    "武烈路",
+    "新华路",
+    "迎宾路",
+    "翠桥路",
+    "半壁山路",
+    "平安街",
+    "府前路",
+    "桥东街",
+    "滨河路",
+    "文化路",
+    "建设街",
+)
+_VILLAGES = (
+    "东沟",
+    "西沟",
+    "大庙",
+    "三道河",
+    "头道营",
+    "小白旗",
+    "石门子",
+    "榆树底",
+    "上窝铺",
+    "下营子",
+    "双峰寺",
+    "柳树底",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +149,11 @@ def _address(rng: Random, number: int, county: County) -> Row:
         "updated_at": f"2026-{rng.randint(1, 6):02d}-{rng.randint(1, 28):02d} {rng.randint(8, 18):02d}:{rng.randint(0, 59):02d}:00",
     }  # fmt: skip
     if row["estate"]:
-        row |= {"building": f"{rng.randint(1, 30)}栋", "unit": f"{rng.randint(1, 6)}单元", "room": f"{rng.randint(101, 2604)}室"}
+        row |= {
+            "building": f"{rng.randint(1, 30)}栋",
+            "unit": f"{rng.randint(1, 6)}单元",
+            "room": f"{rng.randint(101, 2604)}室",
+        }
     parts = ("street", "road", "door_no", "estate", "building", "unit", "room")
     row["standard_name"] = "".join(row.get(p) or "" for p in parts)
     row["alias"] = f"{road}{row['door_no']}#{street.name}{row['door_no']}" if number % 5 == 0 else None

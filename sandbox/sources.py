@@ -113,7 +113,10 @@ def table(dataset: str) -> SourceTable:
 def _column(declared: Mapping[str, Any]) -> Column:
     limits = declared.get("logicalTypeOptions", {})
     return Column(
-        declared["name"], declared["physicalType"], bool(declared.get("required")), int(limits.get("minLength", 0))
+        declared["name"],
+        declared["physicalType"],
+        bool(declared.get("required")),
+        int(limits.get("minLength", 0)),
     )
 
 

@@ -1,0 +1,1 @@
+"""Contracts of the data sets, as package data under `schemas/contracts`."""

@@ -149,5 +149,3 @@ def main() -> None:
         app()
     except click.exceptions.Abort:
         sys.exit(FAILED)
-
-

@@ -103,11 +103,22 @@ def _hub(connection: Connection, deployment: Deployment) -> Iterator[Finding]:
     version = connection.server_version
     where = pg.where(deployment.hub_dsn)
     state = "ok" if version >= _OLDEST else "fail"
-    yield Finding("hub", state, f"PostgreSQL {version // 10000}.{version % 10000} at {where}", "Use PostgreSQL 16 or newer.")
-    level, fsync, user, role = pg.one(
-        connection, "select current_setting('wal_level'), current_setting('fsync'), session_user, current_user"
+    yield Finding(
+        "hub",
+        state,
+        f"PostgreSQL {version // 10000}.{version % 10000} at {where}",
+        "Use PostgreSQL 16 or newer.",
     )
-    yield Finding("hub durability", "ok" if fsync == "on" else "fail", f"fsync {fsync}, wal_level {level}", "Set fsync = on.")
+    level, fsync, user, role = pg.one(
+        connection,
+        "select current_setting('wal_level'), current_setting('fsync'), session_user, current_user",
+    )
+    yield Finding(
+        "hub durability",
+        "ok" if fsync == "on" else "fail",
+        f"fsync {fsync}, wal_level {level}",
+        "Set fsync = on.",
+    )
     detail = f"{user} acts as {role}"
     hint = "Let the hub's account create roles once (CREATEROLE), then run `gateway check`."
     yield Finding("hub role", "ok" if role == "gateway_load" else "warn", detail, hint)
@@ -118,7 +129,12 @@ def _hub(connection: Connection, deployment: Deployment) -> Iterator[Finding]:
 
 def _ledger(connection: Connection, deployment: Deployment) -> Iterator[Finding]:
     current, head = migrate.current(deployment.hub_dsn), migrate.head()
-    yield Finding("ledger", "ok" if current == head else "fail", f"revision {current}, newest {head}", "Run `gateway init`.")
+    yield Finding(
+        "ledger",
+        "ok" if current == head else "fail",
+        f"revision {current}, newest {head}",
+        "Run `gateway init`.",
+    )
     tables = pg.one(
         connection,
         "select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
@@ -128,9 +144,14 @@ def _ledger(connection: Connection, deployment: Deployment) -> Iterator[Finding]
 
 
 def _routes(connection: Connection) -> Iterator[Finding]:
-    open_holds = [h for h in ledger.rows(connection, "holds", {"state": "open", "id": None})]
+    open_holds = ledger.rows(connection, "holds", {"state": "open", "id": None})
     for found in open_holds:
-        yield Finding(f"hold {found['id']}", "warn", f"{found['route']}: {found['kind']}", f"gateway hold show {found['id']}")
+        yield Finding(
+            f"hold {found['id']}",
+            "warn",
+            f"{found['route']}: {found['kind']}",
+            f"gateway hold show {found['id']}",
+        )
     if not open_holds:
         yield Finding("holds", "ok", "none open")
 

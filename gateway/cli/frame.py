@@ -23,7 +23,10 @@ err = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the chain of receipts.")]
-Who = Annotated[str, typer.Option("--who", help="Who decides; the logged-in user unless named.", default_factory=getpass.getuser)]
+Who = Annotated[
+    str,
+    typer.Option("--who", help="Who decides; the logged-in user unless named.", default_factory=getpass.getuser),
+]
 
 
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool, title: str = "") -> None:
@@ -45,7 +48,9 @@ def show_one(thing: dict[str, Any], *, as_json: bool) -> None:
         print_json(thing)
         return
     for name, value in thing.items():
-        out.print(f"[bold]{name}[/bold]  {json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value}")
+        out.print(
+            f"[bold]{name}[/bold]  {json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value}"
+        )
 
 
 def print_json(value: Any) -> None:

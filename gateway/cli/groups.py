@@ -64,7 +64,17 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
             latest = {row["route"]: row for row in ledger.rows(connection, "latest_batches")}
         rows = [_route_row(deployment, name, states.get(name), latest.get(name)) for name in deployment.catalog.routes]
         rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
-        columns = ["route", "dataset", "from", "mode", "schedule", "state", "watermark", "verified_through", "why"]
+        columns = [
+            "route",
+            "dataset",
+            "from",
+            "mode",
+            "schedule",
+            "state",
+            "watermark",
+            "verified_through",
+            "why",
+        ]
         show(rows, columns, as_json=as_json, title=deployment.catalog.city)
 
     raise typer.Exit(guarded(call))
@@ -86,7 +96,18 @@ def route_show(name: str, as_json: Json = False) -> None:  # noqa: FBT002
             return
         show_one(thing, as_json=False)
         shown = [{**r, **{k: r["counts"].get(k) for k in ("read", "inserted", "rejected")}} for r in runs]
-        columns = ["batch_id", "kind", "state", "stage", "opened_at", "read", "inserted", "rejected", "error_code", "error_text"]
+        columns = [
+            "batch_id",
+            "kind",
+            "state",
+            "stage",
+            "opened_at",
+            "read",
+            "inserted",
+            "rejected",
+            "error_code",
+            "error_text",
+        ]
         show(shown, columns, as_json=False, title="newest runs")
 
     raise typer.Exit(guarded(call))
@@ -109,7 +130,9 @@ def route_backfill(
     name: str,
     why: Why,
     who: Who,
-    since: Annotated[datetime | None, typer.Option(help="Read again from here (China time); all when left out.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Read again from here (China time); all when left out.")
+    ] = None,
 ) -> None:
     """Read a route again: from a moment, or by comparing everything at its next run."""
     moment = since.replace(tzinfo=settings.CHINA) if since else None
@@ -160,8 +183,14 @@ def quarantine_list(
         with hub(deployment) as connection:
             rows = quarantine.list_rows(connection, dataset=dataset, route=route_name, state=state, limit=limit)
         for row in rows:
-            row["reason"] = "{} / {}".format(*quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"]))
-        show(rows, ["id", "dataset", "rule", "reason", "owner", "age_days", "batch_id", "state"], as_json=as_json)
+            row["reason"] = "{} / {}".format(
+                *quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"])
+            )
+        show(
+            rows,
+            ["id", "dataset", "rule", "reason", "owner", "age_days", "batch_id", "state"],
+            as_json=as_json,
+        )
 
     raise typer.Exit(guarded(call))
 
@@ -207,7 +236,9 @@ def quarantine_discard(number: int, why: Why, who: Who) -> None:
 
 @receipts.command("list")
 def receipts_list(
-    route_name: Annotated[str | None, typer.Option("--route")] = None, limit: int = 20, as_json: Json = False  # noqa: FBT002
+    route_name: Annotated[str | None, typer.Option("--route")] = None,
+    limit: int = 20,
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """List receipts, newest first."""
 
@@ -215,7 +246,11 @@ def receipts_list(
         with hub(Deployment.open()) as connection:
             rows = chain.listing(connection, route_name, limit)
         flat = [{**r, **{k: r["body"].get(k) for k in ("run", "read", "inserted", "rejected")}} for r in rows]
-        show(flat, ["no", "kind", "batch_id", "route", "run", "read", "inserted", "rejected", "made_at"], as_json=as_json)
+        show(
+            flat,
+            ["no", "kind", "batch_id", "route", "run", "read", "inserted", "rejected", "made_at"],
+            as_json=as_json,
+        )
 
     raise typer.Exit(guarded(call))
 
@@ -246,7 +281,7 @@ def receipts_verify(
 
     def call() -> int:
         if file is not None:
-            return int(verify_receipts.main([str(file), "--signatures"]))
+            return int(verify_receipts.main([str(file), "--signatures"]))  # type: ignore[no-untyped-call]
         found = proof.verify(Deployment.open())
         show_one(found.as_dict(), as_json=as_json)
         return 0 if found.ok else FAILED
@@ -302,7 +337,11 @@ def _route_row(
     }  # fmt: skip
     if state is not None:
         row["state"] = "paused" if state.paused_by else ("loaded" if state.loaded else "new")
-        row |= {"watermark": state.watermark, "verified_through": state.verified_through, "why": state.paused_why}
+        row |= {
+            "watermark": state.watermark,
+            "verified_through": state.verified_through,
+            "why": state.paused_why,
+        }
     if latest and latest["state"] == "aborted" and latest["error_text"]:
         row |= {"state": "failed", "why": f"{latest['error_code'] or ''} {latest['error_text']}".strip()}
     return row

@@ -25,7 +25,10 @@ def init(folder: Path) -> None:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-    os.environ["GATEWAY_HOME"], os.environ["GATEWAY_CATALOG"] = str(folder / ".gateway"), str(folder / "catalog")
+    os.environ["GATEWAY_HOME"], os.environ["GATEWAY_CATALOG"] = (
+        str(folder / ".gateway"),
+        str(folder / "catalog"),
+    )
     home = settings.home()
     home.mkdir(exist_ok=True)
     Keys.create(home / "keys")

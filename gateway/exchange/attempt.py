@@ -38,7 +38,7 @@ class Attempt:
     def __init__(self, deployment: Deployment, route: Route, run_id: str, progress: Progress | None) -> None:
         """Nothing is opened here; `with` opens it."""
         self.deployment, self.route, self.dataset = deployment, route, route.dataset
-        self._run_id, self._progress = run_id, progress or (lambda stage, rows: None)
+        self._run_id, self._progress = run_id, progress or _silent
         self._began = time.monotonic()
         self._committed: dict[str, Any] | None = None
         self.batch = 0
@@ -55,7 +55,9 @@ class Attempt:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Record how it ended and let the locks go with the connection."""
         try:
             if self.batch:
@@ -91,7 +93,12 @@ class Attempt:
                     receipt = dict(body(result))
                     self.stage("receipt")
                     entry = chain.append(
-                        self.hub, self.deployment.keys, "batch", receipt, batch=self.batch, route=self.route.route
+                        self.hub,
+                        self.deployment.keys,
+                        "batch",
+                        receipt,
+                        batch=self.batch,
+                        route=self.route.route,
                     )
                     self._commit()
                 break
@@ -124,7 +131,12 @@ class Attempt:
         self.state = ledger.state(self.hub, self.route.route)
         source = self.route.source.platform
         self.batch = ledger.open_batch(
-            self.hub, route=self.route.route, dataset=self.dataset.name, source=source, attempt=self.number, run_id=self._run_id
+            self.hub,
+            route=self.route.route,
+            dataset=self.dataset.name,
+            source=source,
+            attempt=self.number,
+            run_id=self._run_id,
         )
 
     @contextmanager
@@ -180,12 +192,20 @@ class Attempt:
             ledger.close_batch(notes, self.batch, committed=True, counts=_counts(self._committed))
         elif not isinstance(error, OutcomeUnknown):
             code = error.code if isinstance(error, GatewayError) else None
-            text = error.message if isinstance(error, GatewayError) else (type(error).__name__ if error else "not carried out")
+            text = (
+                error.message
+                if isinstance(error, GatewayError)
+                else (type(error).__name__ if error else "not carried out")
+            )
             ledger.close_batch(notes, self.batch, committed=False, code=code, text=text)
 
     def _close(self) -> None:
         for connection in (self.hub, self.notes):
             close_quietly(connection)
+
+
+def _silent(stage: str, rows: int) -> None:
+    """Listen to nothing."""
 
 
 def close_quietly(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from gateway.exchange import identity, identity_sql
@@ -21,6 +22,7 @@ Args = Mapping[str, Any]
 Record = Mapping[str, Any]
 _LITERALS = ("\\N", "\\n", "NULL", "null", "无")
 _LEVEL_DIGITS = {"1": 2, "2": 4, "3": 6, "4": 9, "5": 12}
+_ID_LENGTH, _CODE_LENGTH = 18, 12
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -81,7 +83,7 @@ def _birth_sql(_: Dataset, args: Args, __: date) -> str:
 
 def _birth(record: Record, args: Args, _: date) -> bool:
     text, born = record.get(args["id"]), record.get(args["date"])
-    if text is None or born is None or len(text.encode()) != 18 or not re.fullmatch("[0-9]{8}", text[6:14]):
+    if text is None or born is None or len(text.encode()) != _ID_LENGTH or not re.fullmatch("[0-9]{8}", text[6:14]):
         return False
     return bool(text[6:14] != f"{born:%Y%m%d}".rjust(8, "0"))
 
@@ -98,7 +100,7 @@ def _sex_sql(_: Dataset, args: Args, __: date) -> str:
 
 def _sex(record: Record, args: Args, _: date) -> bool:
     text, sex = record.get(args["id"]), record.get(args["sex"])
-    if text is None or sex is None or len(text.encode()) != 18 or text[16] not in "0123456789":
+    if text is None or sex is None or len(text.encode()) != _ID_LENGTH or text[16] not in "0123456789":
         return False
     return (str(sex) == "1" and text[16] in "02468") or (str(sex) == "2" and text[16] in "13579")
 
@@ -115,7 +117,7 @@ def _order(record: Record, args: Args, _: date) -> bool:
     found = [v for v in (record.get(n) for n in args["fields"]) if v is not None]
     if len({isinstance(v, datetime) for v in found}) > 1:
         found = [v.astimezone(CHINA).date() if isinstance(v, datetime) else v for v in found]
-    return any(a > b for a, b in zip(found, found[1:], strict=False))
+    return any(a > b for a, b in pairwise(found))
 
 
 def _future_sql(dataset: Dataset, args: Args, today: date) -> str:
@@ -181,7 +183,7 @@ def _text(record: Record, args: Args, _: date) -> bool:
     if value is None:
         return False
     other = args.get("differs_from")
-    return len(value.strip(" ")) < args["min"] or (other is not None and value == record.get(other))
+    return bool(len(value.strip(" ")) < args["min"] or (other is not None and value == record.get(other)))
 
 
 def _identified_sql(_: Dataset, args: Args, today: date) -> str:
@@ -219,10 +221,10 @@ def _zeros_sql(_: Dataset, args: Args, __: date) -> str:
 
 def _zeros(record: Record, args: Args, _: date) -> bool:
     code, digits = record.get(args["code"]), _LEVEL_DIGITS.get(str(record.get(args["level"])))
-    if code is None or digits is None or len(code) != 12:
+    if code is None or digits is None or len(code) != _CODE_LENGTH:
         return False
-    own = 2 if digits <= 6 else 3
-    return code[digits:] != "0" * (12 - digits) or code[digits - own : digits] == "0" * own
+    own = 2 if digits <= _LEVEL_DIGITS["3"] else 3
+    return bool(code[digits:] != "0" * (12 - digits) or code[digits - own : digits] == "0" * own)
 
 
 def _parent_sql(_: Dataset, args: Args, __: date) -> str:
@@ -306,7 +308,7 @@ def _length(record: Record, args: Args, _: date) -> bool:
 
 
 def _pattern_sql(_: Dataset, args: Args, __: date) -> str:
-    return f"{column(args['field'])} !~ {literal('^(?:' + args['pattern'][1:-1] + ')$')} collate \"C\""
+    return f'{column(args["field"])} !~ {literal("^(?:" + args["pattern"][1:-1] + ")$")} collate "C"'
 
 
 def _pattern(record: Record, args: Args, _: date) -> bool:

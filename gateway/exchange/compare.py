@@ -61,7 +61,10 @@ def stream(landing: Landing, snapshot: Hashing) -> Difference:
     """Fill `_kh` from the source and `_diff` with what differs: gw_op I (only there), D (only here), U (unlike)."""
     dataset = landing.dataset
     keys = sql.SQL(", ").join(hub_tables.column(dataset.field(k), in_key=True) for k in dataset.key)
-    pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys))
+    pg.run(
+        landing.hub,
+        sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys),
+    )
     copy_in = sql.SQL("copy {} from stdin (format binary)").format(landing.name("_kh"))
     source_rows = pipe_copy(lambda out: snapshot.copy_hashes(dataset, out), landing.hub, copy_in)
     return join(landing, source_rows)

@@ -114,7 +114,7 @@ def _create(hub: Connection, dataset: Dataset) -> None:
     pg.run(
         hub,
         sql.SQL(
-            "create table {} ({}, gw_source text collate \"C\" not null, gw_batch bigint not null, primary key ({})) "
+            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null, primary key ({})) '
             "partition by list (gw_source)"
         ).format(table(dataset), columns(dataset), key),
     )
@@ -123,12 +123,15 @@ def _create(hub: Connection, dataset: Dataset) -> None:
     pg.run(
         hub,
         sql.SQL(
-            "create table {} ({}, gw_source text collate \"C\" not null, gw_batch bigint not null, "
+            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null, '
             "gone_at timestamptz not null default clock_timestamp(), primary key ({}))"
         ).format(gone(dataset), keys, key),
     )
     comment = sql.SQL("comment on table {} is {}")
-    pg.run(hub, comment.format(table(dataset), sql.Literal(f"{dataset.chinese} ({dataset.name} {dataset.version})")))
+    pg.run(
+        hub,
+        comment.format(table(dataset), sql.Literal(f"{dataset.chinese} ({dataset.name} {dataset.version})")),
+    )
 
 
 def _refuse_loss(dataset: Dataset, found: dict[str, str]) -> None:

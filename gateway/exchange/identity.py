@@ -1,6 +1,6 @@
-"""Check digits of Chinese identities, in Python: GB 11643 (citizen), GB 11714 (organisation), GB 32100 (credit code).
+r"""Check digits of Chinese identities, in Python: GB 11643 (citizen), GB 11714 (organisation), GB 32100 (credit code).
 
-Full-width digits are refused although Python's int() and `\\d` would take them. The region part of a citizen number is
+Full-width digits are refused although Python's int() and `\d` would take them. The region part of a citizen number is
 not judged here: a number keeps the code of the place that first issued it for ever.
 """
 

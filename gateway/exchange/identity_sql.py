@@ -21,7 +21,11 @@ def only(text: str, alphabet: str) -> str:
 
 def id18(text: str, today: date) -> str:
     """Return SQL: not a citizen number."""
-    year, month, day = f"substr({text}, 7, 4)::int", f"substr({text}, 11, 2)::int", f"substr({text}, 13, 2)::int"
+    year, month, day = (
+        f"substr({text}, 7, 4)::int",
+        f"substr({text}, 11, 2)::int",
+        f"substr({text}, 13, 2)::int",
+    )
     number = f"left({text}, 17)::bigint"
     total = " + ".join(
         f"{number} / {10 ** (16 - i)} % 10 * {weight}" for i, weight in enumerate(identity.CITIZEN_WEIGHTS)
@@ -52,9 +56,7 @@ def org9(text: str, _: date) -> str:
 def uscc(text: str, _: date) -> str:
     """Return SQL: not a unified social credit code."""
     alphabet = identity.USCC_ALPHABET
-    total = " + ".join(
-        f"(strpos('{alphabet}', substr({text}, {i + 1}, 1)) - 1) * {pow(3, i, 31)}" for i in range(17)
-    )
+    total = " + ".join(f"(strpos('{alphabet}', substr({text}, {i + 1}, 1)) - 1) * {pow(3, i, 31)}" for i in range(17))
     return (
         f"case when {text} is null then false when octet_length({text}) <> 18 then true "
         f"when not {only(text, alphabet)} then true when not {only(f'substr({text}, 3, 6)', _DIGITS)} then true "

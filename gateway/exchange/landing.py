@@ -53,18 +53,16 @@ class Landing:
         """Drop leftovers and make the tables; only a first load needs a logged `_ok`, for it becomes the live table."""
         self.drop_leftovers()
         self._make_reason()
-        run = lambda text, *args: pg.run(self.hub, sql.SQL(text).format(*args))  # noqa: E731
         shape = hub_tables.columns(self.dataset)
-        run("create table {} ({}) partition by list (({}))", self.name(), shape, self.reason_call)
+        self._run("create table {} ({}) partition by list (({}))", self.name(), shape, self.reason_call)
         kind = sql.SQL("" if logged else "unlogged")
-        run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
-        run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
-        run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
+        self._run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
+        self._run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
+        self._run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
 
     def copy_in(self, form: str) -> sql.Composed:
         """Return the COPY statement that takes the source's stream; columns are always named."""
         return sql.SQL("copy {} ({}) from stdin (format {})").format(self.name(), self.columns, sql.SQL(form))
-
 
     def count(self, suffix: str) -> int:
         """Return the number of rows in one of the tables."""
@@ -119,11 +117,14 @@ class Landing:
             for (name,) in cursor.fetchall():
                 pg.run(self.hub, sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, name)))
 
+    def _run(self, statement: str, *parts: sql.Composable) -> None:
+        pg.run(self.hub, sql.SQL(statement).format(*parts))
+
     def _add_key(self) -> None:
         key = pg.names((*self.dataset.key, "gw_source"))
         source, batch = sql.Literal(self.source), sql.Literal(self.batch)
         with_columns = sql.SQL(
-            "alter table {ok} add column if not exists gw_source text collate \"C\" not null default {source}, "
+            'alter table {ok} add column if not exists gw_source text collate "C" not null default {source}, '
             "add column if not exists gw_batch bigint not null default {batch}"
         ).format(ok=self.name("_ok"), source=source, batch=batch)
         pg.run(self.hub, with_columns)
@@ -138,6 +139,6 @@ class Landing:
             for (signature,) in cursor.fetchall():
                 cursor.execute(f"drop function if exists {signature}")
             cursor.execute(_SQL["function_exists"], {"name": self.reason})
-            if not cursor.fetchone()[0]:
+            if not cursor.fetchall()[0][0]:
                 cursor.execute(self._reason_ddl)
                 rules.assert_inlined(cursor, self.dataset, self.reason)

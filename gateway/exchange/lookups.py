@@ -45,24 +45,24 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
 
 
 def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """A code (its first `digits` characters) is valid on the record's own date."""
+    """Break when a code (its first `digits` characters) is not valid on the record's own date."""
     return sql.SQL("_r_.{} is not null and not exists ({})").format(sql.Identifier(args["field"]), _code(landing, args))
 
 
 def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> sql.Composable:
-    """What a row refers to is in the hub."""
+    """Break when what a row refers to is not in the hub."""
     other = datasets[args["in"]]
     same = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in args["fields"])
     return sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)
 
 
 def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """No other row, in the hub or earlier in this batch, has the same values in these fields."""
+    """Break when another row, in the hub or earlier in this batch, has the same values in these fields."""
     return _other_row(landing, _same(args["fields"]))
 
 
 def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """The interval [from, to) of a row meets that of no other row with the same keys; an open end never ends."""
+    """Break when the interval [from, to) of a row meets that of another row with the same keys; an open end never ends."""
     overlap = sql.SQL(
         "h.{low} < coalesce(_r_.{high}, 'infinity') and _r_.{low} < coalesce(h.{high}, 'infinity')"
     ).format(low=sql.Identifier(args["from"]), high=sql.Identifier(args["to"]))
@@ -70,7 +70,7 @@ def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Datase
 
 
 def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """The parent code is there on the day the row begins, in the hub or in this batch."""
+    """Break when the parent code is not there on the day the row begins, in the hub or in this batch."""
     names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to")}
     lookup = sql.SQL(
         "select from {table} h where h.{code} = _r_.{parent} and h.{from} <= _r_.{from} "
@@ -84,7 +84,7 @@ def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dat
 
 
 def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """A number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
+    """Break when a number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
     key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
     return sql.SQL(
         "exists (select from {table} h where {key} and h.{field} > 0 and _r_.{field} > 0 "
@@ -96,7 +96,7 @@ def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
 
 
 def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
-    """No more than `limit` working days (a number or a field) lie between two dates."""
+    """Break when more than `limit` working days (a number or a field) lie between two dates."""
     limit = args["limit"]
     most = sql.Literal(limit) if isinstance(limit, int) else sql.SQL("_r_.{}").format(sql.Identifier(limit))
     low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
@@ -122,13 +122,17 @@ def _refuse(landing: Landing, rule: str, broken: sql.Composable, wait: sql.Compo
 
 
 def _count(landing: Landing, broken: sql.Composable) -> int:
-    return int(pg.one(landing.hub, sql.SQL("select count(*) from {} _r_ where {}").format(landing.name("_ok"), broken))[0])
+    return int(
+        pg.one(landing.hub, sql.SQL("select count(*) from {} _r_ where {}").format(landing.name("_ok"), broken))[0]
+    )
 
 
 def _wait(rule: Rule) -> sql.Composable | None:
     """Return until when a row may wait for what it refers to, or None when it is rejected at once."""
     hours = rule.args.get("wait_hours")
-    return None if hours is None else sql.SQL("clock_timestamp() + make_interval(hours => {})").format(sql.Literal(hours))
+    return (
+        None if hours is None else sql.SQL("clock_timestamp() + make_interval(hours => {})").format(sql.Literal(hours))
+    )
 
 
 def _code(landing: Landing, args: Mapping[str, Any]) -> sql.Composed:
@@ -152,9 +156,7 @@ def _lenient_codes(landing: Landing, rule: Rule) -> int:
 
 def _other_row(landing: Landing, condition: sql.Composable) -> sql.Composable:
     """Return: another row of the hub, or an earlier one of this batch, meets `condition` (h against _r_)."""
-    other_key = sql.SQL("({}) <> ({})").format(
-        pg.names(landing.dataset.key, "h"), pg.names(landing.dataset.key, "_r_")
-    )
+    other_key = sql.SQL("({}) <> ({})").format(pg.names(landing.dataset.key, "h"), pg.names(landing.dataset.key, "_r_"))
     replaced = sql.SQL("not exists (select from {} n where {})").format(
         landing.name("_ok"),
         sql.SQL(" and ").join(sql.SQL("n.{0} = h.{0}").format(sql.Identifier(k)) for k in landing.dataset.key),

@@ -63,7 +63,7 @@ def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
     hub_tables.ensure_partition(landing.hub, dataset, landing.source)
     before = landing.count("_ok")
     same_key = _same_key(landing)
-    newer = sql.SQL("true")
+    newer: sql.Composable = sql.SQL("true")
     if dataset.cursor and not source_is_truth:
         newer = sql.SQL("(t.{0} is null or s.{0} >= t.{0})").format(sql.Identifier(dataset.cursor))
     changes = sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in dataset.columns)

@@ -68,10 +68,14 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
     source = {"dataset": landing.dataset.name, "source": landing.source, "now": now}
     pg.run(landing.hub, _SQL["ripen"], source)
     key_shape = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(k), sql.SQL(landing.dataset.field(k).hub_type)) for k in landing.dataset.key
+        sql.SQL("{} {}").format(sql.Identifier(k), sql.SQL(landing.dataset.field(k).hub_type))
+        for k in landing.dataset.key
     )
     live = landing.name("_live")
-    pg.run(landing.hub, sql.SQL("create unlogged table {} (gw_id bigint, gw_hash bigint, {})").format(live, key_shape))
+    pg.run(
+        landing.hub,
+        sql.SQL("create unlogged table {} (gw_id bigint, gw_hash bigint, {})").format(live, key_shape),
+    )
     again = 0
     for page in _live_rows(landing, source):
         opened = [(row["id"], row["state"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
@@ -101,7 +105,11 @@ def settle(landing: Landing, *, whole: bool) -> None:
         "state = case when pg_catalog.hash_record_extended(row({columns}), 0) = q.row_hash then 'replayed' "
         "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.gw_id and q.state in ('open', 'waiting')"
     ).format(
-        batch=sql.Literal(landing.batch), columns=columns, live=landing.name("_live"), ok=landing.name("_ok"), same=same
+        batch=sql.Literal(landing.batch),
+        columns=columns,
+        live=landing.name("_live"),
+        ok=landing.name("_ok"),
+        same=same,
     )
     pg.run(landing.hub, passed)
     if not whole:
@@ -142,7 +150,10 @@ def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -
 def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[str, str]:
     """Return why a rule rejects a row, in Chinese and English."""
     if rule == "key.duplicate":
-        return "主键重复:同一批次中有更新的版本", "duplicate key: a newer version of the same key came in the same batch"
+        return (
+            "主键重复:同一批次中有更新的版本",
+            "duplicate key: a newer version of the same key came in the same batch",
+        )
     if rule == "key.claimed":
         return "主键已由另一来源提供", "another source already provides this key"
     if dataset not in datasets:
@@ -177,13 +188,19 @@ def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
 
 def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int, str]]]:
     """Yield (rule, wait until, record hash, row as JSON) in pages."""
-    record = sql.SQL("(select row_to_json(x) from (select {}) x)::text").format(pg.names(landing.dataset.columns, "_r_"))
+    record = sql.SQL("(select row_to_json(x) from (select {}) x)::text").format(
+        pg.names(landing.dataset.columns, "_r_")
+    )
     hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
     query = sql.SQL(
         "select {reason}, null::timestamptz, {hash}, {record} from {bad} _r_ union all "
         "select gw_rule, gw_wait, {hash}, {record} from {off} _r_"
     ).format(
-        reason=landing.reason_call, hash=hashed, record=record, bad=landing.name("_bad"), off=landing.name("_off")
+        reason=landing.reason_call,
+        hash=hashed,
+        record=record,
+        bad=landing.name("_bad"),
+        off=landing.name("_off"),
     )
     with landing.hub.cursor("rejects", withhold=True) as cursor:
         cursor.itersize = _SLICE

@@ -115,10 +115,22 @@ def _record(attempt: Attempt, probe: Probe, found: compare.Difference, pending: 
     passed = found.missing + found.different <= pending and found.extra == 0
     through = attempt.state.watermark or probe.upper
     remark = f"{found.quarantined} rows in quarantine" if found.quarantined else None
-    counts = {name: getattr(found, name) for name in ("source_rows", "hub_rows", "missing", "extra", "different", "quarantined")}
-    note = {**counts, "pending": pending, "method": method, "remark": remark, "passed": passed, "through": through}
+    counts = {
+        name: getattr(found, name)
+        for name in ("source_rows", "hub_rows", "missing", "extra", "different", "quarantined")
+    }
+    note = {
+        **counts,
+        "pending": pending,
+        "method": method,
+        "remark": remark,
+        "passed": passed,
+        "through": through,
+    }
     with pg.hub_errors("record a reconciliation"):
-        ledger.note_reconciliation(attempt.notes, {**note, "route": attempt.route.route, "batch": attempt.state.batch_id})
+        ledger.note_reconciliation(
+            attempt.notes, {**note, "route": attempt.route.route, "batch": attempt.state.batch_id}
+        )
         if passed:
             ledger.note_verified(attempt.notes, attempt.route.route, through, remark)
     verified = through if passed else attempt.state.verified_through

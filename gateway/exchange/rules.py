@@ -79,7 +79,8 @@ def assert_inlined(cursor: Any, dataset: Dataset, function: str) -> None:
     plan = "\n".join(row[0] for row in cursor.fetchall())
     if function in plan:
         raise ContractInvalid(
-            f"contract {dataset.name}: the reason function is not inlined", "A check of the vocabulary is not immutable."
+            f"contract {dataset.name}: the reason function is not inlined",
+            "A check of the vocabulary is not immutable.",
         )
 
 
@@ -150,7 +151,7 @@ def validator(dataset: Dataset, today: date) -> Validator:
     schema = json_schema(dataset)
     judge = _judge(dataset, today)
 
-    def keyword(_: Any, rules: Any, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    def keyword(_: Any, __: Any, instance: Any, ___: Any) -> Iterator[jsonschema.ValidationError]:
         broken = judge(instance) if isinstance(instance, dict) else None
         if broken:
             yield jsonschema.ValidationError(describe(dataset, broken)[1])
@@ -166,7 +167,9 @@ def validator(dataset: Dataset, today: date) -> Validator:
             if broken:
                 raise ValueError(describe(dataset, broken)[1])
 
-    worded = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"gatewayRules": keyword})
+    worded = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+        jsonschema.Draft202012Validator, {"gatewayRules": keyword}
+    )
     fast = jsonschema_rs.Draft202012Validator(schema, keywords={"gatewayRules": Keyword})
     return Validator(schema, fast, worded(schema))
 
@@ -238,7 +241,9 @@ def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
         raise ContractInvalid(f"{where}: check {rule.check} needs {', '.join(lacking)}", "Add it under implementation.")
     unknown = [name for name in rule.fields if name not in dataset.columns]
     if unknown:
-        raise ContractInvalid(f"{where}: there is no field {', '.join(unknown)}", "Use the names of the contract's fields.")
+        raise ContractInvalid(
+            f"{where}: there is no field {', '.join(unknown)}", "Use the names of the contract's fields."
+        )
 
 
 def _json_type(field: Field) -> dict[str, Any]:

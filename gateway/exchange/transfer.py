@@ -22,7 +22,7 @@ from gateway.errors import RouteHeld, SchemaMismatch
 from gateway.exchange import compare, lookups, merge, quarantine, rules
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
-from gateway.exchange.landing import DUPLICATE, Landing
+from gateway.exchange.landing import Landing
 from gateway.exchange.merge import Moved
 from gateway.exchange.pipe import pipe_copy, pipe_parts
 from gateway.exchange.shape import check_shape
@@ -75,7 +75,10 @@ def run(
     route = deployment.route(route_name)
     source = deployment.source(route.source)
     try:
-        with Attempt(deployment, route, run_id, progress) as attempt, pg.hub_errors(f"carry {route.dataset.name}"):
+        with (
+            Attempt(deployment, route, run_id, progress) as attempt,
+            pg.hub_errors(f"carry {route.dataset.name}"),
+        ):
             return _Transfer(attempt, source, dry_run=dry_run).carry(whole=whole)
     finally:
         source.close()
@@ -98,7 +101,8 @@ def replay(
     unknown = [name for name in (edits or {}) if name not in route.dataset.columns]
     if unknown:
         raise SchemaMismatch(
-            f"data set {route.dataset.name} has no field {', '.join(unknown)}", "Use the names of its contract."
+            f"data set {route.dataset.name} has no field {', '.join(unknown)}",
+            "Use the names of its contract.",
         )
     source = deployment.source(route.source)
     try:
@@ -203,12 +207,18 @@ class _Transfer:
             self._guard(self.difference)
             for keys in compare.slices(self.landing):
                 pipe_copy(
-                    _key_reader(snapshot, self.dataset, keys), self.attempt.hub, self.landing.copy_in(self.source.format)
+                    _key_reader(snapshot, self.dataset, keys),
+                    self.attempt.hub,
+                    self.landing.copy_in(self.source.format),
                 )
 
     def _guard(self, difference: compare.Difference) -> None:
         """Stop for a person when the source is empty or would delete too much; an approval of as many lets it pass."""
-        facts = {"source_rows": difference.source_rows, "hub_rows": difference.hub_rows, "deletes": difference.extra}
+        facts = {
+            "source_rows": difference.source_rows,
+            "hub_rows": difference.hub_rows,
+            "deletes": difference.extra,
+        }
         if difference.source_rows == 0 and difference.hub_rows > 0:
             self._hold("empty_read", facts)
         elif not self.attempt.route.delete_limit.allows(difference.extra, difference.hub_rows):
@@ -222,7 +232,10 @@ class _Transfer:
             return
         text = ", ".join(f"{name} {number}" for name, number in facts.items())
         if self.dry_run:
-            raise RouteHeld(f"a run would put route {self.attempt.route.route} on hold ({kind}): {text}", "Nothing was done.")
+            raise RouteHeld(
+                f"a run would put route {self.attempt.route.route} on hold ({kind}): {text}",
+                "Nothing was done.",
+            )
         number = ledger.raise_hold(self.attempt.notes, self.attempt.route.route, kind, facts)
         raise RouteHeld(
             f"route {self.attempt.route.route} is on hold {number} ({kind}): {text}",
@@ -307,7 +320,11 @@ class _Transfer:
         route, state = self.attempt.route, self.attempt.state
         counts = {"read": self.read, "inserted": moved.inserted, "updated": moved.updated, "deleted": moved.deleted,
                   "unchanged": moved.unchanged, "rejected": sum(self.rejects.values()), "waiting": self.waiting}  # fmt: skip
-        clocks = {"source": _utc(newest), "received": _utc(self.received), "confirmed": _utc(self.attempt.now())}
+        clocks = {
+            "source": _utc(newest),
+            "received": _utc(self.received),
+            "confirmed": _utc(self.attempt.now()),
+        }
         body: dict[str, Any] = {
             "epoch": self.attempt.epoch, "batch": self.attempt.batch, "attempt": self.attempt.number,
             "route": route.route, "dataset": self.dataset.name, "contract": self.dataset.version,

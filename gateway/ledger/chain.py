@@ -26,7 +26,13 @@ _EPOCH_SIZE = 1_000_000_000
 
 
 def append(
-    connection: Connection, keys: Keys, kind: str, body: Mapping[str, Any], *, batch: int | None = None, route: str | None = None
+    connection: Connection,
+    keys: Keys,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    batch: int | None = None,
+    route: str | None = None,
 ) -> receipts.Entry:
     """Add an entry inside the caller's transaction; the head stays locked until that transaction ends."""
     head = pg.one(connection, _SQL["head"])
@@ -140,7 +146,7 @@ def _fork(connection: Connection, known: str | None, identity: str) -> str | Non
 def _last(connection: Connection, no: int) -> receipts.Entry:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_SQL["last"], {"no": no})
-        return _entry(cursor.fetchone())
+        return _entry(cursor.fetchall()[0])
 
 
 def _entry(row: Mapping[str, Any]) -> receipts.Entry:
@@ -149,7 +155,12 @@ def _entry(row: Mapping[str, Any]) -> receipts.Entry:
 
 
 def _head_values(new_head: receipts.Head) -> dict[str, Any]:
-    return {"no": new_head.no, "hash": new_head.hash, "signature": new_head.signature, "key_id": new_head.key_id}
+    return {
+        "no": new_head.no,
+        "hash": new_head.hash,
+        "signature": new_head.signature,
+        "key_id": new_head.key_id,
+    }
 
 
 def _witness_path() -> Path:

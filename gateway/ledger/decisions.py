@@ -52,7 +52,12 @@ def pause(deployment: Deployment, route: str, *, who: str, why: str) -> None:
 def resume(deployment: Deployment, route: str, *, who: str, why: str) -> None:
     """Let a paused route run again."""
     deployment.route(route)
-    _act(deployment, "pause", {"route": route, "who": None, "why": None}, {"what": "resume", "who": who, "why": why})
+    _act(
+        deployment,
+        "pause",
+        {"route": route, "who": None, "why": None},
+        {"what": "resume", "who": who, "why": why},
+    )
 
 
 def backfill(deployment: Deployment, route: str, *, since: datetime | None, who: str, why: str) -> None:

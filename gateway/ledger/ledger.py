@@ -60,7 +60,9 @@ def state(connection: Connection, route: str) -> RouteState:
     """Return a route's state; NotFound when the hub was never prepared for it."""
     found = rows(connection, "state", {"route": route})
     if not found:
-        raise NotFound(f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub for new routes.")
+        raise NotFound(
+            f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub for new routes."
+        )
     return RouteState(**found[0])
 
 
@@ -86,7 +88,14 @@ def next_attempt(connection: Connection, route: str) -> int:
 
 def open_batch(connection: Connection, *, route: str, dataset: str, source: str, attempt: int, run_id: str) -> int:
     """Record that an attempt begins and return its batch number."""
-    values = {"route": route, "dataset": dataset, "source": source, "attempt": attempt, "run_id": run_id, "kind": "open"}
+    values = {
+        "route": route,
+        "dataset": dataset,
+        "source": source,
+        "attempt": attempt,
+        "run_id": run_id,
+        "kind": "open",
+    }
     return int(pg.one(connection, _SQL["open_batch"], values)[0])
 
 
@@ -115,7 +124,11 @@ def close_batch(
     text: str | None = None,
 ) -> None:
     """Record how an attempt ended."""
-    values = {"batch": batch, "state": "committed" if committed else "aborted", "counts": Json(dict(counts or {}))}
+    values = {
+        "batch": batch,
+        "state": "committed" if committed else "aborted",
+        "counts": Json(dict(counts or {})),
+    }
     pg.run(connection, _SQL["close_batch"], {**values, "code": code, "text": text})
 
 

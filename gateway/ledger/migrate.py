@@ -19,7 +19,9 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 def upgrade(dsn: str) -> str:
     """Apply the missing revisions in one transaction and return the head revision; HubUnavailable when it is away."""
-    engine = create_engine("postgresql+psycopg2://", creator=lambda: pg.connect(dsn, name="gateway migrate"), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg2://", creator=lambda: pg.connect(dsn, name="gateway migrate"), poolclass=NullPool
+    )
     with pg.hub_errors("migrate the ledger"), engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(hashtextextended('gateway.migrate', 0))"))
         connection.execute(text("create schema if not exists gateway"))
@@ -29,7 +31,9 @@ def upgrade(dsn: str) -> str:
 
 def current(dsn: str) -> str | None:
     """Return the revision the ledger stands at, or None when there is no ledger."""
-    engine = create_engine("postgresql+psycopg2://", creator=lambda: pg.connect(dsn, name="gateway doctor"), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg2://", creator=lambda: pg.connect(dsn, name="gateway doctor"), poolclass=NullPool
+    )
     with pg.hub_errors("read the ledger's revision"), engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table_schema": "gateway"})
         return context.get_current_revision()

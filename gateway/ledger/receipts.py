@@ -112,7 +112,9 @@ def export(entries: Iterable[Entry], head: Head | None, public_keys: Mapping[str
                 count += 1
         archive.writestr("head.json", json.dumps(_head_dict(head)))
         archive.writestr("keys.json", json.dumps(dict(public_keys)))
-        archive.writestr("verify_receipts.py", Path(__file__).with_name("verify_receipts.py").read_text(encoding="utf-8"))
+        archive.writestr(
+            "verify_receipts.py", Path(__file__).with_name("verify_receipts.py").read_text(encoding="utf-8")
+        )
     return count
 
 

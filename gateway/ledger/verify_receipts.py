@@ -88,7 +88,10 @@ def verify(archive, signatures):
             no, body = checked + 1, entry["body"]
             text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
             if entry["no"] != no:
-                return f"record {no} was removed or reordered: record {entry['no']} stands in its place", checked
+                return (
+                    f"record {no} was removed or reordered: record {entry['no']} stands in its place",
+                    checked,
+                )
             found = hashlib.sha256(bytes.fromhex(prev) + text).hexdigest()
             if body.get("no") != no or entry["prev"] != prev or found != entry["hash"]:
                 return f"record {no} was changed", checked

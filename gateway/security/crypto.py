@@ -124,7 +124,8 @@ class Keys:
         found = self.files(kind)
         if not found:
             raise SettingMissing(
-                f"there is no {kind} key in {self._folder}", "Run `gateway init DIR`, or set GATEWAY_HOME to its .gateway."
+                f"there is no {kind} key in {self._folder}",
+                "Run `gateway init DIR`, or set GATEWAY_HOME to its .gateway.",
             )
         return found[-1]
 

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.model import Dataset
 
 _SHORT = 5
+_DATE_LENGTH = 10
 
 
 def mask(value: Any, classification: str) -> Any:
@@ -31,4 +32,4 @@ def mask_row(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_date(text: str) -> bool:
-    return len(text) >= 10 and text[4] == text[7] == "-" and text[:4].isdigit()
+    return len(text) >= _DATE_LENGTH and text[4] == text[7] == "-" and text[:4].isdigit()

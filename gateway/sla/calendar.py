@@ -55,7 +55,8 @@ class Calendar:
         """Return a day; CalendarMissing outside the calendar."""
         if not self.first <= day <= self.last:
             raise CalendarMissing(
-                f"{day} lies outside the working-day calendar ({self.first} to {self.last})", "Run `gateway calendar load`."
+                f"{day} lies outside the working-day calendar ({self.first} to {self.last})",
+                "Run `gateway calendar load`.",
             )
         return self._overrides.get(day) or _computed(day)
 

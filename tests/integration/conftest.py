@@ -38,7 +38,16 @@ PERSON = Dataset(
         Field("updated_at", "timestamptz", "更新时间", required=True, classification="L2"),
     ),
     key=("id",),
-    rules=(Rule("T-01", "values", {"field": "sex", "values": ["1", "2"]}, chinese="性别代码无效", english="bad sex", fields=("sex",)),),
+    rules=(
+        Rule(
+            "T-01",
+            "values",
+            {"field": "sex", "values": ["1", "2"]},
+            chinese="性别代码无效",
+            english="bad sex",
+            fields=("sex",),
+        ),
+    ),
     owner="gaj",
     cursor="updated_at",
     lag_seconds=60,
@@ -146,11 +155,9 @@ def city(servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.Mon
 def _catalog() -> Catalog:
     platform = Platform("pop", "人口库", "postgres", "SOURCE", "gaj")
     term = SlaTerm("daily", "每日", 1440, 9900)
-    route = Route(
-        "person_in", PERSON, platform, "incremental", "manual", term, delete_limit=PERSON.delete_limit
-    )
+    route = Route("person_in", PERSON, platform, "incremental", "manual", term, delete_limit=PERSON.delete_limit)
     return Catalog(
-        city="测试市", english="Test", division="130800", root=Path("."), units={"gaj": Unit("gaj", "市公安局")},
+        city="测试市", english="Test", division="130800", root=Path(), units={"gaj": Unit("gaj", "市公安局")},
         platforms={"pop": platform}, datasets={PERSON.name: PERSON}, routes={route.route: route}, terms={"daily": term},
     )  # fmt: skip
 
@@ -164,7 +171,12 @@ def run_in_process(city: City) -> Any:
         (city.home / "deployment.pickle").write_bytes(pickle.dumps(city.deployment))
         environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint, **more}
         return subprocess.run(
-            [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, str(script)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     return run

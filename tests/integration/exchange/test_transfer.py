@@ -87,7 +87,10 @@ def test_fix_at_the_source_closes_the_quarantine_entry(city: Any) -> None:
     transfer.run(city.deployment, "person_in")
     city.ask_source("update person set sex = 1, updated_at = now() where id = 'P00000001'")
     transfer.run(city.deployment, "person_in")
-    assert city.ask("select state, count(*) from gateway.quarantine group by 1 order by 1") == [("open", 1), ("superseded", 1)]
+    assert city.ask("select state, count(*) from gateway.quarantine group by 1 order by 1") == [
+        ("open", 1),
+        ("superseded", 1),
+    ]
     assert city.good_source_rows() == city.hub_rows()
 
 
@@ -162,8 +165,14 @@ def test_second_run_at_once_is_busy(city: Any) -> None:
     [
         ("alter table person drop column amount", "column amount is missing"),  # dropped
         ("alter table person add column extra text", "column extra is not in the contract"),  # added
-        ("alter table person alter column sex type integer", "column sex is integer, the contract says smallint"),  # retyped
-        ("alter table person rename column amount to money", "column money looks like amount renamed"),  # renamed
+        (
+            "alter table person alter column sex type integer",
+            "column sex is integer, the contract says smallint",
+        ),  # retyped
+        (
+            "alter table person rename column amount to money",
+            "column money looks like amount renamed",
+        ),  # renamed
         ("drop table person", "has no table person"),  # gone
     ],
 )

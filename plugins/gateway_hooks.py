@@ -1,0 +1,34 @@
+"""The hook behind the connection type 数据交换平台: only Airflow's Test button uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from gateway import pg
+from gateway.errors import GatewayError
+
+
+class ExchangeHook(BaseHook):
+    """Opens a platform's database to see whether it answers."""
+
+    conn_name_attr = "connection_id"
+    default_conn_name = "pop"
+    conn_type = "postgresql"
+    hook_name = "数据交换平台 (PostgreSQL)"
+
+    def __init__(self, connection_id: str = default_conn_name, **_: Any) -> None:
+        """Take the connection's id."""
+        super().__init__()
+        self.connection_id = connection_id
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether the platform answers, and what it said."""
+        dsn = str(self.get_connection(self.connection_id).get_uri()).replace("postgres://", "postgresql://", 1)
+        try:
+            with pg.platform_errors(self.connection_id, "connect"):
+                pg.connect(dsn, name="gateway test").close()
+        except GatewayError as error:
+            return False, str(error)
+        return True, "平台可以连接 · the platform answers"
