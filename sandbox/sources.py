@@ -55,6 +55,9 @@ class SourceRule:
         return "needs" in self.args
 
 
+_TEXT = (SourceRule("TX-01", "clean", {}, "error"),)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """A source table with the rules of its contract."""
@@ -106,7 +109,7 @@ def table(dataset: str) -> SourceTable:
         key=tuple(p["name"] for p in keys),
         cursor=more.get("gatewayCursor"),
         ignored=tuple(more.get("gatewayIgnored", ())),
-        rules=tuple(_rules(schema)),
+        rules=(*_rules(schema), *_TEXT[: more.get("gatewayText") == "strict"]),
     )
 
 

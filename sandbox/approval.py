@@ -1,0 +1,51 @@
+"""The approval system at work: cases keep coming while the demo runs."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from datetime import datetime, timedelta
+from itertools import count
+from types import TracebackType
+from zoneinfo import ZoneInfo
+
+import psycopg2
+
+from sandbox import cases, city
+
+_PACE = 1 / 1800  # an hour of a case's life passes in two seconds
+
+
+class Producer:
+    """Writes cases into the approval system's tables, `per_second` new ones, until it is left; a context manager."""
+
+    def __init__(self, dsn: str, per_second: float = 2.0, seed: int = city.SEED) -> None:
+        """Take the owner's DSN; nothing is written before `with`."""
+        self._dsn, self._pause, self._seed = dsn, 1 / per_second, seed
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._produce, daemon=True)
+
+    def __enter__(self) -> Producer:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop and wait for the last row."""
+        self._done.set()
+        self._thread.join()
+
+    def _produce(self) -> None:
+        connection = psycopg2.connect(self._dsn)
+        connection.autocommit = True
+        numbers, order = count(1_000_000 + int(time.time()) % 100_000_000), count()
+        waiting: list[tuple[datetime, int, cases.Event]] = []
+        while not self._done.wait(self._pause):
+            now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+            for event in cases.case(next(numbers), now, self._seed, city.CERT_KEY, pace=_PACE):
+                heapq.heappush(waiting, (now + event.after, next(order), event))
+            while waiting and waiting[0][0] <= now + timedelta(seconds=1):
+                event = heapq.heappop(waiting)[2]
+                city.write(connection, event.dataset, [event.row | {"cd_time": now}])
+        connection.close()

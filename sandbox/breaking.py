@@ -1,0 +1,87 @@
+"""Makes a good row bad in one known way: one breaker per check of the contracts' vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sandbox.sources import SourceRule, SourceTable
+
+Row = dict[str, Any]
+_SOON = 700  # days: far enough ahead to be in the future for whoever runs the demo
+
+
+def broken(rule: SourceRule, table: SourceTable, row: Row, other: Row) -> Row | None:
+    """Return the row with one rule broken, or None where a rule needs more than one row; `other` is a good row."""
+    breaker = _BREAKERS.get(rule.check)
+    if breaker is None:
+        return None
+    return row | breaker(rule.args, row, other, table)
+
+
+def _flip(text: str) -> str:
+    return text[:-1] + ("1" if text[-1] != "1" else "2")
+
+
+def _field(value: Any) -> Callable[..., Row]:
+    return lambda args, *_: {args["field"]: value}
+
+
+def _identified(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    kind = next(iter(args["checks"]))
+    return {args["type"]: kind, args["value"]: "130802199001011234" if kind == "111" else _flip(str(row[args["value"]]))}
+
+
+def _order(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    first, last = args["fields"][0], args["fields"][-1]
+    begins = row.get(first) or date(2020, 1, 1)
+    if isinstance(begins, str):
+        begins = datetime.fromisoformat(begins)
+    return {first: begins, last: begins - timedelta(days=30)}
+
+
+def _future(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
+    found: Row = {args["field"]: late}
+    if "status" in row and args["field"] == "death_on":
+        found["status"] = "4"
+    return found
+
+
+def _implication(args: Mapping[str, Any], *_: Any) -> Row:
+    present = args["present"] if isinstance(args["present"], list) else [args["present"]]
+    return {args["when"]["field"]: args["when"]["in"][0], **dict.fromkeys(present)}
+
+
+def _code(args: Mapping[str, Any], *_: Any) -> Row:
+    return {args["field"]: "990000000000"} if args.get("list") == "division" else {}
+
+
+def _parent(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    return {args["parent"]: "990000000000" if row[args["code"]] else None}
+
+
+_BREAKERS: Mapping[str, Callable[..., Row]] = {
+    "id18": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
+    "uscc": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
+    "division12": _field("13080X000000"),
+    "division6": _field("13080X"),
+    "date8": _field("20230230"),
+    "values": _field("7"),
+    "range": _field(-1),
+    "order": _order,
+    "not_future": _future,
+    "iff": _implication,
+    "when": _implication,
+    "identified": _identified,
+    "birth_matches": lambda args, row, *_: {args["date"]: "1949-10-01" if str(row[args["date"]]) != "1949-10-01" else "1950-01-01"},
+    "text": lambda args, *_: {args["field"]: "材料不齐"},
+    "keyed_hash": _field("f" * 64),
+    "code_on": _code,
+    "parent_prefix": _parent,
+    "level_zeros": lambda args, row, *_: {args["level"]: "3" if str(row[args["level"]]) != "3" else "4"},
+    "exists": lambda args, *_: {args["fields"][0]: "130800000000000000000"},
+    "unique": lambda args, row, other, *_: {args["fields"][0]: other[args["fields"][0]]},
+    "not_literal": _field("无"),
+}

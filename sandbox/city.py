@@ -1,0 +1,221 @@
+"""Fills the stand-in city's platforms with realistic, seeded data; a known share of it is bad in known ways."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from sandbox import breaking, cases, entities, persons, places, sources
+
+SEED = 20261124
+CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
+ROLE = "gateway_extract"
+PERSONS, CASES, ADDRESSES = 100_000, 2_000, 3_000
+ENTITIES = {"legal.market_entity": 17_000, "legal.institution": 1_000, "legal.social_org": 2_000}
+_SHARE = 2_000  # one bad row in so many, but each rule at least once
+_SLICE = 5_000
+Row = dict[str, Any]
+
+
+def fill(admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callable[[str], None] = print) -> dict[str, str]:
+    """Make and fill every platform's database unless it is there; return the DSN of each connection by its name.
+
+    `<NAME>` is the read-only account the gateway uses, `<NAME>_ADMIN` the owner's, for whoever plays the platform.
+    """
+    password = _role(admin_dsn)
+    found: dict[str, str] = {}
+    for name in sources.DATABASES:
+        owner = _with(admin_dsn, name)
+        if _create(admin_dsn, name):
+            progress(f"filling platform {name} …")
+            connection = psycopg2.connect(owner)
+            with connection:
+                _fill_database(connection, name, scale, seed)
+            connection.close()
+        found[name.upper()] = _with(admin_dsn, name, ROLE, password)
+        found[f"{name.upper()}_ADMIN"] = owner
+    progress(f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases")
+    return found
+
+
+def reset(admin_dsn: str) -> None:
+    """Drop every platform's database."""
+    for name in sources.DATABASES:
+        _admin(admin_dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
+    """Append rows to a platform's table and return how many."""
+    table = sources.table(dataset)
+    columns = [c.name for c in table.columns]
+    copy = sql.SQL("copy public.{} ({}) from stdin").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    count = 0
+    with connection.cursor() as cursor:
+        for page in _pages(rows):
+            text = "".join("\t".join(_text(row.get(c)) for c in columns) + "\n" for row in page)
+            cursor.copy_expert(copy, io.StringIO(text))
+            count += len(page)
+    return count
+
+
+def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
+        for dataset in sources.DATABASES[name]:
+            cursor.execute(sources.table(dataset).create())
+    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval}[name]
+    for dataset, rows, spare in made(scale, seed):
+        count = write(connection, dataset, rows)
+        _write_bad(connection, dataset, spare, count)
+        with connection.cursor() as cursor:
+            for statement in sources.table(dataset).index():
+                cursor.execute(statement)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("grant select on all tables in schema public to {}").format(sql.Identifier(ROLE)))
+        cursor.execute("analyze")
+
+
+Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
+
+
+def _fill_pop(scale: float, seed: int) -> Made:
+    count = round(PERSONS * scale)
+    rows = (dict(zip(persons.COLUMNS, row, strict=True)) for row in persons.people(0, count, seed, CERT_KEY))
+    yield "pop.person", rows, lambda i: persons.person(count + (i + 1) * persons.CHUNK, seed, CERT_KEY)
+
+
+def _fill_legal(scale: float, seed: int) -> Made:
+    for dataset, base in ENTITIES.items():
+        count = round(base * min(scale, 1.0))
+        rows = (entities.entity(dataset, i, seed, CERT_KEY) for i in range(count))
+        yield dataset, rows, lambda i, d=dataset, n=count: entities.entity(d, n + i, seed, CERT_KEY)  # type: ignore[misc]
+
+
+def _fill_geo(_: float, seed: int) -> Made:
+    yield "geo.division", list(places.divisions()), places.new_division
+    rng = Random(f"{seed}:addresses")
+    spare = list(places.addresses(Random(f"{seed}:spare"), 200, ADDRESSES))
+    yield "geo.address", places.addresses(rng, ADDRESSES), spare.__getitem__
+
+
+def _fill_approval(_: float, seed: int) -> Made:
+    begins = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0) - timedelta(days=40)
+    rng = Random(f"{seed}:cases")
+    by_dataset: dict[str, list[Row]] = {d: [] for d in sources.DATABASES["approval"]}
+    for number in range(CASES + 60):
+        accepted = begins + timedelta(minutes=rng.randrange(30 * 24 * 60))
+        for event in cases.case(number, accepted, seed, CERT_KEY):
+            by_dataset[event.dataset].append(event.row)
+    for dataset, rows in by_dataset.items():
+        kept = len(rows) if dataset == "case.accept" else len(rows) - 40
+        yield dataset, rows[:kept], (rows[kept:] or _renumbered(rows)).__getitem__
+
+
+def _renumbered(rows: list[Row]) -> list[Row]:
+    """Return copies of the last rows under numbers of their own, for breaking."""
+    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}9{i:08d}"}
+            for i, r in enumerate(rows[-60:])]  # fmt: skip
+
+
+def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:
+    """Append one bad row per awake rule (more in a large set) and note what is wrong with it."""
+    table = sources.table(dataset)
+    number, noted = 0, []
+    rows: list[Row] = []
+    wanted = [r for r in table.rules if not r.sleeps and r.severity == "error"]
+    for turn in range(max(1, count // _SHARE // max(1, len(wanted)))):
+        for rule in wanted:
+            row = spare(number)
+            made = breaking.broken(rule, table, row, spare(number + 1))
+            number += 1
+            if made is None or any(made.get(k) is None for k in table.key):
+                continue
+            rows.append(made)
+            noted.append((dataset, str(made[table.key[0]]), rule.id))
+        if dataset.startswith(("case.", "geo.")) and turn == 0:
+            break
+    write(connection, dataset, rows)
+    with connection.cursor() as cursor:
+        cursor.executemany("insert into sandbox.bad_row values (%s, %s, %s)", noted)
+
+
+def _role(admin_dsn: str) -> str:
+    """Make the read-only account with a fresh password; it may read statistics, which the probe needs."""
+    password = secrets.token_urlsafe(18)
+    role = sql.Identifier(ROLE)
+    _admin(
+        admin_dsn,
+        sql.SQL(
+            "do $$ begin if not exists (select from pg_roles where rolname = {name}) then create role {role} login; end if; end $$"
+        ).format(name=sql.Literal(ROLE), role=role),
+    )
+    _admin(admin_dsn, sql.SQL("alter role {} password {}").format(role, sql.Literal(password)))
+    _admin(admin_dsn, sql.SQL("grant pg_read_all_stats to {}").format(role))
+    return password
+
+
+def _create(admin_dsn: str, name: str) -> bool:
+    """Create a database; return whether it has to be filled. A half-filled one does not exist: filling is one transaction."""
+    connection = psycopg2.connect(admin_dsn)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("select from pg_database where datname = %s", (name,))
+        known = cursor.fetchone() is not None
+        if not known:
+            cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    connection.close()
+    if not known:
+        return True
+    connection = psycopg2.connect(_with(admin_dsn, name))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('sandbox.bad_row') is null")
+        empty = bool(cursor.fetchall()[0][0])
+    connection.close()
+    return empty
+
+
+def _admin(admin_dsn: str, statement: sql.Composable) -> None:
+    connection = psycopg2.connect(admin_dsn)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def _with(dsn: str, database: str, user: str | None = None, password: str | None = None) -> str:
+    parts = urlsplit(dsn)
+    netloc = parts.netloc
+    if user is not None:
+        netloc = f"{user}:{quote(password or '', safe='')}@{parts.hostname}:{parts.port}"
+    return urlunsplit((parts.scheme, netloc, f"/{database}", "", ""))
+
+
+def _pages(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    page: list[Row] = []
+    for row in rows:
+        page.append(row)
+        if len(page) == _SLICE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _text(value: Any) -> str:
+    """Return a value as COPY text."""
+    if value is None:
+        return r"\N"
+    text = str(value)
+    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")

@@ -1,0 +1,71 @@
+"""Working days: official ones, a city's overrides, and years that are not published yet."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import CalendarMissing, CatalogInvalid
+from gateway.sla.calendar import Calendar
+
+KNOWN = Calendar()
+DAYS = st.dates(date(2018, 1, 1), date(2027, 6, 1))
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "due"),
+    [
+        (date(2026, 9, 29), 5, date(2026, 10, 12)),  # over the National Day holiday and a working Saturday
+        (date(2026, 11, 20), 1, date(2026, 11, 23)),  # over a weekend
+        (date(2026, 11, 23), 5, date(2026, 11, 30)),  # a plain week
+    ],
+)
+def test_a_due_day_counts_official_working_days(day: date, count: int, due: date) -> None:
+    """The n-th working day after a day."""
+    assert due == KNOWN.add_workdays(day, count)
+
+
+@given(DAYS, st.integers(1, 40))
+def test_adding_and_counting_agree(day: date, count: int) -> None:
+    """Counting the working days up to a due day gives back the number, and the due day is worked."""
+    due = KNOWN.add_workdays(day, count)
+    assert KNOWN.is_work(due)
+    assert count == KNOWN.workdays_between(day, due)
+
+
+@given(DAYS)
+def test_due_days_never_go_backwards(day: date) -> None:
+    """A later start never gives an earlier due day."""
+    assert KNOWN.add_workdays(day, 5) <= KNOWN.add_workdays(day + timedelta(days=1), 5)
+
+
+def test_an_unpublished_year_is_provisional() -> None:
+    """A year without an arrangement is answered, and says so."""
+    assert KNOWN.at(date(2027, 3, 1)).basis == "provisional"
+    assert not KNOWN.is_work(date(2027, 10, 1))
+
+
+def test_an_override_wins(tmp_path: Path) -> None:
+    """The city's own file decides over the official data."""
+    path = tmp_path / "overrides.yaml"
+    path.write_text("- {day: 2026-11-24, is_work: false, note: 停电}", encoding="utf-8")
+    found = Calendar.from_files([path]).at(date(2026, 11, 24))
+    assert (found.is_work, found.basis, found.note) == (False, "override", "停电")
+
+
+def test_a_wrong_override_names_its_entry(tmp_path: Path) -> None:
+    """A day without is_work is refused with an example."""
+    path = tmp_path / "overrides.yaml"
+    path.write_text("- {day: 2026-11-24}", encoding="utf-8")
+    with pytest.raises(CatalogInvalid, match=r"overrides.yaml: entry 1"):
+        Calendar.from_files([path])
+
+
+def test_a_day_outside_the_calendar_is_refused() -> None:
+    """An answer is never guessed."""
+    with pytest.raises(CalendarMissing, match="outside the working-day calendar"):
+        KNOWN.at(date(2015, 1, 1))
