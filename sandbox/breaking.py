@@ -30,7 +30,10 @@ def _field(value: Any) -> Callable[..., Row]:
 
 def _identified(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     kind = next(iter(args["checks"]))
-    return {args["type"]: kind, args["value"]: "130802199001011234" if kind == "111" else _flip(str(row[args["value"]]))}
+    return {
+        args["type"]: kind,
+        args["value"]: "130802199001011234" if kind == "111" else _flip(str(row[args["value"]])),
+    }
 
 
 def _order(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
@@ -75,13 +78,15 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "iff": _implication,
     "when": _implication,
     "identified": _identified,
-    "birth_matches": lambda args, row, *_: {args["date"]: "1949-10-01" if str(row[args["date"]]) != "1949-10-01" else "1950-01-01"},
+    "birth_matches": lambda args, row, *_: {
+        args["date"]: "1949-10-01" if str(row[args["date"]]) != "1949-10-01" else "1950-01-01"
+    },
     "text": lambda args, *_: {args["field"]: "材料不齐"},
     "keyed_hash": _field("f" * 64),
     "code_on": _code,
     "parent_prefix": _parent,
     "level_zeros": lambda args, row, *_: {args["level"]: "3" if str(row[args["level"]]) != "3" else "4"},
     "exists": lambda args, *_: {args["fields"][0]: "130800000000000000000"},
-    "unique": lambda args, row, other, *_: {args["fields"][0]: other[args["fields"][0]]},
+    "unique": lambda args, _, other, *__: {args["fields"][0]: other[args["fields"][0]]},
     "not_literal": _field("无"),
 }

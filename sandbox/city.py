@@ -27,7 +27,9 @@ _SLICE = 5_000
 Row = dict[str, Any]
 
 
-def fill(admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callable[[str], None] = print) -> dict[str, str]:
+def fill(
+    admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callable[[str], None] = print
+) -> dict[str, str]:
     """Make and fill every platform's database unless it is there; return the DSN of each connection by its name.
 
     `<NAME>` is the read-only account the gateway uses, `<NAME>_ADMIN` the owner's, for whoever plays the platform.
@@ -44,7 +46,9 @@ def fill(admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callabl
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
-    progress(f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases")
+    progress(
+        f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
+    )
     return found
 
 

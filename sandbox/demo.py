@@ -39,7 +39,8 @@ HOME = BUILD / "demo"
 _HEALTHY_SECONDS = 180.0
 _ROUTES_SECONDS = 300.0
 _SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
-say = Console(highlight=False)
+# A log file or a narrow terminal must not lose columns of the table.
+say = Console(highlight=False, width=max(150, Console().width))
 
 
 class Stopped(Exception):

@@ -1,6 +1,7 @@
 """Rules that look elsewhere: set-based SQL between landing and merging.
 
-Each check of this vocabulary is a function that returns the condition under which a landed row `_r_` is broken. The
+Each check of this vocabulary is a function that returns the conditions under which a landed row `_r_` is broken; they
+are applied one by one, for a join can serve a single `exists` but not two of them behind an `or`. The
 rows of an `error` rule move to `_off` with the rule's id; those of a `warn` rule are counted. A rule that `needs` a
 data set the catalog does not have sleeps.
 """
@@ -21,7 +22,7 @@ from gateway.security.crypto import Keys
 
 CLAIMED = "key.claimed"
 _SLICE = 5000
-Condition = Callable[[Landing, Mapping[str, Any], Mapping[str, Dataset]], sql.Composable]
+Condition = Callable[[Landing, Mapping[str, Any], Mapping[str, Dataset]], "list[sql.Composable]"]
 
 
 def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
@@ -34,34 +35,36 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
         if rule.check == "keyed_hash":
             _keyed_hash(landing, rule, keys)
             continue
-        broken = CONDITIONS[rule.check](landing, rule.args, catalog.datasets)
-        if rule.severity == "error":
-            _refuse(landing, rule.id, broken, _wait(rule))
-        elif found := _count(landing, broken):
-            warnings[rule.id] = found
+        for broken in CONDITIONS[rule.check](landing, rule.args, catalog.datasets):
+            if rule.severity == "error":
+                _refuse(landing, rule.id, broken, _wait(rule))
+            elif found := _count(landing, broken):
+                warnings[rule.id] = warnings.get(rule.id, 0) + found
         if rule.check == "code_on" and (lenient := _lenient_codes(landing, rule)):
             warnings[f"{rule.id}.kind"] = lenient
     return warnings
 
 
-def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when a code (its first `digits` characters) is not valid on the record's own date."""
-    return sql.SQL("_r_.{} is not null and not exists ({})").format(sql.Identifier(args["field"]), _code(landing, args))
+    return [
+        sql.SQL("_r_.{} is not null and not exists ({})").format(sql.Identifier(args["field"]), _code(landing, args))
+    ]
 
 
-def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> sql.Composable:
+def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when what a row refers to is not in the hub."""
     other = datasets[args["in"]]
     same = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in args["fields"])
-    return sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)
+    return [sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)]
 
 
-def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when another row, in the hub or earlier in this batch, has the same values in these fields."""
     return _other_row(landing, _same(args["fields"]))
 
 
-def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when the interval [from, to) of a row meets that of another row with the same keys; an open end never ends."""
     overlap = sql.SQL(
         "h.{low} < coalesce(_r_.{high}, 'infinity') and _r_.{low} < coalesce(h.{high}, 'infinity')"
@@ -69,38 +72,38 @@ def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Datase
     return _other_row(landing, sql.SQL("{} and {}").format(_same(args["keys"]), overlap))
 
 
-def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when the parent code is not there on the day the row begins, in the hub or in this batch."""
     names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to")}
     lookup = sql.SQL(
         "select from {table} h where h.{code} = _r_.{parent} and h.{from} <= _r_.{from} "
         "and coalesce(h.{to}, 'infinity') >= _r_.{from}"
     )
-    found = sql.SQL(" or ").join(
-        sql.SQL("exists ({})").format(lookup.format(table=table, **names))
+    absent = sql.SQL(" and ").join(
+        sql.SQL("not exists ({})").format(lookup.format(table=table, **names))
         for table in (landing.name("_ok"), hub_tables.table(landing.dataset))
     )
-    return sql.SQL("_r_.{} is not null and not ({})").format(names["parent"], found)
+    return [sql.SQL("_r_.{} is not null and {}").format(names["parent"], absent)]
 
 
-def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when a number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
     key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
-    return sql.SQL(
+    return [sql.SQL(
         "exists (select from {table} h where {key} and h.{field} > 0 and _r_.{field} > 0 "
         "and greatest(_r_.{field} / h.{field}, h.{field} / _r_.{field}) >= {factor})"
     ).format(
         table=hub_tables.table(landing.dataset), key=key, field=sql.Identifier(args["field"]),
         factor=sql.Literal(int(args["factor"])),
-    )  # fmt: skip
+    )]  # fmt: skip
 
 
-def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> sql.Composable:
+def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when more than `limit` working days (a number or a field) lie between two dates."""
     limit = args["limit"]
     most = sql.Literal(limit) if isinstance(limit, int) else sql.SQL("_r_.{}").format(sql.Identifier(limit))
     low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
-    return sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)
+    return [sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)]
 
 
 CONDITIONS: Mapping[str, Condition] = {
@@ -154,8 +157,8 @@ def _lenient_codes(landing: Landing, rule: Rule) -> int:
     return _count(landing, sql.SQL("exists ({})").format(tolerated))
 
 
-def _other_row(landing: Landing, condition: sql.Composable) -> sql.Composable:
-    """Return: another row of the hub, or an earlier one of this batch, meets `condition` (h against _r_)."""
+def _other_row(landing: Landing, condition: sql.Composable) -> list[sql.Composable]:
+    """Return: another row of the hub meets `condition` (h against _r_); an earlier one of this batch does."""
     other_key = sql.SQL("({}) <> ({})").format(pg.names(landing.dataset.key, "h"), pg.names(landing.dataset.key, "_r_"))
     replaced = sql.SQL("not exists (select from {} n where {})").format(
         landing.name("_ok"),
@@ -167,7 +170,7 @@ def _other_row(landing: Landing, condition: sql.Composable) -> sql.Composable:
     in_batch = sql.SQL("exists (select from {} h where {} and {} and h.ctid < _r_.ctid)").format(
         landing.name("_ok"), condition, other_key
     )
-    return sql.SQL("({} or {})").format(in_hub, in_batch)
+    return [in_hub, in_batch]
 
 
 def _same(fields: list[str]) -> sql.Composed:
