@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from gateway.exchange.patterns import is_supported
 from gateway.model import Dataset, DeleteLimit, Field, Rule
 from gateway.yamlfile import Located, read
 
@@ -82,6 +83,9 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
     repairs = tuple(custom.get("gatewayRepair", ()))
     if not set(repairs) <= _REPAIRS:
         raise document.fault(where, f"unknown repair in {list(repairs)}", f"Use {', '.join(sorted(_REPAIRS))}.")
+    if "pattern" in options and not is_supported(str(options["pattern"])):
+        hint = "Anchor it with ^ and $; use classes such as [0-9], counts, groups and |; no \\d, no look-around."
+        raise document.fault(where, f"pattern {options['pattern']} is not supported", hint)
     limits = {k: options[k] for k in ("minLength", "maxLength", "minimum", "maximum", "pattern") if k in options}
     if (sized := re.fullmatch(r"(?:var)?char\((\d+)\)", kind)) and "maxLength" not in limits:
         limits["maxLength"] = int(sized.group(1))

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from gateway.exchange import identity, identity_sql
+from gateway.exchange import identity, identity_sql, patterns
 from gateway.model import Dataset
 from gateway.settings import CHINA
 
@@ -308,7 +308,7 @@ def _length(record: Record, args: Args, _: date) -> bool:
 
 
 def _pattern_sql(_: Dataset, args: Args, __: date) -> str:
-    return f'{column(args["field"])} !~ {literal("^(?:" + args["pattern"][1:-1] + ")$")} collate "C"'
+    return patterns.broken_sql(column(args["field"]), args["pattern"])
 
 
 def _pattern(record: Record, args: Args, _: date) -> bool:

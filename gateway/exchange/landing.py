@@ -121,7 +121,7 @@ class Landing:
         pg.run(self.hub, sql.SQL(statement).format(*parts))
 
     def _add_key(self) -> None:
-        key = pg.names((*self.dataset.key, "gw_source"))
+        key = pg.names(self.dataset.key)
         source, batch = sql.Literal(self.source), sql.Literal(self.batch)
         with_columns = sql.SQL(
             'alter table {ok} add column if not exists gw_source text collate "C" not null default {source}, '
