@@ -1,7 +1,7 @@
-"""Contract patterns as SQL: fixed shapes become length and character tests, the rest a regular expression.
+r"""Contract patterns as SQL: fixed shapes become length and character tests, the rest a regular expression.
 
 A pattern is anchored (`^…$`) and uses literals, ASCII classes such as `[0-9A-Z]`, counts, groups and alternatives; what
-means something else in PostgreSQL, Python or JSON Schema (`\\d`, look-around, back references) is refused.
+means something else in PostgreSQL, Python or JSON Schema (`\d`, look-around, back references) is refused.
 """
 
 from __future__ import annotations
