@@ -146,6 +146,8 @@ class Server:
         wanted = int(noted.read_text()) if noted.exists() else 0
         for port in (wanted, 0):
             with socket.socket() as probe:
+                # As the server does: connections that linger after a crash do not take the port away.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError:

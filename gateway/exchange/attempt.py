@@ -29,6 +29,7 @@ T = TypeVar("T")
 Progress = Callable[[str, int], None]
 _LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 _LOCK_TRIES = 3
+_LOCK_WAIT = "5s"
 _ASK_SECONDS = 30.0
 
 
@@ -143,7 +144,7 @@ class Attempt:
     def _transaction(self) -> Iterator[None]:
         self.hub.autocommit = False
         try:
-            pg.run(self.hub, "set local lock_timeout = '5s'")
+            pg.run(self.hub, "select set_config('lock_timeout', %s, true)", (_LOCK_WAIT,))
             yield
         except BaseException:
             if not self.hub.closed:

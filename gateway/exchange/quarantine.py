@@ -95,8 +95,8 @@ def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
 def settle(landing: Landing, *, whole: bool) -> None:
     """Close the entries that this batch answers, inside the deciding transaction.
 
-    The same row passed: replayed. Another version of its key passed: superseded. Its key is gone from the source
-    (only known after a whole comparison): gone.
+    The same row passed: replayed. Another version of its key passed or was refused: superseded. Its key is gone from
+    the source (only known after a whole comparison): gone.
     """
     same = sql.SQL(" and ").join(sql.SQL("o.{0} = l.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
     columns = pg.names(landing.dataset.columns, "o")
@@ -112,6 +112,7 @@ def settle(landing: Landing, *, whole: bool) -> None:
         same=same,
     )
     pg.run(landing.hub, passed)
+    _supersede_refused(landing)
     if not whole:
         return
     vanished = sql.SQL(
@@ -120,6 +121,38 @@ def settle(landing: Landing, *, whole: bool) -> None:
         "and not exists (select from {kh} o where {same})"
     ).format(batch=sql.Literal(landing.batch), live=landing.name("_live"), kh=landing.name("_kh"), same=same)
     pg.run(landing.hub, vanished)
+
+
+def _supersede_refused(landing: Landing) -> None:
+    """Close entries whose key was refused again in another version: the new version has an entry of its own."""
+    hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
+    key = pg.names(landing.dataset.key)
+    statement = sql.SQL(
+        "with refused as (select {key}, {hash} as gw_hash from {bad} _r_ union all select {key}, {hash} from {off} _r_) "
+        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
+        "state = 'superseded' from {live} l where q.id = l.gw_id and q.state in ('open', 'waiting') "
+        "and exists (select from refused r where ({theirs}) = ({ours})) "
+        "and not exists (select from refused r where ({theirs}) = ({ours}) and r.gw_hash = q.row_hash)"
+    ).format(
+        key=key, hash=hashed, bad=landing.name("_bad"), off=landing.name("_off"), batch=sql.Literal(landing.batch),
+        live=landing.name("_live"), theirs=pg.names(landing.dataset.key, "r"), ours=pg.names(landing.dataset.key, "l"),
+    )  # fmt: skip
+    pg.run(landing.hub, statement)
+
+
+def refused_rule(landing: Landing, record: Mapping[str, Any]) -> str | None:
+    """Return the rule that keeps a landed record out, or None when its key is among the good rows."""
+    same = sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("_r_", k), sql.Literal(record[k])) for k in landing.dataset.key
+    )
+    query = sql.SQL(
+        "select null from {ok} _r_ where {same} union all select {reason} from {bad} _r_ where {same} "
+        "union all select gw_rule from {off} _r_ where {same} limit 1"
+    ).format(
+        ok=landing.name("_ok"), bad=landing.name("_bad"), off=landing.name("_off"), reason=landing.reason_call, same=same
+    )  # fmt: skip
+    found = pg.one(landing.hub, query)
+    return found[0] if found else None
 
 
 def list_rows(

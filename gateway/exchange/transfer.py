@@ -18,7 +18,7 @@ from psycopg2 import sql
 
 from gateway import pg, registry, settings
 from gateway.deployment import Deployment
-from gateway.errors import RouteHeld, SchemaMismatch
+from gateway.errors import RouteHeld, RuleRefused, SchemaMismatch
 from gateway.exchange import compare, lookups, merge, quarantine, rules
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
@@ -89,8 +89,8 @@ def replay(
 ) -> Outcome:
     """Judge a quarantined row again, with edited values if given, and merge it when it passes.
 
-    It never overwrites a newer row of the same key. Raises NotFound for a closed row; a row that still breaks a rule
-    stays in quarantine and is counted as rejected.
+    It never overwrites a newer row of the same key. Raises NotFound for a closed row and RuleRefused for one that still
+    breaks a rule; it then stays in quarantine as it was.
     """
     hub = deployment.hub(name="gateway quarantine", autocommit=True)
     try:
@@ -104,6 +104,7 @@ def replay(
             f"data set {route.dataset.name} has no field {', '.join(unknown)}",
             "Use the names of its contract.",
         )
+    _refuse_unstorable(edits or {})
     source = deployment.source(route.source)
     try:
         with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
@@ -131,6 +132,7 @@ class _Transfer:
         self.deletes = 0
         self.difference: compare.Difference | None = None
         self.decision: Mapping[str, Any] | None = None
+        self.replayed: dict[str, Any] | None = None
 
     def carry(self, *, whole: bool) -> Outcome:
         """Probe, read, judge, decide."""
@@ -155,6 +157,7 @@ class _Transfer:
             self.live = 1 + quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
             quarantine.land_records(self.landing, [record])
             self.read, self.received = 1, self.attempt.now()
+            self.replayed = record
             return self._judge_and_decide(Shape({}, unique_key=False))
         finally:
             self._drop()
@@ -261,6 +264,11 @@ class _Transfer:
         if first:
             self.landing.become_live(self.read)
             loaded = merge.content(self.landing)
+        if self.replayed and (rule := quarantine.refused_rule(self.landing, self.replayed)):
+            raise RuleRefused(
+                f"the row still breaks rule {rule} of {self.dataset.name}",
+                "Nothing was changed. Look at it with `gateway quarantine show`, edit the value with `--set`, try again.",
+            )
         self.rejects, self.waiting = quarantine.seal_rejects(self.landing, self.attempt.deployment.keys)
         newest = _newest(self.landing) if self.dataset.cursor else None
         self.attempt.stage("merge")
@@ -269,7 +277,7 @@ class _Transfer:
             return self._outcome(self.attempt.rehearse(move), None)
         moved, entry = self.attempt.decide(move, lambda moved: self._receipt(moved, newest))
         self.attempt.stage("done")
-        if first:
+        if first and not self.attempt.hub.closed:  # closed: the commit's reply was lost, its outcome asked for
             part = hub_tables.partition(self.dataset, self.landing.source)
             pg.run(self.attempt.hub, sql.SQL("analyze {}").format(part))
         return self._outcome(moved, entry.no)
@@ -364,6 +372,17 @@ def _kind(attempt: Attempt, probe: Probe, *, whole: bool) -> str:
         return "compare"
     restored = state.source_identity != probe.identity or probe.upper < state.watermark
     return "compare" if restored else "delta"
+
+
+def _refuse_unstorable(edits: Mapping[str, Any]) -> None:
+    """Refuse text that PostgreSQL cannot hold: NUL, and code points that are no characters; RuleRefused."""
+    for name, value in edits.items():
+        if not isinstance(value, str):
+            continue
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise RuleRefused(
+                f"the new value of field {name} holds NUL or half of a character pair", "Type the value again."
+            )
 
 
 def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int) -> Callable[[Any], int]:

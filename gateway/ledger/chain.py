@@ -70,6 +70,7 @@ def ensure_epoch(connection: Connection, keys: Keys) -> int:
             epoch = int(seen["epoch"]) + 1
         pg.run(connection, _SQL["add_epoch"], {"epoch": epoch, "identity": identity, "reason": reason})
         pg.one(connection, _SQL["jump"], {"start": max(1, (epoch - 1) * _EPOCH_SIZE)})
+        pg.run(connection, _SQL["resync"], {"why": reason})
         body = {"epoch": epoch, "identity": identity, "reason": reason, "witness": seen or None}
         entry = append(connection, keys, "epoch", body)
     note_witness(entry, epoch)

@@ -42,5 +42,8 @@ insert into gateway.epoch (epoch, identity, reason) values (%(epoch)s, %(identit
 -- name: jump: batch numbers of a new epoch never meet those of an older one
 select setval('gateway.batch_no', greatest(%(start)s, (select last_value from gateway.batch_no)));
 
+-- name: resync: after a fork a window is not enough, for deletes and edits since the older point are lost
+update gateway.route_state set resync = %(why)s where loaded;
+
 -- name: hash_at: the hash of one entry
 select hash from gateway.receipt where no = %(no)s;

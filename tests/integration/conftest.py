@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
@@ -21,9 +23,10 @@ from psycopg2.extensions import connection as Connection
 from gateway.deployment import Deployment
 from gateway.embedded import Server
 from gateway.exchange import hub as hub_tables
-from gateway.ledger import migrate
+from gateway.ledger import decisions, migrate
 from gateway.model import Catalog, Dataset, DeleteLimit, Field, Platform, Route, Rule, SlaTerm, Unit
 from gateway.security.crypto import Keys
+from tests.integration.proxy import Proxy
 
 PERSON = Dataset(
     name="test.person",
@@ -108,6 +111,49 @@ class City:
             )
         )
 
+    def reopen(self) -> None:
+        """Connect again to both sides, after a server was restarted or a database changed its settings."""
+        for connection in (self.hub, self.source):
+            connection.close()
+        self.hub, self.source = psycopg2.connect(self.deployment.hub_dsn), psycopg2.connect(self.source_dsn)
+        self.hub.autocommit = self.source.autocommit = True
+
+    def release(self) -> None:
+        """Release the open hold of the route."""
+        hold = self.ask("select id from gateway.hold where state = 'open'")[0][0]
+        decisions.release(self.deployment, hold, who="tester", why="the rows are back")
+
+    def copy_hub(self) -> str:
+        """Return the DSN of a copy of the hub as it is now: a backup."""
+        dsn = urlsplit(self.deployment.hub_dsn)
+        name = dsn.path[1:]
+        self.hub.close()
+        with _closing(psycopg2.connect(self.servers[0].dsn())) as admin:
+            admin.autocommit = True
+            _ask(admin, f"create database {name}_old template {name}")
+        self.reopen()
+        return urlunsplit(dsn._replace(path=f"/{name}_old"))
+
+    def use_hub(self, dsn: str) -> None:
+        """Go on with another hub database: the restored backup."""
+        self.deployment = replace(self.deployment, hub_dsn=dsn)
+        self.reopen()
+
+    @contextmanager
+    def through_proxy(self, side: str, watch: Callable[[int], str]) -> Iterator[City]:
+        """Yield this city with its hub or source behind a proxy; `watch` is told the bytes relayed so far."""
+        seen = [0]
+
+        def count(_to_server: bool, data: bytes) -> str:
+            seen[0] += len(data)
+            return watch(seen[0])
+
+        with Proxy(self.deployment.hub_dsn if side == "hub" else self.source_dsn, count) as proxy:
+            if side == "hub":
+                yield replace(self, deployment=replace(self.deployment, hub_dsn=proxy.dsn))
+            else:
+                yield replace(self, deployment=replace(self.deployment, resolve=lambda _name: proxy.dsn))
+
     def with_dataset(self, **changes: Any) -> City:
         """Return the same city with a changed contract."""
         catalog = self.deployment.catalog
@@ -121,6 +167,14 @@ class City:
         catalog = self.deployment.catalog
         route = replace(catalog.routes["person_in"], **changes)
         return replace(self, deployment=replace(self.deployment, catalog=replace(catalog, routes={"person_in": route})))
+
+
+@contextmanager
+def _closing(connection: Connection) -> Iterator[Connection]:
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def _ask(connection: Connection, statement: str, values: Any = None) -> Any:
@@ -162,21 +216,23 @@ def _catalog() -> Catalog:
     )  # fmt: skip
 
 
-@pytest.fixture
-def run_in_process(city: City) -> Any:
-    """Return a function that runs the city's route in a process of its own, so that it can be killed."""
-    script = Path(__file__).parent / "run_route.py"
+RunInProcess = Callable[[City, str], subprocess.CompletedProcess[str]]
+RUN_ROUTE = [sys.executable, str(Path(__file__).parent / "run_route.py")]
 
-    def run(failpoint: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        (city.home / "deployment.pickle").write_bytes(pickle.dumps(city.deployment))
-        environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint, **more}
-        return subprocess.run(
-            [sys.executable, str(script)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+
+@pytest.fixture
+def run_in_process() -> RunInProcess:
+    """Return a function that runs a city's route in a process of its own, so that it can be killed."""
+
+    def run(city: City, failpoint: str = "") -> subprocess.CompletedProcess[str]:
+        hand_over(city)
+        environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint}
+        return subprocess.run(RUN_ROUTE, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
     return run
+
+
+def hand_over(city: City) -> None:
+    """Write the city's deployment where run_route.py reads it."""
+    fresh = replace(city.deployment, keys=Keys(city.home / "keys"))  # opened keys do not travel
+    (city.home / "deployment.pickle").write_bytes(pickle.dumps(fresh))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import RouteBusy, RouteHeld, SchemaMismatch
+from gateway.errors import RouteBusy, RouteHeld, RuleRefused, SchemaMismatch
 from gateway.exchange import proof, quarantine, reconcile, transfer
 from gateway.ledger import decisions, ledger
 
@@ -103,6 +103,25 @@ def test_replay_with_an_edited_value_merges_the_row(city: Any) -> None:
     assert (outcome.inserted, outcome.rejected) == (1, 0)
     assert city.ask("select state from gateway.quarantine") == [("superseded",)]
     assert city.ask("select sex from hub.test_person where id = 'P00000001'") == [(2,)]
+
+
+def test_replay_of_a_row_that_is_still_bad_changes_nothing(city: Any) -> None:
+    """An edit that does not mend the row is refused with the rule's name; the entry stays open as it was."""
+    city.fill(20, bad=1)
+    transfer.run(city.deployment, "person_in")
+    entry = city.ask("select id, rule, row_hash, state from gateway.quarantine")[0]
+    with pytest.raises(RuleRefused, match="still breaks rule T-01"):
+        transfer.replay(city.deployment, entry[0], who="tester", why="guess", edits={"sex": 5})
+    assert city.ask("select id, rule, row_hash, state from gateway.quarantine") == [entry]
+
+
+def test_newer_bad_version_of_a_row_closes_the_entry_of_the_older(city: Any) -> None:
+    """A key has one open entry: the version that its source holds now."""
+    city.fill(20, bad=1)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("update person set sex = 8, updated_at = now() where id = 'P00000001'")
+    transfer.run(city.deployment, "person_in")
+    assert city.ask("select state from gateway.quarantine order by id") == [("superseded",), ("open",)]
 
 
 def test_replay_never_overwrites_a_newer_row(city: Any) -> None:
