@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from gateway.exchange import identity, identity_sql, patterns
@@ -71,28 +71,48 @@ def _values(record: Record, args: Args, _: date) -> bool:
     return value is not None and str(value) not in map(str, args["values"])
 
 
-def _birth_sql(_: Dataset, args: Args, __: date) -> str:
+def _surely_digits(dataset: Dataset, name: str, start: int, count: int, args: Args) -> bool:
+    """Tell whether an earlier error rule refuses every text whose bytes there are not digits; casts need no guard then."""
+    if patterns.digits_from(dataset.field(name).limits.get("pattern", ""), start, count, _ID_LENGTH):
+        return True
+    earlier = takewhile(lambda rule: rule.args is not args, dataset.rules)
+    return any(r.check == "id18" and r.severity == "error" and r.args["field"] == name for r in earlier)
+
+
+def _birth_sql(dataset: Dataset, args: Args, _: date) -> str:
     text, born = column(args["id"]), column(args["date"])
-    digits = identity_sql.only(f"substr({text}, 7, 8)", "0123456789")
     parts = f"date_part('year', {born}) * 10000 + date_part('month', {born}) * 100 + date_part('day', {born})"
+    differs = f"substr({text}, 7, 8)::int <> {parts}"
+    if _surely_digits(dataset, args["id"], 7, 8, args):
+        return f"case when {born} is null then false else {differs} end"
+    digits = f"btrim(substr({text}, 7, 8), '0123456789') = ''"
     return (
-        f"case when {text} is null or {born} is null or octet_length({text}) <> 18 then false "
-        f"when not {digits} then false else substr({text}, 7, 8)::int <> {parts} end"
+        f"case when {text} is null or {born} is null or octet_length({text}) <> 18 or length({text}) <> 18 then false "
+        f"when not {digits} then false else {differs} end"
     )
+
+
+def _eighteen(text: str) -> bool:
+    """Tell whether a text is 18 characters of one byte each; what is not is another rule's business."""
+    return len(text) == len(text.encode()) == _ID_LENGTH
 
 
 def _birth(record: Record, args: Args, _: date) -> bool:
     text, born = record.get(args["id"]), record.get(args["date"])
-    if text is None or born is None or len(text.encode()) != _ID_LENGTH or not re.fullmatch("[0-9]{8}", text[6:14]):
+    if text is None or born is None or not _eighteen(text) or not re.fullmatch("[0-9]{8}", text[6:14]):
         return False
     return bool(text[6:14] != f"{born:%Y%m%d}".rjust(8, "0"))
 
 
-def _sex_sql(_: Dataset, args: Args, __: date) -> str:
+def _sex_sql(dataset: Dataset, args: Args, _: date) -> str:
     text, sex = column(args["id"]), column(args["sex"])
+    if _surely_digits(dataset, args["id"], 17, 1, args):
+        even = f"get_byte({text}::bytea, 16) % 2 = 0"
+        judged = f"case {sex}::text when '1' then {even} when '2' then not {even} else false end"
+        return f"case when {text} is null then false else {judged} end"
     digit = f"substr({text}, 17, 1)"
     return (
-        f"case when octet_length({text}) <> 18 or strpos('0123456789', {digit}) = 0 then false "
+        f"case when octet_length({text}) <> 18 or length({text}) <> 18 or strpos('0123456789', {digit}) = 0 then false "
         f"when {sex}::text = '1' then strpos('13579', {digit}) = 0 "
         f"when {sex}::text = '2' then strpos('02468', {digit}) = 0 else false end"
     )
@@ -100,7 +120,7 @@ def _sex_sql(_: Dataset, args: Args, __: date) -> str:
 
 def _sex(record: Record, args: Args, _: date) -> bool:
     text, sex = record.get(args["id"]), record.get(args["sex"])
-    if text is None or sex is None or len(text.encode()) != _ID_LENGTH or text[16] not in "0123456789":
+    if text is None or sex is None or not _eighteen(text) or text[16] not in "0123456789":
         return False
     return (str(sex) == "1" and text[16] in "02468") or (str(sex) == "2" and text[16] in "13579")
 

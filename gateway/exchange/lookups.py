@@ -45,6 +45,11 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
     return warnings
 
 
+def needed(dataset: Dataset, catalog: Catalog) -> bool:
+    """Tell whether `apply` has anything to join."""
+    return _shared(dataset, catalog) or bool(rules.set_rules(dataset, set(catalog.datasets))[0])
+
+
 def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when a code (its first `digits` characters) is not valid on the record's own date."""
     return [

@@ -7,6 +7,7 @@ the rows as they were written.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg2 import sql
 
@@ -17,13 +18,14 @@ from gateway.exchange.landing import Landing
 
 @dataclass(slots=True)
 class Moved:
-    """What a batch did to the hub, and the sum of the record hashes of the rows it wrote."""
+    """What a batch did to the hub, the sum of the record hashes of the rows it wrote, and the newest cursor it saw."""
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
     hash_sum: int = 0
+    newest: datetime | None = None
 
     @property
     def written(self) -> int:
@@ -45,12 +47,22 @@ def swap_in(landing: Landing) -> Moved:
 
 
 def content(landing: Landing) -> Moved:
-    """Return count and hash sum of `_ok`, for a first load; scans it once."""
-    query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-        hub_tables.record_hash(landing.dataset, "_r_"), landing.name("_ok")
+    """Return count, hash sum and newest cursor of `_ok`, for a first load; scans it once."""
+    cursor = sql.Identifier(landing.dataset.cursor) if landing.dataset.cursor else sql.SQL("null::timestamptz")
+    query = sql.SQL("select count(*), coalesce(sum({}), 0), max({}) from {} as _r_").format(
+        hub_tables.record_hash(landing.dataset, "_r_"), cursor, landing.name("_ok")
     )
-    rows, total = pg.one(landing.hub, query)
-    return Moved(inserted=int(rows), hash_sum=int(total))
+    rows, total, newest = pg.one(landing.hub, query)
+    return Moved(inserted=int(rows), hash_sum=int(total), newest=newest)
+
+
+def newest(landing: Landing) -> datetime | None:
+    """Return the newest cursor value among the good rows."""
+    if landing.dataset.cursor is None:
+        return None
+    query = sql.SQL("select max({}) from {}").format(sql.Identifier(landing.dataset.cursor), landing.name("_ok"))
+    found: datetime | None = pg.one(landing.hub, query)[0]
+    return found
 
 
 def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
@@ -91,7 +103,9 @@ def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
     )
     if inserted:
         _forget_tombstones(landing)
-    moved = Moved(inserted=int(inserted), updated=int(updated), hash_sum=int(update_sum) + int(insert_sum))
+    moved = Moved(
+        inserted=int(inserted), updated=int(updated), hash_sum=int(update_sum) + int(insert_sum), newest=newest(landing)
+    )
     moved.unchanged = before - moved.written
     return moved
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from gateway.exchange import identity_sql
 
@@ -16,16 +17,18 @@ _PIECE = re.compile(r"(?:\[(?P<set>[0-9A-Za-z-]+)\]|(?P<char>[0-9A-Za-z]))(?:\{(
 _ALLOWED = re.compile(
     r"(?:[^\\.^$*+?{}\[\]()|]|\\[.*+?()\[\]{}|/-]|\[\^?[^\[\]\\]+\]|[|?*+]|\{\d+(?:,\d*)?\}|\(\?:|\(|\)|\.)*"
 )
+_CLASS_AND_LAST = 2
 _ORDER = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A run of `count` characters out of `allowed`, beginning at `start` (1-based)."""
+    """A run of `count` characters out of `allowed`, beginning at `start` (1-based); `literal` when there is no choice."""
 
     start: int
     count: int
     allowed: str
+    literal: str = ""
 
 
 def is_supported(pattern: str) -> bool:
@@ -46,23 +49,49 @@ def broken_sql(text: str, pattern: str) -> str:
         quoted = ("^(?:" + pattern[1:-1] + ")$").replace("'", "''")
         return f"({text} is not null and {text} !~ '{quoted}' collate \"C\")"
     length = sum(p.count for p in pieces)
-    tests = " ".join(f"when not ({_test(text, p, length)}) then true" for p in pieces)
-    return f"case when {text} is null then false when octet_length({text}) <> {length} then true {tests} else false end"
+    tests = " ".join(f"when {wrong} then true" for wrong in _tests(text, pieces, length))
+    return f"{identity_sql.begin(text, length)} {tests} else false end"
 
 
-def _test(text: str, piece: _Piece, length: int) -> str:
-    """Return SQL: one run of characters is right; the text is known to be `length` bytes long."""
-    if piece.start == 1 and piece.count == length:
-        part = text
-    elif piece.start == 1:
-        part = f"left({text}, {piece.count})"
-    else:
-        part = f"substr({text}, {piece.start}, {piece.count})"
-    if len(piece.allowed) == 1:
-        return f"{part} = '{piece.allowed * piece.count}'"
-    if piece.count == 1:
-        return f"{part} <> '' and strpos('{piece.allowed}', {part}) > 0"
-    return identity_sql.only(part, piece.allowed)
+def digits_from(pattern: str, start: int, count: int, length: int) -> bool:
+    """Tell whether a text of `length` that keeps the pattern surely has ASCII digits at these places (from 1)."""
+    pieces = _fixed(pattern[1:-1]) if is_supported(pattern) else None
+    if pieces is None or sum(p.count for p in pieces) != length:
+        return False
+    touched = [p for p in pieces if p.start < start + count and p.start + p.count > start]
+    return all(set(p.allowed) <= set(string.digits) for p in touched)
+
+
+def _tests(text: str, pieces: list[_Piece], length: int) -> Iterator[str]:
+    """Yield SQL that is true when a run of characters is wrong; the text is known to be `length` plain bytes long."""
+    if extra := _last_is_wider(pieces):
+        rest = ", ".join(f"'{character}'::bytea" for character in extra)
+        yield f"ltrim({text}::bytea, '{pieces[0].allowed}'::bytea) not in (''::bytea, {rest})"
+        return
+    for run in _runs(pieces):
+        part = identity_sql.part(text, run.start, run.count) if run.count < length else f"{text}::bytea"
+        yield f"{part} <> '{run.literal}'::bytea" if run.literal else f"not {identity_sql.only(part, run.allowed)}"
+
+
+def _last_is_wider(pieces: list[_Piece]) -> str:
+    """Return what a last single character may be beyond the run of one class before it, such as the X of a number."""
+    if len(pieces) != _CLASS_AND_LAST or pieces[1].count != 1 or not set(pieces[0].allowed) < set(pieces[1].allowed):
+        return ""
+    return "".join(c for c in pieces[1].allowed if c not in pieces[0].allowed)
+
+
+def _runs(pieces: list[_Piece]) -> Iterator[_Piece]:
+    """Join neighbouring literal characters, so that one comparison does for all."""
+    waiting: _Piece | None = None
+    for piece in pieces:
+        if waiting and waiting.literal and piece.literal:
+            waiting = replace(waiting, count=waiting.count + piece.count, literal=waiting.literal + piece.literal)
+            continue
+        if waiting:
+            yield waiting
+        waiting = piece
+    if waiting:
+        yield waiting
 
 
 def _fixed(body: str) -> list[_Piece] | None:
@@ -77,7 +106,7 @@ def _fixed(body: str) -> list[_Piece] | None:
         if allowed is None:
             return None
         count = int(found["count"] or 1)
-        pieces.append(_Piece(start, count, allowed))
+        pieces.append(_Piece(start, count, allowed, literal=allowed * count if len(allowed) == 1 else ""))
         at, start = found.end(), start + count
     return pieces
 

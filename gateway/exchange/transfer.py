@@ -253,11 +253,14 @@ class _Transfer:
 
     def _judge_and_decide(self, shape: Shape) -> Outcome:
         self.attempt.stage("land", self.read)
-        pg.run(self.attempt.hub, sql.SQL("analyze {}").format(self.landing.name("_ok")))
+        first, catalog = self.kind == "first_load", self.attempt.deployment.catalog
+        if not first or lookups.needed(
+            self.dataset, catalog
+        ):  # what joins needs statistics; a plain first load does not
+            pg.run(self.attempt.hub, sql.SQL("analyze {}").format(self.landing.name("_ok")))
         self.attempt.stage("check")
         self.warnings = _row_warnings(self.landing)
-        self.warnings |= lookups.apply(self.landing, self.attempt.deployment.catalog, self.attempt.deployment.keys)
-        first = self.kind == "first_load"
+        self.warnings |= lookups.apply(self.landing, catalog, self.attempt.deployment.keys)
         if not first and (self.live or not shape.unique_key):
             self.landing.refuse_duplicates()
         loaded = Moved()
@@ -270,12 +273,11 @@ class _Transfer:
                 "Nothing was changed. Look at it with `gateway quarantine show`, edit the value with `--set`, try again.",
             )
         self.rejects, self.waiting = quarantine.seal_rejects(self.landing, self.attempt.deployment.keys)
-        newest = _newest(self.landing) if self.dataset.cursor else None
         self.attempt.stage("merge")
         move = (lambda: self._swap(loaded)) if first else self._merge
         if self.dry_run:
             return self._outcome(self.attempt.rehearse(move), None)
-        moved, entry = self.attempt.decide(move, lambda moved: self._receipt(moved, newest))
+        moved, entry = self.attempt.decide(move, self._receipt)
         self.attempt.stage("done")
         if first and not self.attempt.hub.closed:  # closed: the commit's reply was lost, its outcome asked for
             part = hub_tables.partition(self.dataset, self.landing.source)
@@ -323,13 +325,13 @@ class _Transfer:
         ledger.note_reconciliation(self.attempt.hub, {**note, "passed": expected or found.equal, "remark": remark})
         ledger.note_verified(self.attempt.hub, self.attempt.route.route, self.probe.upper, None)
 
-    def _receipt(self, moved: Moved, newest: datetime | None) -> Mapping[str, Any]:
+    def _receipt(self, moved: Moved) -> Mapping[str, Any]:
         """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
         route, state = self.attempt.route, self.attempt.state
         counts = {"read": self.read, "inserted": moved.inserted, "updated": moved.updated, "deleted": moved.deleted,
                   "unchanged": moved.unchanged, "rejected": sum(self.rejects.values()), "waiting": self.waiting}  # fmt: skip
         clocks = {
-            "source": _utc(newest),
+            "source": _utc(moved.newest),
             "received": _utc(self.received),
             "confirmed": _utc(self.attempt.now()),
         }
@@ -401,15 +403,6 @@ def _row_warnings(landing: Landing) -> dict[str, int]:
     counts = sql.SQL(", ").join(sql.SQL("count(*) filter (where {})").format(sql.SQL(broken)) for _, broken in found)
     row = pg.one(landing.hub, sql.SQL("select {} from {}").format(counts, landing.name("_ok")))
     return {rule: int(n) for (rule, _), n in zip(found, row, strict=True) if n}
-
-
-def _newest(landing: Landing) -> datetime | None:
-    """Return the newest cursor value among the good rows."""
-    cursor = landing.dataset.cursor
-    assert cursor is not None
-    query = sql.SQL("select max({}) from {}").format(sql.Identifier(cursor), landing.name("_ok"))
-    found: datetime | None = pg.one(landing.hub, query)[0]
-    return found
 
 
 def _utc(moment: datetime | None) -> str | None:
