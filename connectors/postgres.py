@@ -6,7 +6,6 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,34 +28,11 @@ OPTIONS: dict[str, Any] = {
 _SQL = queries(__file__)
 _BUFFER = 262_144
 _SLICE = 1000
-_LONG_NAMES = {
-    "varchar": "character varying",
-    "char": "character",
-    "timestamp": "timestamp without time zone",
-    "timestamptz": "timestamp with time zone",
-}
 
 
 def connect(platform: Platform, dsn: str) -> Postgres:
     """Return the platform as a source."""
     return Postgres(platform.platform, dsn)
-
-
-def as_server_says(declared: str) -> str:
-    """Return a contract's type as PostgreSQL's format_type writes it: `timestamp(0)` -> `timestamp(0) without time zone`."""
-    match = re.fullmatch(r"(\w+)(\(.*\))?", declared)
-    if match is None:
-        return declared
-    base, size = match.group(1), match.group(2) or ""
-    head, _, tail = _LONG_NAMES.get(base, base).partition(" ")
-    if base in {"varchar", "char"}:
-        return f"{_LONG_NAMES[base]}{size}"
-    return f"{head}{size} {tail}".strip()
-
-
-def is_text(type_name: str) -> bool:
-    """Tell whether a type is one of the string types: they travel alike, and length is the contract's business."""
-    return type_name == "text" or type_name.startswith(("character", "varchar", "char"))
 
 
 def projected(field: Field) -> sql.Composable:
@@ -158,12 +134,10 @@ class PostgresSnapshot:
 
     def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
         """Write the rows of these keys."""
-        arrays = [
-            sql.SQL("{}::{}[]").format(sql.Literal(list(column)), sql.SQL(_hub_type(dataset, name)))
-            for name, column in zip(dataset.key, zip(*keys, strict=True), strict=True)
-        ]
+        fields = [dataset.field(name) for name in dataset.key]
+        arrays = [_key_array(field, column) for field, column in zip(fields, zip(*keys, strict=True), strict=True)]
         wanted = sql.SQL("({}) in (select * from unnest({}))").format(
-            sql.SQL(", ").join(projected(dataset.field(k)) for k in dataset.key), sql.SQL(", ").join(arrays)
+            sql.SQL(", ").join(_key_column(field) for field in fields), sql.SQL(", ").join(arrays)
         )
         return self._copy(dataset, wanted, out, 0)
 
@@ -267,6 +241,16 @@ def _quoted(dataset: Dataset) -> str:
 
 def _hub_type(dataset: Dataset, column: str) -> str:
     return dataset.field(column).hub_type
+
+
+def _key_column(field: Field) -> sql.Composable:
+    """Return a key field as it stands in the table, so that its index serves; only a repaired one must be computed."""
+    return projected(field) if field.repairs or field.zone else sql.Identifier(field.name)
+
+
+def _key_array(field: Field, values: Sequence[Any]) -> sql.Composed:
+    kind = field.hub_type if field.repairs or field.zone else field.type
+    return sql.SQL("{}::{}[]").format(sql.Literal(list(values)), sql.SQL(kind))
 
 
 def _record_hash(dataset: Dataset) -> sql.Composed:

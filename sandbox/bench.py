@@ -148,7 +148,8 @@ class Bench:
 
     def _cpu(self) -> float:
         own = os.times()
-        return own.user + own.system + sum(_tree_cpu(s.pid()) for s in self.servers)
+        client = own.user + own.system + own.children_user + own.children_system
+        return client + sum(_tree_cpu(s.pid()) for s in self.servers)
 
     def grow(self, times: int) -> None:
         """Make the source table as many times as long."""

@@ -23,7 +23,7 @@ from gateway.sql import queries
 _SQL = queries(__file__)
 SCHEMA = "landing"
 DUPLICATE = "key.duplicate"
-_INDEX_BYTES_A_ROW = 64
+_INDEX_BYTES_A_ROW = 128
 
 
 class Landing:

@@ -83,6 +83,7 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
         waiting = [record for _, state, _, record in opened if state == "waiting"]
         land_records(landing, waiting)
         again += len(waiting)
+    pg.run(landing.hub, sql.SQL("analyze {}").format(live))  # joined with every key of the source after a comparison
     return again
 
 
