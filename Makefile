@@ -17,7 +17,7 @@ install: .venv/.installed ## make .venv from requirements.lock (uv; plain pip wh
 	if $(BIN)/python -m pip install --quiet uv; then \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
 	else \
-	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	  $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; \
 	fi
 	$(BIN)/python -m pip install --quiet --no-deps --editable . --config-settings editable_mode=compat
 	touch $@

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,33 @@ def test_the_file_follows_the_compose_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ({"GATEWAY_BASE_URL": "https://exchange.example.org"}, 0),  # complete
+        ({}, 1),  # the one setting without a default is missing
+    ],
+)
+def test_the_client_reads_the_file(tmp_path: Path, address: dict[str, str], answer: int) -> None:
+    """Compose itself resolves it, without an engine, and refuses to guess the public address.
+
+    Debian's client is older than two words of the specification, which its copy is spared.
+    """
+    text = re.sub(r"(?m)^name: .*$|^ *bind: \{create_host_path: .*$", "", COMPOSE.read_text(encoding="utf-8"))
+    (tmp_path / "compose.yaml").write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "docker" / "airflow.env", tmp_path)
+    environment = {**os.environ, **address}
+    command = ["docker-compose", "--file", str(tmp_path / "compose.yaml"), "config"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == answer, done.stderr
+    if address:
+        assert yaml.safe_load(done.stdout)["services"].keys() == SERVICES.keys()
+    else:
+        assert "set the address users see" in done.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -43,7 +43,7 @@ def deployed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([str(UV), "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
     install = [str(UV), "pip", "install", "--quiet", "--python", str(python)]
     lock = ROOT / "docker" / "requirements.lock"
-    subprocess.run([*install, "--only-binary", ":all:", "--require-hashes", "-r", str(lock)], check=True)
+    subprocess.run([*install, "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)], check=True)
     subprocess.run([*install, "--no-deps", str(wheel)], check=True)
     for name in ("catalog", "schemas/contracts", "dags", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
