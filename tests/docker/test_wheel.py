@@ -67,7 +67,7 @@ def run(deployed: Path, hub: Server) -> Run:
     secrets.mkdir()
     (secrets / "gateway_hub_dsn").write_text(hub.dsn("gateway"))
     (deployed / "admin").write_text("a long password of this test")
-    (deployed / "airflow_database").write_text(hub.dsn("airflow").replace("postgresql", "postgresql+psycopg2", 1))
+    (deployed / "airflow_database").write_text(f"{hub.dsn('airflow')}\n".replace("postgresql", "postgresql+psycopg2"))
     environment = {
         "PATH": f"{deployed / 'venv' / 'bin'}:/usr/bin:/bin",
         "HOME": str(deployed),
@@ -79,7 +79,7 @@ def run(deployed: Path, hub: Server) -> Run:
         "AIRFLOW_HOME": str(deployed / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(deployed / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(deployed / "plugins"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"cat {deployed / 'airflow_database'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"xargs -a {deployed / 'airflow_database'} echo -n",
         **_settings(ROOT / "docker" / "airflow.env"),
     }
 
