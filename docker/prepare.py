@@ -77,7 +77,8 @@ def _administrator(password: str) -> None:
 
 
 def _airflow(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "airflow", *arguments], check=True)
+    # -P: the current folder holds a deployment's files, not packages.
+    subprocess.run([sys.executable, "-P", "-m", "airflow", *arguments], check=True)
 
 
 if __name__ == "__main__":
