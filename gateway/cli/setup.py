@@ -41,7 +41,7 @@ def init(folder: Path) -> None:
 
 def _hub(home: Path) -> None:
     """Start an embedded server unless a hub is configured, and note its DSN for later commands."""
-    if os.environ.get("GATEWAY_HUB_DSN"):
+    if settings.secret("GATEWAY_HUB_DSN"):
         return
     server = Server(home / "postgres")
     server.start()
