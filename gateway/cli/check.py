@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from gateway import catalog, settings
 from gateway.cli.frame import DONE, FAILED, err, out, print_json
 from gateway.deployment import Deployment
@@ -22,7 +24,7 @@ def run(*, offline: bool, as_json: bool) -> int:
     if as_json:
         print_json({"ok": not faults, "faults": faults})
     for fault in [] if as_json else faults:
-        err.print(f"[red]✗[/red] {fault}", soft_wrap=True)
+        err.print(f"[red]✗[/red] {escape(fault)}", soft_wrap=True)
     if not faults and not as_json and found is not None:
         out.print(f"ok: {len(found.routes)} routes, {len(found.datasets)} data sets, {len(found.platforms)} platforms")
     return FAILED if faults else DONE

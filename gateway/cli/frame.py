@@ -7,15 +7,18 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, RouteBusy, RouteHeld
+from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
 out = Console(highlight=False)
@@ -38,7 +41,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: boo
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(c) is None else str(row[c]) for c in columns))
+        table.add_row(*(_shown(row.get(c)) for c in columns))
     out.print(table)
 
 
@@ -48,9 +51,18 @@ def show_one(thing: dict[str, Any], *, as_json: bool) -> None:
         print_json(thing)
         return
     for name, value in thing.items():
-        out.print(
-            f"[bold]{name}[/bold]  {json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value}"
-        )
+        out.print(f"[bold]{name}[/bold]  {_shown(value)}", soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a person reads it: times in China to the second, brackets that are text and not mark-up."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict | list):
+        return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(str(value))
 
 
 def print_json(value: Any) -> None:
@@ -81,7 +93,7 @@ def guarded(call: Callable[[], int | None]) -> int:
 
 
 def _say(error: GatewayError, code: int) -> int:
-    err.print(f"[red]{error.chinese}[/red] [bold]{error.code}[/bold] {error.message}", soft_wrap=True)
+    err.print(f"[red]{error.chinese}[/red] [bold]{error.code}[/bold] {escape(error.message)}", soft_wrap=True)
     if error.hint:
-        err.print(f"HINT: {error.hint}", soft_wrap=True)
+        err.print(f"HINT: {escape(error.hint)}", soft_wrap=True)
     return code
