@@ -6,7 +6,6 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from psycopg2.extras import execute_values
 from gateway import pg
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Field, Platform
-from gateway.ports import Delivery, Probe, Shape, Window
+from gateway.ports import UNDECODABLE, Delivery, Probe, Shape, Window
 from gateway.sql import queries
 
 OPTIONS: dict[str, Any] = {
@@ -29,12 +28,6 @@ OPTIONS: dict[str, Any] = {
 _SQL = queries(__file__)
 _BUFFER = 262_144
 _SLICE = 1000
-_LONG_NAMES = {
-    "varchar": "character varying",
-    "char": "character",
-    "timestamp": "timestamp without time zone",
-    "timestamptz": "timestamp with time zone",
-}
 
 
 def connect(platform: Platform, dsn: str) -> Postgres:
@@ -42,38 +35,41 @@ def connect(platform: Platform, dsn: str) -> Postgres:
     return Postgres(platform.platform, dsn)
 
 
-def as_server_says(declared: str) -> str:
-    """Return a contract's type as PostgreSQL's format_type writes it: `timestamp(0)` -> `timestamp(0) without time zone`."""
-    match = re.fullmatch(r"(\w+)(\(.*\))?", declared)
-    if match is None:
-        return declared
-    base, size = match.group(1), match.group(2) or ""
-    head, _, tail = _LONG_NAMES.get(base, base).partition(" ")
-    if base in {"varchar", "char"}:
-        return f"{_LONG_NAMES[base]}{size}"
-    return f"{head}{size} {tail}".strip()
-
-
-def is_text(type_name: str) -> bool:
-    """Tell whether a type is one of the string types: they travel alike, and length is the contract's business."""
-    return type_name == "text" or type_name.startswith(("character", "varchar", "char"))
-
-
-def projected(field: Field) -> sql.Composable:
+def projected(field: Field, *, checked_text: bool = True) -> sql.Composable:
     """Return the SQL that computes a field of the projection from the source's column."""
+    column = original(field, checked_text=checked_text)
+    for repair in field.repairs:
+        column = _REPAIRS["trim_bytes" if repair == "trim" and not checked_text else repair](column)
+    return column
+
+
+def original(field: Field, *, checked_text: bool = True) -> sql.Composable:
+    """Return the SQL of a field before repairs; text of unknown encoding is passed only when it is valid UTF-8."""
     column: sql.Composable = sql.Identifier(field.name)
     if field.type.startswith("char("):
         column = sql.SQL("{}::text").format(column)
     if field.zone:
         column = sql.SQL("({} at time zone {})").format(column, sql.Literal(field.zone))
-    for repair in field.repairs:
-        column = _REPAIRS[repair](column)
+    if field.hub_type == "text" and not checked_text:
+        column = sql.SQL("case when {hex} ~ {utf8} then {column} else {mark} || {hex} end").format(
+            hex=sql.SQL("encode(convert_to({}, 'SQL_ASCII'), 'hex')").format(column),
+            utf8=sql.Literal(_UTF8_IN_HEX), column=column, mark=sql.Literal(UNDECODABLE),
+        )  # fmt: skip
     return column
 
 
+# Unicode 15, table 3-7, over pairs of hex digits.
+_TAIL = "[89ab][0-9a-f]"
+_UTF8_IN_HEX = (
+    f"^([0-7][0-9a-f]|(c[2-9a-f]|d[0-9a-f]){_TAIL}|e0[ab][0-9a-f]{_TAIL}|(e[1-9abcef]){_TAIL}{_TAIL}|ed[89][0-9a-f]{_TAIL}"
+    f"|f0[9ab][0-9a-f]{_TAIL}{_TAIL}|f[123]{_TAIL}{_TAIL}{_TAIL}|f48[0-9a-f]{_TAIL}{_TAIL})*$"
+)
+_BLANKS = " \t\u3000"
 _REPAIRS = {
-    "trim": lambda c: sql.SQL("rtrim({}, E' \\t\\u3000')").format(c),
-    "upper": lambda c: sql.SQL("upper({})").format(c),
+    "trim": lambda c: sql.SQL("rtrim({}, {})").format(c, sql.Literal(_BLANKS)),
+    # A server that does not know its encoding would trim single bytes of a character: it is given an alternation.
+    "trim_bytes": lambda c: sql.SQL("regexp_replace({}, {}, '')").format(c, sql.Literal(f"({'|'.join(_BLANKS)})+$")),
+    "upper": lambda c: sql.SQL('upper({} collate "C")').format(c),
     "open_end": lambda c: sql.SQL("nullif({}, date '9999-12-31')").format(c),
     "nullify": lambda c: sql.SQL("nullif({}, '')").format(c),
 }
@@ -114,7 +110,8 @@ class Postgres:
                     f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
                 )
             found = pg.one(connection, _SQL["unique_key"], {"table": _quoted(dataset), "key": sorted(dataset.key)})
-        return Shape(columns=columns, unique_key=bool(found[0]))
+            checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
+        return Shape(columns=columns, unique_key=bool(found[0]), checked_text=checked)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:
@@ -140,12 +137,13 @@ class Postgres:
 
 
 class PostgresSnapshot:
-    """One consistent view over several connections; also computes record hashes (ports.Hashing)."""
+    """One consistent view over several connections; also computes hashes and tells repairs (ports.Hashing, Repairing)."""
 
     def __init__(self, platform: str, connections: list[Connection]) -> None:
         """Take connections whose transactions share one snapshot."""
         self._platform, self._connections = platform, connections
         self.parts = len(connections)
+        self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write the projection of the window's rows; parts are page ranges of the table."""
@@ -158,14 +156,29 @@ class PostgresSnapshot:
 
     def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
         """Write the rows of these keys."""
-        arrays = [
-            sql.SQL("{}::{}[]").format(sql.Literal(list(column)), sql.SQL(_hub_type(dataset, name)))
-            for name, column in zip(dataset.key, zip(*keys, strict=True), strict=True)
+        return self._copy(dataset, self._among(dataset, keys), out, 0)
+
+    def copy_repairs(
+        self, dataset: Dataset, out: BinaryIO, window: Window, keys: Sequence[tuple[Any, ...]] | None = None
+    ) -> int:
+        """Write key, field and original of every value that a repair changed."""
+        pairs = [
+            (sql.Literal(f.name), original(f, checked_text=self._checked_text), self._projected(f))
+            for f in dataset.fields
+            if f.repairs
         ]
-        wanted = sql.SQL("({}) in (select * from unnest({}))").format(
-            sql.SQL(", ").join(projected(dataset.field(k)) for k in dataset.key), sql.SQL(", ").join(arrays)
-        )
-        return self._copy(dataset, wanted, out, 0)
+        values = [sql.SQL("({}, ({})::text, ({})::text)").format(*pair) for pair in pairs]
+        changed = [sql.SQL("{} is distinct from {}").format(before, after) for _, before, after in pairs]
+        conditions = [self._among(dataset, keys)] if keys is not None else _bounds(dataset, window)
+        query = sql.SQL(
+            "select {key}, v.field, v.original from {table} as _r_, lateral (values {values}) as v (field, original, repaired) "
+            "where v.original is distinct from v.repaired and ({changed}) and {conditions}"
+        ).format(
+            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=_table(dataset),
+            values=sql.SQL(", ").join(values), changed=sql.SQL(" or ").join(changed),
+            conditions=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
+        )  # fmt: skip
+        return self._copy_out(query, out, 0, f"read the repairs of {dataset.name}")
 
     def hashes_like_hub(self, expected: int) -> bool:
         """Compare the hash of the fixed sample record with the hub's."""
@@ -174,14 +187,14 @@ class PostgresSnapshot:
 
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
-        key = sql.SQL(", ").join(projected(dataset.field(k)) for k in dataset.key)
-        query = sql.SQL("select {}, {} from {} as _r_").format(key, _record_hash(dataset), _table(dataset))
+        key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
+        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), _table(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return count and sum of record hashes."""
         query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-            _record_hash(dataset), _table(dataset)
+            self._record_hash(dataset), _table(dataset)
         )
         with pg.platform_errors(self._platform, f"sum the hashes of {dataset.name}"):
             row = pg.one(self._connections[0], query)
@@ -193,9 +206,30 @@ class PostgresSnapshot:
         return None if row is None or row[0] is None else int(row[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        columns = sql.SQL(", ").join(projected(f) for f in dataset.fields)
-        query = sql.SQL("select {} from {} as _r_ where {}").format(columns, _table(dataset), condition)
+        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), _table(dataset), condition)
         return self._copy_out(query, out, part, f"read {dataset.name}")
+
+    def _projected(self, field: Field) -> sql.Composable:
+        return projected(field, checked_text=self._checked_text)
+
+    def _columns(self, dataset: Dataset) -> sql.Composed:
+        return sql.SQL(", ").join(self._projected(f) for f in dataset.fields)
+
+    def _record_hash(self, dataset: Dataset) -> sql.Composed:
+        return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(self._columns(dataset))
+
+    def _among(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]]) -> sql.Composed:
+        """Return the condition that a row has one of these keys, on the bare columns where the projection leaves them alone."""
+        columns, arrays = [], []
+        for name, values in zip(dataset.key, zip(*keys, strict=True), strict=True):
+            field = dataset.field(name)
+            bare = not (field.repairs or field.zone) and (self._checked_text or field.hub_type != "text")
+            columns.append(sql.Identifier(name) if bare else self._projected(field))
+            kind = sql.SQL(field.type if bare else field.hub_type)
+            arrays.append(sql.SQL("{}::{}[]").format(sql.Literal(list(values)), kind))
+        return sql.SQL("({}) in (select * from unnest({}))").format(
+            sql.SQL(", ").join(columns), sql.SQL(", ").join(arrays)
+        )
 
     def _copy_out(self, query: sql.Composable, out: BinaryIO, part: int, doing: str) -> int:
         with pg.platform_errors(self._platform, doing), self._connections[part].cursor() as cursor:
@@ -267,11 +301,6 @@ def _quoted(dataset: Dataset) -> str:
 
 def _hub_type(dataset: Dataset, column: str) -> str:
     return dataset.field(column).hub_type
-
-
-def _record_hash(dataset: Dataset) -> sql.Composed:
-    columns = sql.SQL(", ").join(projected(f) for f in dataset.fields)
-    return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(columns)
 
 
 def _bounds(dataset: Dataset, window: Window) -> list[sql.Composable]:
