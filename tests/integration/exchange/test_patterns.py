@@ -44,13 +44,13 @@ ATOMS = st.sampled_from(
 )
 COUNTS = st.sampled_from(["", "", "", "{3}", "{0}", "{1,2}", "{2,}", "?", "*", "+"])
 PIECES = st.tuples(ATOMS, COUNTS).map("".join)
-BODIES = st.recursive(
-    st.lists(PIECES, max_size=4).map("".join),
-    lambda inner: st.tuples(
-        st.sampled_from(["(", "(?:"]), st.lists(inner, min_size=1, max_size=3).map("|".join), COUNTS
-    ).map(lambda p: f"{p[0]}{p[1]}){p[2]}"),
-    max_leaves=3,
+RUNS = st.lists(PIECES, min_size=1, max_size=3).map("".join)
+GROUPS = st.tuples(
+    st.sampled_from(["(", "(?:"]),
+    st.lists(RUNS, min_size=1, max_size=3).map("|".join),
+    st.sampled_from(["", "{2}", "?"]),
 )
+BODIES = st.lists(RUNS | GROUPS.map(lambda p: f"{p[0]}{p[1]}){p[2]}"), min_size=1, max_size=2).map("".join)
 ODD = st.text("ab01[]{}()?*+|.,^$\\-:=!<#&~P", min_size=1, max_size=9)
 TEXTS = st.text("abcX019承𠂇０ -,/\n\\.(", max_size=6)
 
@@ -74,24 +74,15 @@ def _same(hub: Connection, body: str, texts: list[str]) -> None:
 
 
 @STEADY
-@given(st.data(), BODIES, st.lists(TEXTS, min_size=3, max_size=8))
-def test_supported_patterns_mean_the_same(hub: Connection, data: st.DataObject, body: str, texts: list[str]) -> None:
+@given(BODIES, st.lists(TEXTS, min_size=10, max_size=30))
+def test_supported_patterns_mean_the_same(hub: Connection, body: str, texts: list[str]) -> None:
     """Patterns of the vocabulary, on texts that match and texts that do not."""
-    assume(patterns.is_supported(f"^{body}$"))
-    matching = data.draw(
-        st.lists(
-            st.from_regex(
-                re.compile(body, re.DOTALL),
-                fullmatch=True,
-                alphabet=st.characters(codec="utf-8", exclude_characters="\0"),
-            ),
-            max_size=4,
-        )
-    )
-    _same(hub, body, [*texts, *matching, *[text + "\n" for text in matching]])
+    assert patterns.is_supported(f"^{body}$")
+    pieces = [t.replace("\\", "") for t in re.split(r"[{}()?*+|:\[\]]+", body)]
+    _same(hub, body, [*texts, *pieces, "".join(pieces), *[f"{t}\n" for t in pieces]])
 
 
-@settings(STEADY, max_examples=600)
+@settings(STEADY, max_examples=300)
 @given(ODD, st.lists(TEXTS, min_size=2, max_size=5))
 def test_whatever_is_supported_compiles_in_postgresql(hub: Connection, body: str, texts: list[str]) -> None:
     """No odd construct slips through that PostgreSQL refuses or reads in another way."""
