@@ -27,7 +27,13 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def servers() -> Iterator[tuple[Server, Server]]:
     """Yield a hub server and a source server, so that a transfer really crosses two."""
     folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
-    hub, source = Server(folder / "hub"), Server(folder / "source")
-    with hub, source:
-        yield hub, source
-    shutil.rmtree(folder, ignore_errors=True)
+    both = Server(folder / "hub"), Server(folder / "source")
+    try:
+        for server in both:
+            server.start()
+        yield both
+    finally:
+        for server in both:
+            if server.running():
+                server.kill()  # what they hold is thrown away: no checkpoint is waited for
+        shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from psycopg2.extensions import connection as Connection
+from rich.markup import escape
 
 from gateway import catalog, pg, registry, settings
 from gateway.cli.frame import DONE, FAILED, hub, out, print_json
@@ -41,9 +42,9 @@ def run(*, as_json: bool) -> int:
         print_json([asdict(f) for f in findings])
     else:
         for f in findings:
-            out.print(f"{_MARKS[f.state]} {f.what}: {f.detail}", soft_wrap=True)
+            out.print(f"{_MARKS[f.state]} {escape(f.what)}: {escape(f.detail)}", soft_wrap=True)
             if f.hint and f.state != "ok":
-                out.print(f"  HINT: {f.hint}", soft_wrap=True)
+                out.print(f"  HINT: {escape(f.hint)}", soft_wrap=True)
     return FAILED if any(f.state == "fail" for f in findings) else DONE
 
 

@@ -324,7 +324,7 @@ class HashingSuite:
                 *(row(code) for code in ODD_KEYS),
                 nothing,
                 numbers,
-                row("open", naive=datetime(1927, 12, 31, 23, 59, 59)),
+                row("open", naive=datetime(1927, 12, 31, 23, 59, 59)),  # noqa: DTZ001
             ],
         )
         source = peer.source()
