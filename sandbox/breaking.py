@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -44,17 +44,32 @@ def _order(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     return {first: begins, last: begins - timedelta(days=30)}
 
 
-def _future(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+def _future(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
-    found: Row = {args["field"]: late}
+    found: Row = dict.fromkeys(_later(args["field"], table)) | {args["field"]: late}
     if "status" in row and args["field"] == "death_on":
         found["status"] = "4"
     return found
 
 
-def _implication(args: Mapping[str, Any], *_: Any) -> Row:
+def _later(field: str, table: SourceTable) -> Iterator[str]:
+    """Yield the fields that must not lie before this one: they would break another rule first."""
+    for rule in table.rules:
+        if rule.check == "order" and field in rule.args["fields"]:
+            yield from rule.args["fields"][rule.args["fields"].index(field) + 1 :]
+
+
+def _implication(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
+    field, value = args["when"]["field"], args["when"]["in"][0]
     present = args["present"] if isinstance(args["present"], list) else [args["present"]]
-    return {args["when"]["field"]: args["when"]["in"][0], **dict.fromkeys(present)}
+    return {field: value, **dict.fromkeys([*present, *_bound(field, table)])}
+
+
+def _bound(field: str, table: SourceTable) -> Iterator[str]:
+    """Yield the fields that stand only beside some value of this one: left there they would break another rule first."""
+    for rule in table.rules:
+        if rule.check == "iff" and rule.args["when"]["field"] == field:
+            yield rule.args["present"]
 
 
 def _code(args: Mapping[str, Any], *_: Any) -> Row:

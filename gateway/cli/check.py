@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import rules
 from gateway.model import Catalog
+from gateway.sla.calendar import Calendar
 
 
 def run(*, offline: bool, as_json: bool) -> int:
@@ -18,7 +19,7 @@ def run(*, offline: bool, as_json: bool) -> int:
     faults = catalog.problems()
     found = None if faults and _refused() else catalog.load()
     if found is not None:
-        faults += _contract_faults(found)
+        faults += _contract_faults(found) + _calendar_faults(found)
         if not offline:
             faults += _connection_faults()
     if as_json:
@@ -48,6 +49,14 @@ def _contract_faults(found: Catalog) -> list[str]:
         except GatewayError as error:
             faults.append(str(error))
     return faults
+
+
+def _calendar_faults(found: Catalog) -> list[str]:
+    try:
+        Calendar.from_files(found.calendar_files)
+    except GatewayError as error:
+        return [str(error)]
+    return []
 
 
 def _connection_faults() -> list[str]:

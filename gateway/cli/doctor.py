@@ -42,7 +42,7 @@ def run(*, as_json: bool) -> int:
         print_json([asdict(f) for f in findings])
     else:
         for f in findings:
-            out.print(f"{_MARKS[f.state]} {f.what}: {escape(f.detail)}", soft_wrap=True)
+            out.print(f"{_MARKS[f.state]} {escape(f.what)}: {escape(f.detail)}", soft_wrap=True)
             if f.hint and f.state != "ok":
                 out.print(f"  HINT: {escape(f.hint)}", soft_wrap=True)
     return FAILED if any(f.state == "fail" for f in findings) else DONE

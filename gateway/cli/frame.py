@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, RouteBusy, RouteHeld
 from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_WIDE = 200  # columns of a file or a pipe, where nobody folds lines by hand
+
+
+def _console(*, stderr: bool = False) -> Console:
+    folded = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if folded else _WIDE)
+
+
+out, err = _console(), _console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the chain of receipts.")]
@@ -70,12 +79,18 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
+def print_line(text: str) -> None:
+    """Print one line as it is, whatever signs it holds."""
+    out.print(escape(text), soft_wrap=True)
+
+
 @contextmanager
 def hub(deployment: Deployment) -> Iterator[Connection]:
     """Yield a reading connection to the hub."""
     connection = deployment.hub(name="gateway cli", autocommit=True)
     try:
-        yield connection
+        with pg.hub_errors("read the ledger"):
+            yield connection
     finally:
         connection.close()
 
@@ -90,6 +105,9 @@ def guarded(call: Callable[[], int | None]) -> int:
         return _say(error, HELD)
     except GatewayError as error:
         return _say(error, FAILED)
+    except OSError as error:
+        lost = GatewayError(f"unable to use {error.filename}: {error.strerror}", "Check the path and who may use it.")
+        return _say(lost, FAILED)
 
 
 def _say(error: GatewayError, code: int) -> int:

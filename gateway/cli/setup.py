@@ -48,6 +48,12 @@ def _hub(home: Path) -> None:
     server = Server(home / "postgres")
     server.start()
     server.create_database("gateway")
+    note_dsn(home, server)
+
+
+def note_dsn(home: Path, server: Server) -> None:
+    """Write the DSN of the embedded hub, password included, where only its owner can read it."""
     noted = home / "hub.dsn"
     noted.touch(mode=0o600)
+    noted.chmod(0o600)
     noted.write_text(server.dsn("gateway"))

@@ -102,15 +102,26 @@ def _computed(day: date) -> Day:
 
 
 def _read(path: Path) -> Iterator[Day]:
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    except yaml.YAMLError as error:
+        raise CatalogInvalid(f"{path.name}: this is not YAML", "Mend it; check indents and quotes.") from error
+    if not isinstance(entries, list):
+        raise CatalogInvalid(f"{path.name}: the file must hold a list of days", "Write lines such as `- {day: …}`.")
     for number, entry in enumerate(entries, 1):
         try:
-            yield Day(_date(entry["day"]), bool(entry["is_work"]), "override", str(entry.get("note", "")))
+            yield Day(_date(entry["day"]), _flag(entry["is_work"]), "override", str(entry.get("note", "")))
         except (KeyError, TypeError, ValueError) as error:
             raise CatalogInvalid(
                 f"{path.name}: entry {number}: a day needs `day` (YYYY-MM-DD) and `is_work` (true or false)",
                 "Write for example `- {day: 2026-10-10, is_work: true, note: 调休上班}`.",
             ) from error
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)  # the text "no" would be true
+    return value
 
 
 def _date(value: object) -> date:
