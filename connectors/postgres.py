@@ -1,4 +1,4 @@
-"""Read and write a platform that is a PostgreSQL database (source, hashing, target).
+"""Read a platform that is a PostgreSQL database (source, hashing, repairing).
 
 The source computes the contract's projection in SQL: its columns in its order, repairs applied, naive times read in
 their zone. Rows leave as a binary COPY stream and are never looked at in Python.
@@ -6,20 +6,19 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
+from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
 from gateway import pg
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Field, Platform
-from gateway.ports import Delivery, Probe, Shape, Window
+from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
 
 OPTIONS: dict[str, Any] = {
@@ -28,55 +27,11 @@ OPTIONS: dict[str, Any] = {
 }  # a PostgreSQL platform needs none
 _SQL = queries(__file__)
 _BUFFER = 262_144
-_SLICE = 1000
-_LONG_NAMES = {
-    "varchar": "character varying",
-    "char": "character",
-    "timestamp": "timestamp without time zone",
-    "timestamptz": "timestamp with time zone",
-}
 
 
 def connect(platform: Platform, dsn: str) -> Postgres:
     """Return the platform as a source."""
     return Postgres(platform.platform, dsn)
-
-
-def as_server_says(declared: str) -> str:
-    """Return a contract's type as PostgreSQL's format_type writes it: `timestamp(0)` -> `timestamp(0) without time zone`."""
-    match = re.fullmatch(r"(\w+)(\(.*\))?", declared)
-    if match is None:
-        return declared
-    base, size = match.group(1), match.group(2) or ""
-    head, _, tail = _LONG_NAMES.get(base, base).partition(" ")
-    if base in {"varchar", "char"}:
-        return f"{_LONG_NAMES[base]}{size}"
-    return f"{head}{size} {tail}".strip()
-
-
-def is_text(type_name: str) -> bool:
-    """Tell whether a type is one of the string types: they travel alike, and length is the contract's business."""
-    return type_name == "text" or type_name.startswith(("character", "varchar", "char"))
-
-
-def projected(field: Field) -> sql.Composable:
-    """Return the SQL that computes a field of the projection from the source's column."""
-    column: sql.Composable = sql.Identifier(field.name)
-    if field.type.startswith("char("):
-        column = sql.SQL("{}::text").format(column)
-    if field.zone:
-        column = sql.SQL("({} at time zone {})").format(column, sql.Literal(field.zone))
-    for repair in field.repairs:
-        column = _REPAIRS[repair](column)
-    return column
-
-
-_REPAIRS = {
-    "trim": lambda c: sql.SQL("rtrim({}, E' \\t\\u3000')").format(c),
-    "upper": lambda c: sql.SQL("upper({})").format(c),
-    "open_end": lambda c: sql.SQL("nullif({}, date '9999-12-31')").format(c),
-    "nullify": lambda c: sql.SQL("nullif({}, '')").format(c),
-}
 
 
 class Postgres:
@@ -106,15 +61,16 @@ class Postgres:
         with pg.platform_errors(self._platform, f"describe {dataset.table}"):
             connection = self._asking()
             with connection.cursor() as cursor:
-                cursor.execute(_SQL["columns"], {"table": _quoted(dataset)})
+                cursor.execute(_SQL["columns"], {"table": quoted(dataset)})
                 columns = dict(cast("list[tuple[str, str]]", cursor.fetchall()))
             if not columns:
                 raise SchemaMismatch(
                     f"platform {self._platform} has no table {dataset.table} that we may see",
                     f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
                 )
-            found = pg.one(connection, _SQL["unique_key"], {"table": _quoted(dataset), "key": sorted(dataset.key)})
-        return Shape(columns=columns, unique_key=bool(found[0]))
+            found = pg.one(connection, _SQL["unique_key"], {"table": quoted(dataset), "key": sorted(dataset.key)})
+            checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
+        return Shape(columns=columns, unique_key=bool(found[0]), checked_text=checked)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:
@@ -140,32 +96,48 @@ class Postgres:
 
 
 class PostgresSnapshot:
-    """One consistent view over several connections; also computes record hashes (ports.Hashing)."""
+    """One consistent view over several connections; also computes hashes and tells repairs (ports.Hashing, Repairing)."""
 
     def __init__(self, platform: str, connections: list[Connection]) -> None:
         """Take connections whose transactions share one snapshot."""
         self._platform, self._connections = platform, connections
         self.parts = len(connections)
+        self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write the projection of the window's rows; parts are page ranges of the table."""
-        conditions = _bounds(dataset, window)
+        conditions = bounds(dataset, window)
         if self.parts > 1 and (pages := self._pages(dataset, part)) is not None:
-            conditions.append(_page_range(pages, part, self.parts))
+            conditions.append(page_range(pages, part, self.parts))
         elif part > 0:
             return self._copy(dataset, sql.SQL("false"), out, part)
         return self._copy(dataset, sql.SQL(" and ").join(conditions or [sql.SQL("true")]), out, part)
 
     def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
         """Write the rows of these keys."""
-        arrays = [
-            sql.SQL("{}::{}[]").format(sql.Literal(list(column)), sql.SQL(_hub_type(dataset, name)))
-            for name, column in zip(dataset.key, zip(*keys, strict=True), strict=True)
+        return self._copy(dataset, self._among(dataset, keys), out, 0)
+
+    def copy_repairs(
+        self, dataset: Dataset, out: BinaryIO, window: Window, keys: Sequence[tuple[Any, ...]] | None = None
+    ) -> int:
+        """Write key, field and original of every value that a repair changed."""
+        pairs = [
+            (sql.Literal(f.name), original(f, checked_text=self._checked_text), self._projected(f))
+            for f in dataset.fields
+            if f.repairs
         ]
-        wanted = sql.SQL("({}) in (select * from unnest({}))").format(
-            sql.SQL(", ").join(projected(dataset.field(k)) for k in dataset.key), sql.SQL(", ").join(arrays)
-        )
-        return self._copy(dataset, wanted, out, 0)
+        values = [sql.SQL("({}, ({})::text, ({})::text)").format(*pair) for pair in pairs]
+        changed = [sql.SQL("{} is distinct from {}").format(before, after) for _, before, after in pairs]
+        conditions = [self._among(dataset, keys)] if keys is not None else bounds(dataset, window)
+        query = sql.SQL(
+            "select {key}, v.field, v.original from {table} as _r_, lateral (values {values}) as v (field, original, repaired) "
+            "where v.original is distinct from v.repaired and ({changed}) and {conditions}"
+        ).format(
+            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=table(dataset),
+            values=sql.SQL(", ").join(values), changed=sql.SQL(" or ").join(changed),
+            conditions=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
+        )  # fmt: skip
+        return self._copy_out(query, out, 0, f"read the repairs of {dataset.name}")
 
     def hashes_like_hub(self, expected: int) -> bool:
         """Compare the hash of the fixed sample record with the hub's."""
@@ -174,14 +146,14 @@ class PostgresSnapshot:
 
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
-        key = sql.SQL(", ").join(projected(dataset.field(k)) for k in dataset.key)
-        query = sql.SQL("select {}, {} from {} as _r_").format(key, _record_hash(dataset), _table(dataset))
+        key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
+        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), table(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return count and sum of record hashes."""
         query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-            _record_hash(dataset), _table(dataset)
+            self._record_hash(dataset), table(dataset)
         )
         with pg.platform_errors(self._platform, f"sum the hashes of {dataset.name}"):
             row = pg.one(self._connections[0], query)
@@ -189,51 +161,39 @@ class PostgresSnapshot:
 
     def _pages(self, dataset: Dataset, part: int) -> int | None:
         with pg.platform_errors(self._platform, f"measure {dataset.table}"):
-            row = pg.one(self._connections[part], _SQL["pages"], {"table": _quoted(dataset)})
+            row = pg.one(self._connections[part], _SQL["pages"], {"table": quoted(dataset)})
         return None if row is None or row[0] is None else int(row[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        columns = sql.SQL(", ").join(projected(f) for f in dataset.fields)
-        query = sql.SQL("select {} from {} as _r_ where {}").format(columns, _table(dataset), condition)
+        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
         return self._copy_out(query, out, part, f"read {dataset.name}")
+
+    def _projected(self, field: Field) -> sql.Composable:
+        return projected(field, checked_text=self._checked_text)
+
+    def _columns(self, dataset: Dataset) -> sql.Composed:
+        return sql.SQL(", ").join(self._projected(f) for f in dataset.fields)
+
+    def _record_hash(self, dataset: Dataset) -> sql.Composed:
+        return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(self._columns(dataset))
+
+    def _among(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]]) -> sql.Composed:
+        """Return the condition that a row has one of these keys, on the bare columns where the projection leaves them alone."""
+        columns, arrays = [], []
+        for name, values in zip(dataset.key, zip(*keys, strict=True), strict=True):
+            field = dataset.field(name)
+            bare = not (field.repairs or field.zone) and (self._checked_text or field.hub_type != "text")
+            columns.append(sql.Identifier(name) if bare else self._projected(field))
+            kind = sql.SQL(field.type if bare else field.hub_type)
+            arrays.append(sql.SQL("{}::{}[]").format(sql.Literal(list(values)), kind))
+        return sql.SQL("({}) in (select * from unnest({}))").format(
+            sql.SQL(", ").join(columns), sql.SQL(", ").join(arrays)
+        )
 
     def _copy_out(self, query: sql.Composable, out: BinaryIO, part: int, doing: str) -> int:
         with pg.platform_errors(self._platform, doing), self._connections[part].cursor() as cursor:
             cursor.copy_expert(sql.SQL("copy ({}) to stdout (format binary)").format(query), out, size=_BUFFER)
             return int(cursor.rowcount)
-
-
-class PostgresTarget:
-    """A table that the gateway may write; remembers each batch in the same transaction as its rows."""
-
-    def __init__(self, platform: str, dsn: str) -> None:
-        """Connect and make sure that batches can be remembered."""
-        self._platform = platform
-        with pg.platform_errors(platform, "connect"):
-            self._connection = pg.connect(dsn, name=f"gateway to {platform}")
-            with self._connection:
-                pg.run(self._connection, _SQL["state_table"])
-
-    def write(
-        self,
-        dataset: Dataset,
-        batch_id: int,
-        rows: Iterable[tuple[Any, ...]],
-        deleted: Iterable[tuple[Any, ...]],
-    ) -> Delivery:
-        """Upsert rows and delete keys in one transaction, once per batch number."""
-        with pg.platform_errors(self._platform, f"write {dataset.name}"), self._connection as connection:
-            if pg.one(connection, _SQL["claim_batch"], {"batch": batch_id, "dataset": dataset.name}) is None:
-                done = pg.one(connection, _SQL["batch_taken"], {"batch": batch_id})
-                return Delivery(batch_id, int(done[0]), int(done[1]), repeated=True)
-            written = _upsert(connection, dataset, rows)
-            gone = _delete(connection, dataset, deleted)
-            pg.run(connection, _SQL["note_batch"], {"batch": batch_id, "written": written, "deleted": gone})
-        return Delivery(batch_id, written, gone)
-
-    def close(self) -> None:
-        """Close the connection; may be called twice."""
-        self._connection.close()
 
 
 def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
@@ -251,89 +211,3 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
             connection.close()
         raise
     return connections
-
-
-def _table(dataset: Dataset) -> sql.Identifier:
-    return (
-        sql.Identifier(*dataset.table.split(".")) if "." in dataset.table else sql.Identifier("public", dataset.table)
-    )
-
-
-def _quoted(dataset: Dataset) -> str:
-    """Return the table's name for to_regclass, quoted by the same rule as an identifier."""
-    parts = dataset.table.split(".") if "." in dataset.table else ["public", dataset.table]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def _hub_type(dataset: Dataset, column: str) -> str:
-    return dataset.field(column).hub_type
-
-
-def _record_hash(dataset: Dataset) -> sql.Composed:
-    columns = sql.SQL(", ").join(projected(f) for f in dataset.fields)
-    return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(columns)
-
-
-def _bounds(dataset: Dataset, window: Window) -> list[sql.Composable]:
-    """Compare the raw cursor column with bounds in its own zone, so that its index serves."""
-    if dataset.cursor is None or (window.after is None and window.upto is None):
-        return []
-    field = dataset.field(dataset.cursor)
-    column = sql.Identifier(field.name)
-
-    def bound(moment: datetime) -> sql.Composable:
-        literal = sql.SQL("timestamptz {}").format(sql.Literal(moment.astimezone(UTC).isoformat()))
-        return sql.SQL("({} at time zone {})").format(literal, sql.Literal(field.zone)) if field.zone else literal
-
-    found: list[sql.Composable] = []
-    if window.after is not None:
-        found.append(sql.SQL("{} > {}").format(column, bound(window.after)))
-    if window.upto is not None:
-        found.append(sql.SQL("{} <= {}").format(column, bound(window.upto)))
-    return found
-
-
-def _page_range(pages: int, part: int, parts: int) -> sql.Composed:
-    """Return the condition of one page range; the last is open, as the table may have grown."""
-    low, high = pages * part // parts, pages * (part + 1) // parts
-    at_least = sql.SQL("ctid >= {}::tid").format(sql.Literal(f"({low},0)"))
-    if part == parts - 1:
-        return sql.Composed([at_least])
-    return at_least + sql.SQL(" and ctid < {}::tid").format(sql.Literal(f"({high},0)"))
-
-
-def _upsert(connection: Connection, dataset: Dataset, rows: Iterable[tuple[Any, ...]]) -> int:
-    others = [c for c in dataset.columns if c not in dataset.key]
-    changes = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in others)
-    action = sql.SQL("do update set {}").format(changes) if others else sql.SQL("do nothing")
-    statement = sql.SQL("insert into {} ({}) values %s on conflict ({}) {}").format(
-        _table(dataset), pg.names(dataset.columns), pg.names(dataset.key), action
-    )
-    return _in_slices(connection, statement, rows)
-
-
-def _delete(connection: Connection, dataset: Dataset, keys: Iterable[tuple[Any, ...]]) -> int:
-    matches = sql.SQL(" and ").join(
-        sql.SQL("t.{0} = gone.{0}::{1}").format(sql.Identifier(k), sql.SQL(_hub_type(dataset, k))) for k in dataset.key
-    )
-    statement = sql.SQL("delete from {} t using (values %s) as gone ({}) where {}").format(
-        _table(dataset), pg.names(dataset.key), matches
-    )
-    return _in_slices(connection, statement, keys)
-
-
-def _in_slices(connection: Connection, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> int:
-    """Run a VALUES statement over slices of 1,000 rows; return the rows touched."""
-    touched = 0
-    with connection.cursor() as cursor:
-        slice_: list[tuple[Any, ...]] = []
-        for row in rows:
-            slice_.append(row)
-            if len(slice_) == _SLICE:
-                execute_values(cursor, statement, slice_, page_size=_SLICE)
-                touched += cursor.rowcount
-                slice_ = []
-        if slice_:
-            execute_values(cursor, statement, slice_, page_size=_SLICE)
-            touched += cursor.rowcount
-    return touched

@@ -21,6 +21,7 @@ from gateway.model import Catalog, Dataset, DeleteLimit, Platform, Route, SlaTer
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
+_WEEKLY = "0 3 * * 0"
 _SECRETS = ("password", "passwd", "secret", "token", "dsn", "api_key", "private_key")
 
 
@@ -142,7 +143,16 @@ def _route(
         route=document.require("route"), dataset=dataset, source=source, mode=document.require("mode"),
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
+        compare=_compare(document),
     )  # fmt: skip
+
+
+def _compare(document: Located) -> str | None:
+    """Return when an incremental route compares everything; without it deletes at the source would never arrive."""
+    line = str(document.get("compare", _WEEKLY)).strip()
+    if not croniter.is_valid(line):
+        raise document.fault("compare", f"{line!r} is not a cron line", f'Write for example "{_WEEKLY}".')
+    return line if document.require("mode") == "incremental" else None
 
 
 def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, str]) -> str:

@@ -47,7 +47,8 @@ class Deployment:
             connection = pg.connect(self.hub_dsn, name=name, autocommit=True)
             if _may_load(connection):
                 pg.run(connection, f"set role {_LOAD_ROLE}")
-            pg.run(connection, "set synchronous_commit = on")
+            # The engine touches few rows of big tables by their key: an index must not look dearer than a scan.
+            pg.run(connection, "set synchronous_commit = on; set random_page_cost = 1.1")
             connection.autocommit = autocommit
         return connection
 

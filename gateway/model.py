@@ -150,7 +150,11 @@ class SlaTerm:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A data set carried from one platform to the hub."""
+    """A data set carried from one platform to the hub.
+
+    `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
+    how deletes and edits without a new stamp arrive.
+    """
 
     route: str
     dataset: Dataset
@@ -161,6 +165,7 @@ class Route:
     target: str = HUB
     delete_limit: DeleteLimit = DeleteLimit()
     description: str = ""
+    compare: str | None = None
 
     @property
     def direction(self) -> str:

@@ -17,7 +17,6 @@ from gateway.errors import (
     HubUnavailable,
     PermanentError,
     PlatformUnavailable,
-    RetryableError,
     SchemaMismatch,
 )
 
@@ -100,16 +99,6 @@ def hub_errors(doing: str) -> Iterator[None]:
         raise HubUnavailable(_text(doing, "hub", error), hint) from error
     except psycopg2.Error as error:
         raise PermanentError(_text(doing, "hub", error), "Run `gateway doctor`; see the hub's log.") from error
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Tell whether the same call may succeed later."""
-    return isinstance(error, RetryableError)
-
-
-def identifier(name: str, *more: str) -> sql.Identifier:
-    """Quote an identifier, qualified when more than one part is given."""
-    return sql.Identifier(name, *more)
 
 
 def names(columns: tuple[str, ...] | list[str], prefix: str | None = None) -> sql.Composed:

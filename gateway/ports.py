@@ -1,5 +1,6 @@
-"""What the engine asks of a connector. Required: Source. Optional: Hashing (exact comparison in place), Target.
+"""What the engine asks of a connector.
 
+Required: Source. Optional: Hashing (exact comparison in place), Repairing (originals of repaired values), Target.
 No connector retries, limits, logs or rehearses anything: `gateway.registry` wraps it for that. Every method may
 raise the retryable PlatformUnavailable or SourceChanged and the permanent AccessDenied or SchemaMismatch.
 """
@@ -13,6 +14,8 @@ from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from gateway.model import Dataset
+
+UNDECODABLE = "\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A data set as the source has it now: column names and types in order."""
+    """A data set as the source has it now: column names and types in order.
+
+    `checked_text` is false when the source does not know its own encoding; a text whose bytes are not UTF-8 then
+    arrives as UNDECODABLE followed by its bytes in hex, and the row is quarantined.
+    """
 
     columns: Mapping[str, str]
     unique_key: bool = False
+    checked_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,17 @@ class Hashing(Protocol):
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return the number of rows and the sum of their record hashes."""
+        ...
+
+
+@runtime_checkable
+class Repairing(Protocol):
+    """A snapshot of a source that repairs values itself and can tell what they were before."""
+
+    def copy_repairs(
+        self, dataset: Dataset, out: BinaryIO, window: Window, keys: Sequence[tuple[Any, ...]] | None = None
+    ) -> int:
+        """Write (key columns, field name, original) for every value of the window, or of the keys, that a repair changed."""
         ...
 
 

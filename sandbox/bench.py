@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,9 +27,10 @@ from psycopg2 import sql
 from rich.console import Console
 from rich.table import Table
 
+from gateway import catalog
 from gateway.deployment import Deployment
 from gateway.embedded import Server
-from gateway.exchange import compare, transfer
+from gateway.exchange import compare, reconcile, transfer
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.landing import Landing
 from gateway.exchange.pipe import pipe_copy
@@ -38,6 +39,7 @@ from gateway.model import Catalog, Dataset, DeleteLimit, Field, Platform, Route,
 from gateway.ports import Hashing
 from gateway.security.crypto import Keys
 from gateway.settings import CHINA
+from sandbox import city
 
 BUILD = Path(__file__).parent.parent / "build"
 _SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
@@ -100,7 +102,9 @@ class Bench:
         self.hub_dsn, self.source_dsn = hub.dsn("bench"), source.dsn("bench")
         os.environ |= {"GATEWAY_HOME": str(folder / "home"), "GATEWAY_CONN_BENCH": self.source_dsn}
         migrate.upgrade(self.hub_dsn)
-        self.deployment = Deployment(_catalog(), self.hub_dsn, Keys.create(folder / "home" / "keys"))
+        self.deployment = Deployment(
+            _catalog(), self.hub_dsn, Keys.create(folder / "home" / "keys", hash_key=city.CERT_KEY)
+        )
         hub_tables.prepare(self.deployment)
         self.hub, self.source = psycopg2.connect(self.hub_dsn), psycopg2.connect(self.source_dsn)
         self.hub.autocommit = self.source.autocommit = True
@@ -148,7 +152,8 @@ class Bench:
 
     def _cpu(self) -> float:
         own = os.times()
-        return own.user + own.system + sum(_tree_cpu(s.pid()) for s in self.servers)
+        client = own.user + own.system + own.children_user + own.children_system
+        return client + sum(_tree_cpu(s.pid()) for s in self.servers)
 
     def grow(self, times: int) -> None:
         """Make the source table as many times as long."""
@@ -259,18 +264,30 @@ def keyed_copy(bench: Bench) -> None:
     bench.ask("alter table keyed add primary key (id_no)")
 
 
-def exact_compare(bench: Bench) -> dict[str, Any]:
-    """Compare the exact key-hash comparison with two scans that only make bucket hashes."""
+def two_hash_scans(bench: Bench) -> None:
+    """Do the least that tells where two sides differ: one scan of each that makes 16,384 bucket hashes."""
     buckets = (
         "select count(*), sum(b) from (select bit_xor(pg_catalog.hash_record_extended(_r_, 0)) as b from "
         "(select id_no::text, name, sex, birth, ethnicity, division_code::text, address, updated_at from {}) _r_ "
         "group by hashtext(id_no) & 16383) x"
     )
-    route = bench.deployment.route("bench_in")
+    bench.ask(buckets.format("person"), source=True)
+    bench.ask(buckets.format("hub.bench_person"))
 
-    def limit() -> None:
-        bench.ask(buckets.format("person"), source=True)
-        bench.ask(buckets.format("hub.bench_person"))
+
+def exact_compare(bench: Bench) -> dict[str, Any]:
+    """Compare a reconciliation of equal sides (decided by count and hash sum, quarantine included) with two hash scans."""
+
+    def ours() -> None:
+        found = reconcile.run(bench.deployment, "bench_in")
+        _check(found.passed and found.method == "totals" and found.quarantined == bench.bad, "reconciliation")
+
+    return bench.pairs(f"compare.{_size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
+
+
+def key_compare(bench: Bench) -> dict[str, Any]:
+    """Compare the look at every key, which names the rows that differ, with two hash scans, which do not."""
+    route = bench.deployment.route("bench_in")
 
     def ours() -> None:
         hub = bench.deployment.hub(name="bench", autocommit=True)
@@ -286,7 +303,45 @@ def exact_compare(bench: Bench) -> dict[str, Any]:
         source.close()
         hub.close()
 
-    return bench.pairs(f"compare.{_size(bench.rows)}", 3, limit, ours, lambda: None)
+    return bench.pairs(f"compare_keys.{_size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
+
+
+def full_width(bench: Bench, persons: int) -> dict[str, Any]:
+    """Compare a first load of `pop.person` (36 columns, all its rules, look-ups and keyed hashes) with COPY + ADD PRIMARY KEY."""
+    found = city.fill(bench.servers[1].dsn(), scale=persons / city.PERSONS, progress=lambda _: None)
+    os.environ |= {f"GATEWAY_CONN_{name}": dsn for name, dsn in found.items()}
+    deployment = replace(bench.deployment, catalog=catalog.load(BUILD.parent / "catalog"))
+    hub_tables.prepare(deployment)
+    source = psycopg2.connect(found["POP_ADMIN"])
+    dataset = deployment.catalog.datasets["pop.person"]
+    columns = ", ".join(dataset.columns)
+    with source.cursor() as cursor:
+        cursor.execute(f"select count(*) from {dataset.table}")
+        rows = cursor.fetchall()[0][0]
+
+    def between() -> None:
+        bench.ask("drop table if exists wide; drop table if exists hub.pop_person__pop")
+        bench.ask("update gateway.route_state set loaded = false; delete from gateway.quarantine")
+
+    def limit() -> None:
+        bench.ask("create table wide (" + ", ".join(f"{f.name} {f.type}" for f in dataset.fields) + ")")
+
+        def read(stream: BinaryIO) -> int:
+            with source.cursor() as cursor:
+                cursor.copy_expert(f"copy {dataset.table} ({columns}) to stdout (format binary)", stream, size=262_144)
+                return int(cursor.rowcount)
+
+        pipe_copy(read, bench.hub, sql.SQL(f"copy wide ({columns}) from stdin (format binary)"))
+        bench.ask("alter table wide add primary key (citizen_id)")
+
+    def ours() -> None:
+        outcome = transfer.run(deployment, "pop_person_in")
+        _check(outcome.kind == "first_load" and outcome.inserted + outcome.rejected == rows, "persons landed")
+
+    try:
+        return bench.pairs(f"first_load.pop_person.{_size(rows)}", 3, limit, ours, between)
+    finally:
+        source.close()
 
 
 def one_percent(bench: Bench) -> dict[str, Any]:
@@ -346,14 +401,17 @@ def main() -> int:
     """Run the benchmark and return 0 when every job's result was right."""
     options = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
     options.add_argument("--rows", type=int, default=2_000_000, help="rows of the person table (default 2,000,000)")
+    options.add_argument(
+        "--persons", type=int, default=200_000, help="rows of pop.person at full width (default 200,000)"
+    )
     options.add_argument("--pairs", type=int, default=5, help="pairs of the first load (default 5)")
     chosen = options.parse_args()
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         bench = Bench(Path(folder), chosen.rows)
         try:
-            lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), one_percent(bench)]
-            lines.append(memory_flat(bench, 5))
+            lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), key_compare(bench)]
+            lines += [one_percent(bench), full_width(bench, chosen.persons), memory_flat(bench, 5)]
         finally:
             bench.close()
     (BUILD / "bench.json").write_text(json.dumps(lines, indent=2))

@@ -18,12 +18,14 @@ from gateway import pg
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import rules
 from gateway.model import Dataset
+from gateway.ports import UNDECODABLE
 from gateway.sql import queries
 
 _SQL = queries(__file__)
 SCHEMA = "landing"
 DUPLICATE = "key.duplicate"
-_INDEX_BYTES_A_ROW = 64
+ENCODING = "text.encoding"
+_INDEX_BYTES_A_ROW = 128
 
 
 class Landing:
@@ -63,6 +65,31 @@ class Landing:
     def copy_in(self, form: str) -> sql.Composed:
         """Return the COPY statement that takes the source's stream; columns are always named."""
         return sql.SQL("copy {} ({}) from stdin (format {})").format(self.name(), self.columns, sql.SQL(form))
+
+    def refuse_undecodable(self) -> int:
+        """Move rows with a text that the source could not read as characters from `_ok` to `_off`; return how many."""
+        removed = sql.SQL("delete from {} _r_ where {} returning {}").format(
+            self.name("_ok"), self.undecodable, pg.names(self.dataset.columns, "_r_")
+        )
+        return self.move(ENCODING, removed)
+
+    @property
+    def undecodable(self) -> sql.Composable:
+        """Return the condition that a row `_r_` has a text of unreadable bytes."""
+        texts = [f.name for f in self.dataset.fields if f.hub_type == "text"]
+        marked = [
+            sql.SQL("coalesce(starts_with(_r_.{}, {}), false)").format(sql.Identifier(t), sql.Literal(UNDECODABLE))
+            for t in texts
+        ]
+        return sql.SQL(" or ").join(marked) if marked else sql.SQL("false")
+
+    def make_repairs(self) -> sql.Composed:
+        """Make `_fix`, which takes (key, field, original) of repaired values; return the COPY statement that fills it."""
+        keys = sql.SQL(", ").join(hub_tables.column(self.dataset.field(k), in_key=True) for k in self.dataset.key)
+        self._run(
+            "create unlogged table if not exists {} ({}, gw_field text, gw_original text)", self.name("_fix"), keys
+        )
+        return sql.SQL("copy {} from stdin (format binary)").format(self.name("_fix"))
 
     def count(self, suffix: str) -> int:
         """Return the number of rows in one of the tables."""

@@ -125,6 +125,25 @@ def delete_missing(landing: Landing) -> int:
     return pg.run(landing.hub, statement)
 
 
+def journal_repairs(landing: Landing) -> dict[str, int]:
+    """Keep the originals of repaired values of the rows that this batch wrote; return how many by field."""
+    statement = sql.SQL(
+        "with kept as (insert into gateway.repair (batch_id, dataset, key, field, original) "
+        "select {batch}, {dataset}, jsonb_build_object({pairs}), s.gw_field, s.gw_original "
+        "from {fix} s join {part} t on {same} and t.gw_batch = {batch} returning field) "
+        "select field, count(*) from kept group by field order by field"
+    ).format(
+        batch=sql.Literal(landing.batch), dataset=sql.Literal(landing.dataset.name), fix=landing.name("_fix"),
+        part=hub_tables.partition(landing.dataset, landing.source), same=_same_key(landing),
+        pairs=sql.SQL(", ").join(
+            sql.SQL("{}, s.{}").format(sql.Literal(k), sql.Identifier(k)) for k in landing.dataset.key
+        ),
+    )  # fmt: skip
+    with landing.hub.cursor() as cursor:
+        cursor.execute(statement)
+        return {field: int(count) for field, count in cursor.fetchall()}
+
+
 def hub_rows(landing: Landing) -> int:
     """Return the number of rows the source has in the hub."""
     query = sql.SQL("select count(*) from {} where gw_source = {}")

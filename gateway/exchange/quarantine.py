@@ -16,7 +16,7 @@ from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
 from gateway.exchange import rules
-from gateway.exchange.landing import Landing
+from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
 from gateway.security.crypto import Keys
@@ -83,6 +83,7 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
         waiting = [record for _, state, _, record in opened if state == "waiting"]
         land_records(landing, waiting)
         again += len(waiting)
+    pg.run(landing.hub, sql.SQL("analyze {}").format(live))  # joined with every key of the source after a comparison
     return again
 
 
@@ -187,6 +188,11 @@ def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[st
             "主键重复:同一批次中有更新的版本",
             "duplicate key: a newer version of the same key came in the same batch",
         )
+    if rule == ENCODING:
+        return (
+            "文本不是合法的字符编码，按十六进制保存",
+            "the text is not in a valid encoding; its bytes are kept in hex",
+        )
     if rule == "key.claimed":
         return "主键已由另一来源提供", "another source already provides this key"
     if dataset not in datasets:
@@ -226,9 +232,12 @@ def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int,
     )
     hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
     query = sql.SQL(
-        "select {reason}, null::timestamptz, {hash}, {record} from {bad} _r_ union all "
+        "select case when {undecodable} then {encoding} else {reason} end, null::timestamptz, {hash}, {record} "
+        "from {bad} _r_ union all "
         "select gw_rule, gw_wait, {hash}, {record} from {off} _r_"
     ).format(
+        undecodable=landing.undecodable,
+        encoding=sql.Literal(ENCODING),
         reason=landing.reason_call,
         hash=hashed,
         record=record,

@@ -1,13 +1,13 @@
 """Reconciliation (对账): an exact two-sided comparison of one route, recorded whatever it finds.
 
-A difference counts only when the source's row is older than the watermark: newer ones are pending, the next run
-carries them. `verified_through` moves when a comparison passes; the first failure stays in the record.
+A difference counts only when the next run's window will not carry it anyway: such rows are pending. `verified_through`
+moves when a comparison passes; the first failure stays in the record.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
@@ -99,7 +99,7 @@ def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
 
 
 def _pending(landing: Landing, snapshot: Snapshot, attempt: Attempt) -> int:
-    """Count the differing rows whose cursor is newer than the watermark less nothing: the next run will carry them."""
+    """Count the differing rows that lie in the next run's window: it will carry them."""
     cursor, watermark = landing.dataset.cursor, attempt.state.watermark
     if cursor is None or watermark is None or attempt.route.mode == "snapshot":
         return 0
@@ -107,7 +107,8 @@ def _pending(landing: Landing, snapshot: Snapshot, attempt: Attempt) -> int:
         copy_in = landing.copy_in("binary")
         pipe_copy(lambda out, wanted=keys: snapshot.copy_keys(landing.dataset, wanted, out), landing.hub, copy_in)  # type: ignore[misc]
     query = sql.SQL("select count(*) from {} where {} > %s").format(landing.name(), sql.Identifier(cursor))
-    return int(pg.one(landing.hub, query, (watermark,))[0])
+    begins = watermark - timedelta(seconds=landing.dataset.lag_seconds)
+    return int(pg.one(landing.hub, query, (begins,))[0])
 
 
 def _record(attempt: Attempt, probe: Probe, found: compare.Difference, pending: int, method: str) -> Reconciliation:

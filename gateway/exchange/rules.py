@@ -123,15 +123,6 @@ def describe(dataset: Dataset, rule_id: str) -> tuple[str, str]:
     return rule_id, rule_id
 
 
-def field_of(dataset: Dataset, rule_id: str) -> str | None:
-    """Return the field that a rule is about first, if it is about one."""
-    for rule in dataset.rules:
-        if rule.id == rule_id:
-            return rule.fields[0] if rule.fields else None
-    name, _, kind = rule_id.rpartition(".")
-    return name if kind in _IMPLICIT else None
-
-
 @dataclass(frozen=True)
 class Validator:
     """A contract as JSON Schema: a fast verdict for every record, words for the bad ones only."""

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from croniter import croniter
 from psycopg2 import sql
 
 from gateway import pg, registry, settings
@@ -28,7 +29,7 @@ from gateway.exchange.pipe import pipe_copy, pipe_parts
 from gateway.exchange.shape import check_shape
 from gateway.ledger import ledger
 from gateway.model import Dataset
-from gateway.ports import Hashing, Probe, Shape, Snapshot, Source, Window
+from gateway.ports import Hashing, Probe, Repairing, Shape, Snapshot, Source, Window
 
 _STREAMS = 2  # measured: a second stream over a shared snapshot takes a third off the wall time of a first load
 
@@ -131,6 +132,8 @@ class _Transfer:
         self.live = 0
         self.deletes = 0
         self.difference: compare.Difference | None = None
+        self.repairing = False
+        self.repaired: Mapping[str, int] = {}
         self.decision: Mapping[str, Any] | None = None
         self.replayed: dict[str, Any] | None = None
 
@@ -181,6 +184,7 @@ class _Transfer:
                 opened.callback(hubs[-1].close)
             reads = [_reader(snapshot, self.dataset, Window(), part) for part in range(snapshot.parts)]
             self.read = pipe_parts(reads, hubs, self.landing.copy_in(self.source.format))
+            self._read_repairs(snapshot, Window())
         if self.read == 0:
             self._hold("empty_read", {"source_rows": 0, "hub_rows": merge.hub_rows(self.landing)})
 
@@ -194,6 +198,7 @@ class _Transfer:
         with self.source.snapshot() as snapshot:
             read = _reader(snapshot, self.dataset, Window(after, self.probe.upper), 0)
             self.read = pipe_copy(read, self.attempt.hub, self.landing.copy_in(self.source.format))
+            self._read_repairs(snapshot, Window(after, self.probe.upper))
 
     def _read_differences(self) -> None:
         """Compare keys and hashes, guard deletes, and copy only the rows that differ, all from one snapshot."""
@@ -214,6 +219,15 @@ class _Transfer:
                     self.attempt.hub,
                     self.landing.copy_in(self.source.format),
                 )
+                self._read_repairs(snapshot, Window(), keys)
+
+    def _read_repairs(self, snapshot: Snapshot, window: Window, keys: list[tuple[Any, ...]] | None = None) -> None:
+        """Copy the originals of the values that the source's side of the projection repairs."""
+        if not isinstance(snapshot, Repairing) or not any(f.repairs for f in self.dataset.fields):
+            return
+        copy_in = self.landing.make_repairs()
+        pipe_copy(lambda out: snapshot.copy_repairs(self.dataset, out, window, keys), self.attempt.hub, copy_in)
+        self.repairing = True
 
     def _guard(self, difference: compare.Difference) -> None:
         """Stop for a person when the source is empty or would delete too much; an approval of as many lets it pass."""
@@ -259,6 +273,8 @@ class _Transfer:
         ):  # what joins needs statistics; a plain first load does not
             pg.run(self.attempt.hub, sql.SQL("analyze {}").format(self.landing.name("_ok")))
         self.attempt.stage("check")
+        if not shape.checked_text:
+            self.landing.refuse_undecodable()
         self.warnings = _row_warnings(self.landing)
         self.warnings |= lookups.apply(self.landing, catalog, self.attempt.deployment.keys)
         if not first and (self.live or not shape.unique_key):
@@ -288,6 +304,7 @@ class _Transfer:
         """Everything of a first load that others can see, in milliseconds."""
         merge.swap_in(self.landing)
         quarantine.store(self.landing, self.attempt.route.route)
+        self._journal()
         self._move_state()
         return loaded
 
@@ -301,9 +318,14 @@ class _Transfer:
         quarantine.store(self.landing, self.attempt.route.route)
         if self.difference is not None:
             self._note_comparison(self.difference)
+        self._journal()
         if self.kind != "replay":
             self._move_state()
         return moved
+
+    def _journal(self) -> None:
+        if self.repairing:
+            self.repaired = merge.journal_repairs(self.landing)
 
     def _move_state(self) -> None:
         self.attempt.stage("state")
@@ -339,7 +361,7 @@ class _Transfer:
             "epoch": self.attempt.epoch, "batch": self.attempt.batch, "attempt": self.attempt.number,
             "route": route.route, "dataset": self.dataset.name, "contract": self.dataset.version,
             "from": route.source.platform, "to": route.target, "run": self.kind, **counts,
-            "rejects": dict(self.rejects), "warnings": self.warnings,
+            "rejects": dict(self.rejects), "warnings": self.warnings, "repaired": dict(self.repaired),
             "content": {"rows": moved.written, "hash_sum": str(moved.hash_sum)}, "clocks": clocks,
         }  # fmt: skip
         if self.probe is not None:
@@ -366,14 +388,23 @@ class _Transfer:
 
 
 def _kind(attempt: Attempt, probe: Probe, *, whole: bool) -> str:
-    """Choose how to read: a restored source, a changed contract or a person's wish asks for a comparison."""
+    """Choose how to read: a window, or everything when that is due, wished for, approved, or the source was restored."""
     state = attempt.state
     if not state.loaded:
         return "first_load"
-    if whole or attempt.route.mode == "snapshot" or state.resync or state.watermark is None:
+    if whole or attempt.approved or attempt.route.mode == "snapshot" or state.resync or state.watermark is None:
         return "compare"
     restored = state.source_identity != probe.identity or probe.upper < state.watermark
-    return "compare" if restored else "delta"
+    return "compare" if restored or _comparison_due(attempt) else "delta"
+
+
+def _comparison_due(attempt: Attempt) -> bool:
+    """Tell whether the route's cron line for comparisons has struck since the last one."""
+    line, last = attempt.route.compare, attempt.state.compared_at
+    if line is None or last is None:
+        return False
+    struck: datetime = croniter(line, settings.now().astimezone(settings.CHINA)).get_prev(datetime)
+    return struck > last
 
 
 def _refuse_unstorable(edits: Mapping[str, Any]) -> None:

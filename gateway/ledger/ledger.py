@@ -20,7 +20,11 @@ _SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """Where a route stands: its watermark, the batch that put it there, and whether a person stopped it."""
+    """Where a route stands: its watermark, the batch that put it there, and whether a person stopped it.
+
+    `compared_at` is when the newest run began that looked at every row of the source; `hold` is the hold that waits for
+    a decision.
+    """
 
     route: str
     dataset: str
@@ -36,6 +40,8 @@ class RouteState:
     verified_remark: str | None
     paused_by: str | None
     paused_why: str | None
+    compared_at: datetime | None
+    hold: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +187,3 @@ def note_reconciliation(connection: Connection, values: Mapping[str, Any]) -> No
 def note_verified(connection: Connection, route: str, through: datetime, remark: str | None) -> None:
     """Move verified_through forward."""
     pg.run(connection, _SQL["verified"], {"route": route, "through": through, "remark": remark})
-
-
-def unrepaired(connection: Connection, route: str) -> bool:
-    """Tell whether a comparison failed and none has passed since."""
-    return bool(pg.one(connection, _SQL["unrepaired"], {"route": route})[0])

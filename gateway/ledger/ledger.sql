@@ -7,13 +7,19 @@ select pg_advisory_unlock_all();
 
 -- name: state: where a route stands
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
-       verified_through, verified_remark, paused_by, paused_why
-  from gateway.route_state where route = %(route)s;
+       verified_through, verified_remark, paused_by, paused_why,
+       (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
+           and b.kind in ('first_load', 'compare')) as compared_at,
+       (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
+  from gateway.route_state s where route = %(route)s;
 
 -- name: states: where every route stands
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
-       verified_through, verified_remark, paused_by, paused_why
-  from gateway.route_state order by route;
+       verified_through, verified_remark, paused_by, paused_why,
+       (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
+           and b.kind in ('first_load', 'compare')) as compared_at,
+       (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
+  from gateway.route_state s order by route;
 
 -- name: next_attempt: the fence: whoever holds an older attempt can no longer commit
 update gateway.route_state set attempt = attempt + 1, updated_at = clock_timestamp()
@@ -61,10 +67,6 @@ insert into gateway.reconciliation (route, batch_id, passed, through, source_row
                                     pending, quarantined, method, remark)
 values (%(route)s, %(batch)s, %(passed)s, %(through)s, %(source_rows)s, %(hub_rows)s, %(missing)s, %(extra)s,
         %(different)s, %(pending)s, %(quarantined)s, %(method)s, %(remark)s);
-
--- name: unrepaired: whether a comparison failed after the last one that passed
-select exists (select from gateway.reconciliation r where r.route = %(route)s and not r.passed
-   and r.id > coalesce((select max(id) from gateway.reconciliation p where p.route = %(route)s and p.passed), 0));
 
 -- name: waiting_hold: the undecided or approved hold of a route
 select id, kind, facts, state, raised_at from gateway.hold where route = %(route)s and state in ('open', 'approved');

@@ -142,6 +142,24 @@ class City:
             else:
                 yield replace(self, deployment=replace(self.deployment, resolve=lambda _name: proxy.dsn))
 
+    @contextmanager
+    def source_in(self, encoding: str) -> Iterator[City]:
+        """Yield this city with an empty source table in a database of another encoding."""
+        name = f"e{uuid.uuid4().hex[:12]}"
+        with _closing(psycopg2.connect(self.servers[1].dsn())) as admin:
+            admin.autocommit = True
+            _ask(
+                admin,
+                f"create database {name} encoding '{encoding}' template template0 locale_provider libc locale 'C'",
+            )
+        dsn = self.servers[1].dsn(name)
+        with _closing(psycopg2.connect(dsn, client_encoding="UTF8")) as source:
+            source.autocommit = True
+            _ask(source, CREATE)
+            yield replace(
+                self, source=source, source_dsn=dsn, deployment=replace(self.deployment, resolve=lambda _name: dsn)
+            )
+
     def with_dataset(self, **changes: Any) -> City:
         """Return the same city with a changed contract."""
         catalog = self.deployment.catalog

@@ -318,6 +318,23 @@ def test_text_no_database_can_store_is_refused_by_name(city: Any, value: str) ->
     assert_whole(city, rejected=1)
 
 
+def test_text_in_no_valid_encoding_is_quarantined(city: Any) -> None:
+    """A source that does not know its encoding sends what is UTF-8; a row of other bytes is kept out by name, in hex."""
+    with city.source_in("SQL_ASCII") as blind:
+        blind.fill(10)
+        blind.ask_source(r"update person set name = convert_from('\xd5c5c8fd', 'SQL_ASCII') where id = 'P00000003'")
+        blind.ask_source("update person set name = '镕𠂇一' where id = 'P00000004'")
+        outcome = transfer.run(blind.deployment, "person_in")
+        assert (outcome.inserted, dict(outcome.rejects)) == (9, {"text.encoding": 1})
+        assert blind.ask("select name from hub.test_person where id = 'P00000004'") == [("镕𠂇一",)]
+        assert reconcile.run(blind.deployment, "person_in").passed
+        blind.ask_source("update person set name = '张三', updated_at = now() where id = 'P00000003'")
+        transfer.run(blind.deployment, "person_in", whole=True)
+        assert blind.ask("select name from hub.test_person where id = 'P00000003'") == [("张三",)]
+        assert blind.ask("select state from gateway.quarantine") == [("superseded",)]
+        assert reconcile.run(blind.deployment, "person_in").passed
+
+
 def test_stamp_ahead_of_the_clock_is_carried_when_its_time_comes(city: Any) -> None:
     """A row stamped an hour ahead waits for no clock: a comparison carries it, a window does not lose it."""
     city.fill(50)

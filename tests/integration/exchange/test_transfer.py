@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from gateway.errors import RouteBusy, RouteHeld, RuleRefused, SchemaMismatch
 from gateway.exchange import proof, quarantine, reconcile, transfer
 from gateway.ledger import decisions, ledger
+from tests.integration.conftest import PERSON
 
 
 def test_first_load_lands_good_rows_and_quarantines_bad_ones(city: Any) -> None:
@@ -69,6 +72,47 @@ def test_mass_delete_waits_for_a_person_and_an_approval_lets_it_pass(city: Any) 
     outcome = transfer.run(city.deployment, "person_in", whole=True)
     assert outcome.deleted == 100
     assert city.good_source_rows() == city.hub_rows()
+
+
+def test_approval_is_kept_for_the_run_it_was_given_for(city: Any) -> None:
+    """The next run after an approval does what was approved, even where only a window would have been due."""
+    city.fill(200)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("delete from person where id <= 'P00000100'")
+    with pytest.raises(RouteHeld):
+        transfer.run(city.deployment, "person_in", whole=True)
+    hold = city.ask("select id from gateway.hold where state = 'open'")[0][0]
+    decisions.approve(city.deployment, hold, who="tester", why="the owner confirmed")
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.kind, outcome.deleted) == ("compare", 100)
+
+
+def test_comparison_runs_when_its_time_has_struck(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incremental route compares everything once after each stroke of its cron line, and finds the deletes."""
+    city.fill(50)
+    city = city.with_route(compare="0 3 * * *")
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("delete from person where id = 'P00000001'")
+    assert transfer.run(city.deployment, "person_in").kind == "delta"
+    monkeypatch.setenv("GATEWAY_NOW", (datetime.now(UTC) + timedelta(days=1)).isoformat())
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.kind, outcome.deleted) == ("compare", 1)
+
+
+def test_repaired_values_leave_their_originals_in_the_journal(city: Any) -> None:
+    """A value that the contract repairs lands repaired; what the source held is kept, once per batch that wrote it."""
+    fields = [replace(f, repairs=("trim",)) if f.name == "name" else f for f in PERSON.fields]
+    city = city.with_dataset(fields=tuple(fields))
+    city.fill(10)
+    city.ask_source("update person set name = '王　 ' where id = 'P00000003'")
+    transfer.run(city.deployment, "person_in")
+    assert city.ask("select name from hub.test_person where id = 'P00000003'") == [("王",)]
+    assert city.ask("select key, field, original from gateway.repair") == [({"id": "P00000003"}, "name", "王　 ")]
+    city.ask_source("update person set amount = 1, updated_at = now()")
+    transfer.run(city.deployment, "person_in")
+    transfer.run(city.deployment, "person_in")
+    assert city.ask("select count(*) from gateway.repair") == [(2,)]
+    assert reconcile.run(city.deployment, "person_in").passed
 
 
 def test_empty_source_is_held_not_believed(city: Any) -> None:

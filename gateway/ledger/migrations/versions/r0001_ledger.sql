@@ -193,6 +193,7 @@ begin
   grant select (id, dataset, source, route, batch_id, rule, state, owner, masked, entered_at, wait_until, closed_at,
                 closed_by, closed_why, closed_batch) on gateway.quarantine to gateway_report;
   grant usage on schema gateway, hub to gateway_backup;
+  alter default privileges for role gateway_load in schema hub grant select on tables to gateway_backup;
   grant select on all tables in schema gateway to gateway_backup;
 exception when insufficient_privilege then
   raise notice 'roles not created: %', sqlerrm;
