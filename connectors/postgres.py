@@ -1,4 +1,4 @@
-"""Read and write a platform that is a PostgreSQL database (source, hashing, target).
+"""Read a platform that is a PostgreSQL database (source, hashing, repairing).
 
 The source computes the contract's projection in SQL: its columns in its order, repairs applied, naive times read in
 their zone. Rows leave as a binary COPY stream and are never looked at in Python.
@@ -6,19 +6,19 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
+from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
 from gateway import pg
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Field, Platform
-from gateway.ports import UNDECODABLE, Delivery, Probe, Shape, Window
+from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
 
 OPTIONS: dict[str, Any] = {
@@ -27,52 +27,11 @@ OPTIONS: dict[str, Any] = {
 }  # a PostgreSQL platform needs none
 _SQL = queries(__file__)
 _BUFFER = 262_144
-_SLICE = 1000
 
 
 def connect(platform: Platform, dsn: str) -> Postgres:
     """Return the platform as a source."""
     return Postgres(platform.platform, dsn)
-
-
-def projected(field: Field, *, checked_text: bool = True) -> sql.Composable:
-    """Return the SQL that computes a field of the projection from the source's column."""
-    column = original(field, checked_text=checked_text)
-    for repair in field.repairs:
-        column = _REPAIRS["trim_bytes" if repair == "trim" and not checked_text else repair](column)
-    return column
-
-
-def original(field: Field, *, checked_text: bool = True) -> sql.Composable:
-    """Return the SQL of a field before repairs; text of unknown encoding is passed only when it is valid UTF-8."""
-    column: sql.Composable = sql.Identifier(field.name)
-    if field.type.startswith("char("):
-        column = sql.SQL("{}::text").format(column)
-    if field.zone:
-        column = sql.SQL("({} at time zone {})").format(column, sql.Literal(field.zone))
-    if field.hub_type == "text" and not checked_text:
-        column = sql.SQL("case when {hex} ~ {utf8} then {column} else {mark} || {hex} end").format(
-            hex=sql.SQL("encode(convert_to({}, 'SQL_ASCII'), 'hex')").format(column),
-            utf8=sql.Literal(_UTF8_IN_HEX), column=column, mark=sql.Literal(UNDECODABLE),
-        )  # fmt: skip
-    return column
-
-
-# Unicode 15, table 3-7, over pairs of hex digits.
-_TAIL = "[89ab][0-9a-f]"
-_UTF8_IN_HEX = (
-    f"^([0-7][0-9a-f]|(c[2-9a-f]|d[0-9a-f]){_TAIL}|e0[ab][0-9a-f]{_TAIL}|(e[1-9abcef]){_TAIL}{_TAIL}|ed[89][0-9a-f]{_TAIL}"
-    f"|f0[9ab][0-9a-f]{_TAIL}{_TAIL}|f[123]{_TAIL}{_TAIL}{_TAIL}|f48[0-9a-f]{_TAIL}{_TAIL})*$"
-)
-_BLANKS = " \t\u3000"
-_REPAIRS = {
-    "trim": lambda c: sql.SQL("rtrim({}, {})").format(c, sql.Literal(_BLANKS)),
-    # A server that does not know its encoding would trim single bytes of a character: it is given an alternation.
-    "trim_bytes": lambda c: sql.SQL("regexp_replace({}, {}, '')").format(c, sql.Literal(f"({'|'.join(_BLANKS)})+$")),
-    "upper": lambda c: sql.SQL('upper({} collate "C")').format(c),
-    "open_end": lambda c: sql.SQL("nullif({}, date '9999-12-31')").format(c),
-    "nullify": lambda c: sql.SQL("nullif({}, '')").format(c),
-}
 
 
 class Postgres:
@@ -102,14 +61,14 @@ class Postgres:
         with pg.platform_errors(self._platform, f"describe {dataset.table}"):
             connection = self._asking()
             with connection.cursor() as cursor:
-                cursor.execute(_SQL["columns"], {"table": _quoted(dataset)})
+                cursor.execute(_SQL["columns"], {"table": quoted(dataset)})
                 columns = dict(cast("list[tuple[str, str]]", cursor.fetchall()))
             if not columns:
                 raise SchemaMismatch(
                     f"platform {self._platform} has no table {dataset.table} that we may see",
                     f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
                 )
-            found = pg.one(connection, _SQL["unique_key"], {"table": _quoted(dataset), "key": sorted(dataset.key)})
+            found = pg.one(connection, _SQL["unique_key"], {"table": quoted(dataset), "key": sorted(dataset.key)})
             checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
         return Shape(columns=columns, unique_key=bool(found[0]), checked_text=checked)
 
@@ -147,9 +106,9 @@ class PostgresSnapshot:
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write the projection of the window's rows; parts are page ranges of the table."""
-        conditions = _bounds(dataset, window)
+        conditions = bounds(dataset, window)
         if self.parts > 1 and (pages := self._pages(dataset, part)) is not None:
-            conditions.append(_page_range(pages, part, self.parts))
+            conditions.append(page_range(pages, part, self.parts))
         elif part > 0:
             return self._copy(dataset, sql.SQL("false"), out, part)
         return self._copy(dataset, sql.SQL(" and ").join(conditions or [sql.SQL("true")]), out, part)
@@ -169,12 +128,12 @@ class PostgresSnapshot:
         ]
         values = [sql.SQL("({}, ({})::text, ({})::text)").format(*pair) for pair in pairs]
         changed = [sql.SQL("{} is distinct from {}").format(before, after) for _, before, after in pairs]
-        conditions = [self._among(dataset, keys)] if keys is not None else _bounds(dataset, window)
+        conditions = [self._among(dataset, keys)] if keys is not None else bounds(dataset, window)
         query = sql.SQL(
             "select {key}, v.field, v.original from {table} as _r_, lateral (values {values}) as v (field, original, repaired) "
             "where v.original is distinct from v.repaired and ({changed}) and {conditions}"
         ).format(
-            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=_table(dataset),
+            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=table(dataset),
             values=sql.SQL(", ").join(values), changed=sql.SQL(" or ").join(changed),
             conditions=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
         )  # fmt: skip
@@ -188,13 +147,13 @@ class PostgresSnapshot:
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
         key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
-        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), _table(dataset))
+        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), table(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return count and sum of record hashes."""
         query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-            self._record_hash(dataset), _table(dataset)
+            self._record_hash(dataset), table(dataset)
         )
         with pg.platform_errors(self._platform, f"sum the hashes of {dataset.name}"):
             row = pg.one(self._connections[0], query)
@@ -202,11 +161,11 @@ class PostgresSnapshot:
 
     def _pages(self, dataset: Dataset, part: int) -> int | None:
         with pg.platform_errors(self._platform, f"measure {dataset.table}"):
-            row = pg.one(self._connections[part], _SQL["pages"], {"table": _quoted(dataset)})
+            row = pg.one(self._connections[part], _SQL["pages"], {"table": quoted(dataset)})
         return None if row is None or row[0] is None else int(row[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), _table(dataset), condition)
+        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
         return self._copy_out(query, out, part, f"read {dataset.name}")
 
     def _projected(self, field: Field) -> sql.Composable:
@@ -237,39 +196,6 @@ class PostgresSnapshot:
             return int(cursor.rowcount)
 
 
-class PostgresTarget:
-    """A table that the gateway may write; remembers each batch in the same transaction as its rows."""
-
-    def __init__(self, platform: str, dsn: str) -> None:
-        """Connect and make sure that batches can be remembered."""
-        self._platform = platform
-        with pg.platform_errors(platform, "connect"):
-            self._connection = pg.connect(dsn, name=f"gateway to {platform}")
-            with self._connection:
-                pg.run(self._connection, _SQL["state_table"])
-
-    def write(
-        self,
-        dataset: Dataset,
-        batch_id: int,
-        rows: Iterable[tuple[Any, ...]],
-        deleted: Iterable[tuple[Any, ...]],
-    ) -> Delivery:
-        """Upsert rows and delete keys in one transaction, once per batch number."""
-        with pg.platform_errors(self._platform, f"write {dataset.name}"), self._connection as connection:
-            if pg.one(connection, _SQL["claim_batch"], {"batch": batch_id, "dataset": dataset.name}) is None:
-                done = pg.one(connection, _SQL["batch_taken"], {"batch": batch_id})
-                return Delivery(batch_id, int(done[0]), int(done[1]), repeated=True)
-            written = _upsert(connection, dataset, rows)
-            gone = _delete(connection, dataset, deleted)
-            pg.run(connection, _SQL["note_batch"], {"batch": batch_id, "written": written, "deleted": gone})
-        return Delivery(batch_id, written, gone)
-
-    def close(self) -> None:
-        """Close the connection; may be called twice."""
-        self._connection.close()
-
-
 def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
     connections = []
     try:
@@ -285,84 +211,3 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
             connection.close()
         raise
     return connections
-
-
-def _table(dataset: Dataset) -> sql.Identifier:
-    return (
-        sql.Identifier(*dataset.table.split(".")) if "." in dataset.table else sql.Identifier("public", dataset.table)
-    )
-
-
-def _quoted(dataset: Dataset) -> str:
-    """Return the table's name for to_regclass, quoted by the same rule as an identifier."""
-    parts = dataset.table.split(".") if "." in dataset.table else ["public", dataset.table]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def _hub_type(dataset: Dataset, column: str) -> str:
-    return dataset.field(column).hub_type
-
-
-def _bounds(dataset: Dataset, window: Window) -> list[sql.Composable]:
-    """Compare the raw cursor column with bounds in its own zone, so that its index serves."""
-    if dataset.cursor is None or (window.after is None and window.upto is None):
-        return []
-    field = dataset.field(dataset.cursor)
-    column = sql.Identifier(field.name)
-
-    def bound(moment: datetime) -> sql.Composable:
-        literal = sql.SQL("timestamptz {}").format(sql.Literal(moment.astimezone(UTC).isoformat()))
-        return sql.SQL("({} at time zone {})").format(literal, sql.Literal(field.zone)) if field.zone else literal
-
-    found: list[sql.Composable] = []
-    if window.after is not None:
-        found.append(sql.SQL("{} > {}").format(column, bound(window.after)))
-    if window.upto is not None:
-        found.append(sql.SQL("{} <= {}").format(column, bound(window.upto)))
-    return found
-
-
-def _page_range(pages: int, part: int, parts: int) -> sql.Composed:
-    """Return the condition of one page range; the last is open, as the table may have grown."""
-    low, high = pages * part // parts, pages * (part + 1) // parts
-    at_least = sql.SQL("ctid >= {}::tid").format(sql.Literal(f"({low},0)"))
-    if part == parts - 1:
-        return sql.Composed([at_least])
-    return at_least + sql.SQL(" and ctid < {}::tid").format(sql.Literal(f"({high},0)"))
-
-
-def _upsert(connection: Connection, dataset: Dataset, rows: Iterable[tuple[Any, ...]]) -> int:
-    others = [c for c in dataset.columns if c not in dataset.key]
-    changes = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in others)
-    action = sql.SQL("do update set {}").format(changes) if others else sql.SQL("do nothing")
-    statement = sql.SQL("insert into {} ({}) values %s on conflict ({}) {}").format(
-        _table(dataset), pg.names(dataset.columns), pg.names(dataset.key), action
-    )
-    return _in_slices(connection, statement, rows)
-
-
-def _delete(connection: Connection, dataset: Dataset, keys: Iterable[tuple[Any, ...]]) -> int:
-    matches = sql.SQL(" and ").join(
-        sql.SQL("t.{0} = gone.{0}::{1}").format(sql.Identifier(k), sql.SQL(_hub_type(dataset, k))) for k in dataset.key
-    )
-    statement = sql.SQL("delete from {} t using (values %s) as gone ({}) where {}").format(
-        _table(dataset), pg.names(dataset.key), matches
-    )
-    return _in_slices(connection, statement, keys)
-
-
-def _in_slices(connection: Connection, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> int:
-    """Run a VALUES statement over slices of 1,000 rows; return the rows touched."""
-    touched = 0
-    with connection.cursor() as cursor:
-        slice_: list[tuple[Any, ...]] = []
-        for row in rows:
-            slice_.append(row)
-            if len(slice_) == _SLICE:
-                execute_values(cursor, statement, slice_, page_size=_SLICE)
-                touched += cursor.rowcount
-                slice_ = []
-        if slice_:
-            execute_values(cursor, statement, slice_, page_size=_SLICE)
-            touched += cursor.rowcount
-    return touched

@@ -31,18 +31,3 @@ select case when c.relkind = 'r' then pg_catalog.pg_relation_size(c.oid) / curre
 -- name: hash_sample: the hash of one fixed record, to see whether two servers hash alike
 select pg_catalog.hash_record_extended(row('承德𠂇'::text, 42::smallint, 7::bigint, 1234.500000::numeric(24,6),
        date '2026-02-28', timestamptz '2026-11-23 08:00:00+08', true, null::text), 0);
-
--- name: state_table: where this target remembers the batches it has taken
-create table if not exists gateway_delivery (
-  batch_id bigint primary key, dataset text not null, written bigint not null, deleted bigint not null,
-  taken_at timestamptz not null default clock_timestamp());
-
--- name: claim_batch: take a batch once; no row when it was taken before
-insert into gateway_delivery (batch_id, dataset, written, deleted) values (%(batch)s, %(dataset)s, 0, 0)
-on conflict (batch_id) do nothing returning batch_id;
-
--- name: batch_taken: what was confirmed of a batch taken before
-select written, deleted from gateway_delivery where batch_id = %(batch)s;
-
--- name: note_batch: what this batch did
-update gateway_delivery set written = %(written)s, deleted = %(deleted)s where batch_id = %(batch)s;

@@ -21,6 +21,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg, settings
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, HubUnavailable, OutcomeUnknown
+from gateway.exchange import hub as hub_tables
 from gateway.exchange.landing import Landing
 from gateway.ledger import chain, ledger, receipts
 from gateway.model import Route
@@ -124,6 +125,7 @@ class Attempt:
 
     def _begin(self) -> None:
         ledger.take_locks(self.hub, self.route.route, self.dataset.name)
+        hub_tables.prepare_route(self.hub, self.route)
         self.approved = ledger.refuse_stopped(self.notes, self.route.route)
         self.hub.autocommit = False
         self.epoch = chain.ensure_epoch(self.hub, self.deployment.keys)
@@ -174,8 +176,12 @@ class Attempt:
             except HubUnavailable:
                 time.sleep(0.5)
                 continue
-            status = pg.one(asking, "select pg_catalog.pg_xact_status(%s::xid8)", (xid,))[0]
-            asking.close()
+            try:
+                status = pg.one(asking, "select pg_catalog.pg_xact_status(%s::xid8)", (xid,))[0]
+            except psycopg2.Error:  # another server, or one restored to before the transaction
+                break
+            finally:
+                asking.close()
             if status == "committed":
                 return
             if status == "aborted":
@@ -192,12 +198,8 @@ class Attempt:
         if self._committed is not None:
             ledger.close_batch(notes, self.batch, committed=True, counts=_counts(self._committed))
         elif not isinstance(error, OutcomeUnknown):
-            code = error.code if isinstance(error, GatewayError) else None
-            text = (
-                error.message
-                if isinstance(error, GatewayError)
-                else (type(error).__name__ if error else "not carried out")
-            )
+            known = error if isinstance(error, GatewayError) else None
+            code, text = (known.code, known.message) if known else (None, type(error).__name__ if error else None)
             ledger.close_batch(notes, self.batch, committed=False, code=code, text=text)
 
     def _close(self) -> None:

@@ -55,11 +55,20 @@ def literals(values: list[Any]) -> str:
 
 
 def _identity(kind: str) -> Check:
+    """Return the check of an identity that is a whole field, or `length` characters of it from `start` (from 1)."""
+
+    def sql(_: Dataset, args: Args, today: date) -> str:
+        name = column(args["field"])
+        part = f"substr({name}, {int(args['start'])}, {int(args['length'])})" if "start" in args else name
+        return identity_sql.KINDS[kind](part, today)
+
     def broken(record: Record, args: Args, today: date) -> bool:
         value = record.get(args["field"])
+        if value is not None and "start" in args:
+            value = value[args["start"] - 1 :][: args["length"]]
         return value is not None and not identity.KINDS[kind](value, today)
 
-    return Check(lambda _, args, today: identity_sql.KINDS[kind](column(args["field"]), today), broken, ("field",))
+    return Check(sql, broken, ("field",))
 
 
 def _values_sql(dataset: Dataset, args: Args, _: date) -> str:
@@ -85,7 +94,10 @@ def _surely_digits(dataset: Dataset, name: str, start: int, count: int, args: Ar
     if patterns.digits_from(dataset.field(name).limits.get("pattern", ""), start, count, _ID_LENGTH):
         return True
     earlier = takewhile(lambda rule: rule.args is not args, dataset.rules)
-    return any(r.check == "id18" and r.severity == "error" and r.args["field"] == name for r in earlier)
+    return any(
+        r.check == "id18" and r.severity == "error" and r.args["field"] == name and "start" not in r.args
+        for r in earlier
+    )
 
 
 def _birth_sql(dataset: Dataset, args: Args, _: date) -> str:
@@ -176,12 +188,15 @@ def _future(record: Record, args: Args, today: date) -> bool:
 
 
 def _condition_sql(dataset: Dataset, when: Args) -> str:
+    """Return SQL: a field is one of some values, or without `in` just there; null is neither."""
+    if "in" not in when:
+        return f"({column(when['field'])} is not null)"
     return f"coalesce(not ({_values_sql(dataset, {'field': when['field'], 'values': when['in']}, date.min)}), false)"
 
 
 def _condition(record: Record, when: Args) -> bool:
     value = record.get(when["field"])
-    return value is not None and _among(value, when["in"])
+    return value is not None and ("in" not in when or _among(value, when["in"]))
 
 
 def _when_sql(dataset: Dataset, args: Args, today: date) -> str:

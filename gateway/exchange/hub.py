@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import CatalogInvalid
-from gateway.model import Dataset, Field
+from gateway.model import Dataset, Field, Route
 from gateway.sla import calendar
 from gateway.sql import queries
 
@@ -31,13 +31,19 @@ def prepare(deployment: Deployment) -> None:
             for dataset in deployment.catalog.datasets.values():
                 ensure_table(hub, dataset)
             for route in deployment.catalog.routes.values():
-                names = {"route": route.route, "dataset": route.dataset.name, "source": route.source.platform}
-                pg.run(hub, _SQL["know_route"], names)
+                prepare_route(hub, route)
             for path in deployment.catalog.code_files:
                 load_codes(hub, path)
             calendar.load(hub, calendar.Calendar.from_files(deployment.catalog.calendar_files))
     finally:
         hub.close()
+
+
+def prepare_route(hub: Connection, route: Route) -> None:
+    """Bring the hub to what one route needs: its table and its state row; so a new route runs without a ceremony."""
+    ensure_table(hub, route.dataset)
+    names = {"route": route.route, "dataset": route.dataset.name, "source": route.source.platform}
+    pg.run(hub, _SQL["know_route"], names)
 
 
 def ensure_table(hub: Connection, dataset: Dataset) -> None:

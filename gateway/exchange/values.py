@@ -40,7 +40,7 @@ def stored(field: Field, value: Any) -> Any:
         return None
     try:
         found = _converter(field.hub_type)(field, value)
-    except ArithmeticError as error:
+    except (ArithmeticError, ValueError) as error:
         raise ValueError(field.name) from error
     for repair in field.repairs:
         found = None if found is None else _REPAIRS[repair](found)

@@ -22,7 +22,8 @@ _SQL = queries(__file__)
 class RouteState:
     """Where a route stands: its watermark, the batch that put it there, and whether a person stopped it.
 
-    `compared_at` is when the newest run began that looked at every row of the source.
+    `compared_at` is when the newest run began that looked at every row of the source; `hold` is the hold that waits for
+    a decision.
     """
 
     route: str
@@ -40,6 +41,7 @@ class RouteState:
     paused_by: str | None
     paused_why: str | None
     compared_at: datetime | None
+    hold: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ select pg_advisory_unlock_all();
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
        verified_through, verified_remark, paused_by, paused_why,
        (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
-           and b.kind in ('first_load', 'compare')) as compared_at
+           and b.kind in ('first_load', 'compare')) as compared_at,
+       (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
   from gateway.route_state s where route = %(route)s;
 
 -- name: states: where every route stands
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
        verified_through, verified_remark, paused_by, paused_why,
        (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
-           and b.kind in ('first_load', 'compare')) as compared_at
+           and b.kind in ('first_load', 'compare')) as compared_at,
+       (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
   from gateway.route_state s order by route;
 
 -- name: next_attempt: the fence: whoever holds an older attempt can no longer commit

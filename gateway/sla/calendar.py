@@ -12,13 +12,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import chinese_calendar
-import yaml
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from gateway import pg, settings
 from gateway.errors import CalendarMissing, CatalogInvalid
 from gateway.sql import queries
+from gateway.yamlfile import parse
 
 _SQL = queries(__file__)
 _FIRST = date(2016, 1, 1)
@@ -102,10 +102,7 @@ def _computed(day: date) -> Day:
 
 
 def _read(path: Path) -> Iterator[Day]:
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except yaml.YAMLError as error:
-        raise CatalogInvalid(f"{path.name}: this is not YAML", "Mend it; check indents and quotes.") from error
+    entries = parse(path) or []
     if not isinstance(entries, list):
         raise CatalogInvalid(f"{path.name}: the file must hold a list of days", "Write lines such as `- {day: …}`.")
     for number, entry in enumerate(entries, 1):

@@ -149,6 +149,8 @@ SYNTHETIC = [
     _one("values_whole", "values", [WHOLE], field="whole", values=["1", "02"]),
     _one("values_number", "values", [NUMBER], field="number", values=["1", "0.50"]),  # 1.00 is 1
     _one("values_day", "values", [DAY], field="day", values=["2024-02-29"]),
+    _one("org9_inside", "org9", [CODE], field="code", start=9, length=9),
+    _one("when_there", "when", [CODE, OTHER], when={"field": "code"}, present=["other"]),
     *[_one(kind, kind, [CODE], field="code") for kind in ("id18", "org9", "uscc", "division12", "division6", "date8")],
     _one("birth", "birth_matches", [CODE, DAY], id="code", date="day"),
     _one("birth_digits", "birth_matches", [_text("code", pattern="^[0-9]{17}[0-9X]$"), DAY], id="code", date="day"),  # no guard
