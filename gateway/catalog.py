@@ -12,14 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from croniter import croniter
 from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid
 from gateway.model import Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
-from gateway.yamlfile import Located, read
+from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
 _WEEKLY = "0 3 * * 0"
@@ -40,7 +39,7 @@ def load(folder: Path | None = None) -> Catalog:
     return Catalog(
         city=city.require("city"), english=city.get("english", ""), division=city.require("division"), root=root,
         units=units, platforms=platforms, datasets=datasets, routes=routes, terms=terms,
-        code_files=tuple(root / name for name in city.get("codes", [])),
+        code_files=_code_files(root, city),
         calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
     )  # fmt: skip
 
@@ -53,9 +52,18 @@ def problems(folder: Path | None = None) -> list[str]:
         return [str(error)]
 
 
+def _code_files(root: Path, city: Located) -> tuple[Path, ...]:
+    for name in city.get("codes", []):
+        if not (root / name).is_file():
+            raise city.fault("codes", f"there is no file {name}", "Paths are relative to city.yaml; add the code list.")
+    return tuple(root / name for name in city.get("codes", []))
+
+
 def _units(root: Path) -> list[Unit]:
     path = root / "units.yaml"
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+    entries = parse(path) if path.exists() else []
+    if not isinstance(entries or [], list):
+        raise CatalogInvalid("units.yaml:1: the file must hold a list of units", "Write lines such as `- unit: gxj`.")
     found = []
     for entry in entries or []:
         _checked(Located(path, entry, path.read_text(encoding="utf-8")), "unit")

@@ -46,7 +46,7 @@ def load(path: Path) -> Dataset:
         name=document.require("name"), chinese=table.get("businessName", ""), version=str(document.require("version")),
         table=table.get("physicalName", table["name"]), fields=fields, key=_key(document, table),
         rules=tuple(_rules(document, table, fields, custom)), owner=str(custom.get("gatewayOwner", "")),
-        cursor=custom.get("gatewayCursor"), lag_seconds=int(custom.get("gatewayLag", 300)),
+        cursor=custom.get("gatewayCursor"), lag_seconds=_lag(document, custom.get("gatewayLag", 300)),
         ignored=tuple(custom.get("gatewayIgnored", ())), delete_limit=DeleteLimit(**custom.get("gatewayDeleteLimit", {})),
         path=path,
     )  # fmt: skip
@@ -89,11 +89,28 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
     limits = {k: options[k] for k in ("minLength", "maxLength", "minimum", "maximum", "pattern") if k in options}
     if (sized := re.fullmatch(r"(?:var)?char\((\d+)\)", kind)) and "maxLength" not in limits:
         limits["maxLength"] = int(sized.group(1))
-    zone = options.get("defaultTimezone") if re.match(r"timestamp(\(|$)", kind) else None
+    naive = re.match(r"timestamp(\(|$)", kind) is not None
+    if naive and not options.get("defaultTimezone"):
+        hint = "Write logicalTypeOptions: {timezone: false, defaultTimezone: Asia/Shanghai}."
+        raise document.fault(where, "a time without zone does not say where it is read", hint)
+    bounds = [options[k] for k in ("minimum", "maximum") if k in options]
+    if any(isinstance(b, bool) or not isinstance(b, int | float) for b in bounds) or (bounds and not _is_number(kind)):
+        raise document.fault(where, "minimum and maximum are for numbers", "Use a rule such as order or not_future.")
     return Field(
         name=name, type=kind, chinese=entry.get("businessName", ""), required=bool(entry.get("required")),
-        classification=entry["classification"], zone=zone, limits=limits, repairs=repairs,
+        classification=entry["classification"], zone=options["defaultTimezone"] if naive else None, limits=limits, repairs=repairs,
     )  # fmt: skip
+
+
+def _is_number(kind: str) -> bool:
+    return kind in {"smallint", "integer", "bigint"} or kind.startswith("numeric")
+
+
+def _lag(document: Located, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        hint = "Write whole seconds, at least 1: stamps of one second are committed in any order."
+        raise document.fault("gatewayLag", f"{value!r} is no lag", hint)
+    return value
 
 
 def _key(document: Located, table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,8 +125,8 @@ def _rules(
 ) -> list[Rule]:
     found = [_rule(document, q, p["name"]) for p in table.get("properties", []) for q in p.get("quality", [])]
     found += [_rule(document, q, None) for q in table.get("quality", [])]
-    if custom.get("gatewayText") == "strict":
-        texts = tuple(f.name for f in fields if f.hub_type == "text")
+    texts = tuple(f.name for f in fields if f.hub_type == "text")
+    if custom.get("gatewayText") == "strict" and texts:
         words = ("文本含有控制字符", "a text holds control characters")
         found.append(Rule("TX-01", "clean", {"fields": list(texts)}, "error", *words, fields=texts))
     _refuse_doubles(document, [r.id for r in found], "rule")
@@ -175,6 +192,11 @@ def _fields_of(args: Mapping[str, Any], needs: str | None) -> tuple[str, ...]:
     for key in _FIELD_ARGUMENTS:
         value = args.get(key)
         names += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+    names += [
+        str(inner["field"])
+        for inner in (args.get("when"), args.get("in"))
+        if isinstance(inner, dict) and "field" in inner
+    ]
     return tuple(dict.fromkeys(names))
 
 

@@ -45,18 +45,46 @@ class Located:
         return 1
 
 
-def read(path: Path) -> Located:
-    """Read a YAML file that holds a mapping; CatalogInvalid names the line of a syntax error."""
-    text = path.read_text(encoding="utf-8")
+def parse(path: Path) -> Any:
+    """Return what a YAML file holds; CatalogInvalid names the line of what is wrong."""
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, the C one where it is built
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Unique)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CatalogInvalid(
-            f"{path.name}:{line}: {error.problem}", "Mend the YAML; check indents and quotes."
-        ) from error
+        hint = "Mend the YAML; check indents and quotes."
+        raise CatalogInvalid(f"{path.name}:{line}: {error.problem}", hint) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise CatalogInvalid(f"{path.name}:1: this is no YAML in UTF-8", "Save the file anew as UTF-8 text.") from error
+
+
+def read(path: Path) -> Located:
+    """Read a YAML file that holds a mapping; CatalogInvalid names the line of a syntax error."""
+    data = parse(path)
     if not isinstance(data, dict):
         raise CatalogInvalid(
             f"{path.name}:1: the file must hold names and values", "Write lines such as `name: value`."
         )
-    return Located(path, data, text)
+    return Located(path, data, path.read_text(encoding="utf-8"))
+
+
+class _Unique(_Loader):  # type: ignore[misc, valid-type]
+    """The safe loader, with two faults told that it lets pass or dies of: a name given twice, a day that is none."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as its base
+        """Build a mapping; a second value under one name would silently win."""
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return dict(super().construct_mapping(node, deep=deep))
+
+    def construct_yaml_timestamp(self, node: Any) -> Any:
+        """Build a day or a time."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=f"{node.value} is no day", problem_mark=node.start_mark) from error
+
+
+_Unique.add_constructor("tag:yaml.org,2002:timestamp", _Unique.construct_yaml_timestamp)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sandbox.sources import SourceRule, SourceTable
 
 Row = dict[str, Any]
+BESIDE_ANOTHER = frozenset({"unique", "no_overlap"})  # such a row is bad only beside a good one
 _SOON = 700  # days: far enough ahead to be in the future for whoever runs the demo
 
 
 def broken(rule: SourceRule, table: SourceTable, row: Row, other: Row) -> Row | None:
-    """Return the row with one rule broken, or None where a rule needs more than one row; `other` is a good row."""
+    """Return the row with one rule broken, or None where nobody knows how; `other` is a good row."""
     breaker = _BREAKERS.get(rule.check)
     if breaker is None:
         return None
@@ -44,17 +45,32 @@ def _order(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     return {first: begins, last: begins - timedelta(days=30)}
 
 
-def _future(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+def _future(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
-    found: Row = {args["field"]: late}
+    found: Row = dict.fromkeys(_later(args["field"], table)) | {args["field"]: late}
     if "status" in row and args["field"] == "death_on":
         found["status"] = "4"
     return found
 
 
-def _implication(args: Mapping[str, Any], *_: Any) -> Row:
+def _later(field: str, table: SourceTable) -> Iterator[str]:
+    """Yield the fields that must not lie before this one: they would break another rule first."""
+    for rule in table.rules:
+        if rule.check == "order" and field in rule.args["fields"]:
+            yield from rule.args["fields"][rule.args["fields"].index(field) + 1 :]
+
+
+def _implication(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
+    field, values = args["when"]["field"], args["when"].get("in")
     present = args["present"] if isinstance(args["present"], list) else [args["present"]]
-    return {args["when"]["field"]: args["when"]["in"][0], **dict.fromkeys(present)}
+    return {field: values[0] if values else date(2025, 12, 31), **dict.fromkeys([*present, *_bound(field, table)])}
+
+
+def _bound(field: str, table: SourceTable) -> Iterator[str]:
+    """Yield the fields that stand only beside some value of this one: left there they would break another rule first."""
+    for rule in table.rules:
+        if rule.check == "iff" and rule.args["when"]["field"] == field:
+            yield rule.args["present"]
 
 
 def _code(args: Mapping[str, Any], *_: Any) -> Row:
@@ -63,6 +79,28 @@ def _code(args: Mapping[str, Any], *_: Any) -> Row:
 
 def _parent(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     return {args["parent"]: "990000000000" if row[args["code"]] else None}
+
+
+def _overlap(args: Mapping[str, Any], row: Row, other: Row, table: SourceTable) -> Row:
+    """Return the other row once more, under a key of its own and a little later."""
+    begins, own = other[args["from"]], set(table.key) - {*args["keys"], args["from"]}
+    later = begins + timedelta(minutes=1) if isinstance(begins, datetime) else date.fromisoformat(begins) + timedelta(1)
+    return other | {name: row[name] for name in own} | {args["from"]: later}
+
+
+def _control(_: Mapping[str, Any], row: Row, __: Row, table: SourceTable) -> Row:
+    """Put a control character into a text that no other rule looks at."""
+    ruled = {name for rule in table.rules for name in _names(rule.args)} | set(table.key)
+    plain = next(c.name for c in table.columns if c.text and c.minimum == 0 and c.name not in ruled)
+    return {plain: f"{str(row.get(plain) or '')[:1]}\x01"}
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _names(inner)
 
 
 _BREAKERS: Mapping[str, Callable[..., Row]] = {
@@ -88,5 +126,12 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "level_zeros": lambda args, row, *_: {args["level"]: "3" if str(row[args["level"]]) != "3" else "4"},
     "exists": lambda args, *_: {args["fields"][0]: "130800000000000000000"},
     "unique": lambda args, _, other, *__: {args["fields"][0]: other[args["fields"][0]]},
+    "no_overlap": _overlap,
+    "parent_exists": lambda args, row, *_: {
+        args["code"]: row[args["code"]][:9] + "001",
+        args["parent"]: row[args["code"]],
+        "level": "5",
+    },
     "not_literal": _field("无"),
+    "clean": _control,
 }

@@ -141,11 +141,14 @@ def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row]
     wanted = [r for r in table.rules if not r.sleeps and r.severity == "error"]
     for turn in range(max(1, count // _SHARE // max(1, len(wanted)))):
         for rule in wanted:
-            row = spare(number)
-            made = breaking.broken(rule, table, row, spare(number + 1))
+            other = spare(number + 1)
+            made = breaking.broken(rule, table, spare(number), other)
             number += 1
             if made is None or any(made.get(k) is None for k in table.key):
                 continue
+            if rule.check in breaking.BESIDE_ANOTHER:
+                number += 1
+                rows.append(other)
             rows.append(made)
             noted.append((dataset, str(made[table.key[0]]), rule.id))
         if dataset.startswith(("case.", "geo.")) and turn == 0:

@@ -1,10 +1,15 @@
-"""Shared by all tests: a deployment's folder that is never the developer's own."""
+"""Shared by all tests: a deployment's folder that is never the developer's own, and two real PostgreSQL servers."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from gateway.embedded import Server
 
 ROOT = Path(__file__).parent.parent
 
@@ -16,3 +21,19 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[Server, Server]]:
+    """Yield a hub server and a source server, so that a transfer really crosses two."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
+    both = Server(folder / "hub"), Server(folder / "source")
+    try:
+        for server in both:
+            server.start()
+        yield both
+    finally:
+        for server in both:
+            if server.running():
+                server.kill()  # what they hold is thrown away: no checkpoint is waited for
+        shutil.rmtree(folder, ignore_errors=True)

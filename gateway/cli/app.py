@@ -68,7 +68,10 @@ def check(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:  # noqa: FBT002
-    """Examine the deployment: settings, keys, hub, ledger, clocks, disk, platforms; each with what to do."""
+    """Examine the deployment: settings, keys, hub, ledger, clocks, disk, platforms; each with what to do.
+
+    Example: gateway doctor
+    """
     raise typer.Exit(guarded(lambda: doctoring.run(as_json=as_json)))
 
 
@@ -92,7 +95,10 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, then compare again.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Compare a route's source with the hub, exactly and on both sides (对账). Exit code 1 when they differ."""
+    """Compare a route's source with the hub, exactly and on both sides (对账). Exit code 1 when they differ.
+
+    Example: gateway reconcile pop_person_in --repair
+    """
 
     def call() -> int:
         found = reconciling.run(Deployment.open(), route, repair=repair)
@@ -126,14 +132,15 @@ def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
     if as_json:
         print_json(outcome.as_dict())
     else:
-        verb = "would be" if dry_run else "are"
+        done = "nothing was changed" if dry_run else f"batch {outcome.batch}, receipt {outcome.receipt}"
         out.print(
-            f"{route}: {outcome.kind}, {outcome.read:,} read; {outcome.inserted:,} {verb} inserted, {outcome.updated:,} updated, "
+            f"{route}: {outcome.kind}, {outcome.read:,} read; {outcome.inserted:,} inserted, {outcome.updated:,} updated, "
             f"{outcome.deleted:,} deleted, {outcome.unchanged:,} unchanged, {outcome.rejected:,} rejected "
-            f"({outcome.seconds} s)" + ("" if dry_run else f"; batch {outcome.batch}, receipt {outcome.receipt}")
+            f"({outcome.seconds} s); {done}",
+            soft_wrap=True,
         )
         for rule, count in sorted(outcome.rejects.items()):
-            out.print(f"  {rule}: {count:,} rows in quarantine")
+            out.print(f"  {rule}: {count:,} rejected")
     return REJECTS if outcome.rejected else 0
 
 

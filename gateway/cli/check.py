@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from gateway import catalog, settings
 from gateway.cli.frame import DONE, FAILED, err, out, print_json
 from gateway.deployment import Deployment
@@ -9,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import rules
 from gateway.model import Catalog
+from gateway.sla.calendar import Calendar
 
 
 def run(*, offline: bool, as_json: bool) -> int:
@@ -16,13 +19,13 @@ def run(*, offline: bool, as_json: bool) -> int:
     faults = catalog.problems()
     found = None if faults and _refused() else catalog.load()
     if found is not None:
-        faults += _contract_faults(found)
+        faults += _contract_faults(found) + _calendar_faults(found)
         if not offline:
             faults += _connection_faults()
     if as_json:
         print_json({"ok": not faults, "faults": faults})
     for fault in [] if as_json else faults:
-        err.print(f"[red]✗[/red] {fault}", soft_wrap=True)
+        err.print(f"[red]✗[/red] {escape(fault)}", soft_wrap=True)
     if not faults and not as_json and found is not None:
         out.print(f"ok: {len(found.routes)} routes, {len(found.datasets)} data sets, {len(found.platforms)} platforms")
     return FAILED if faults else DONE
@@ -46,6 +49,14 @@ def _contract_faults(found: Catalog) -> list[str]:
         except GatewayError as error:
             faults.append(str(error))
     return faults
+
+
+def _calendar_faults(found: Catalog) -> list[str]:
+    try:
+        Calendar.from_files(found.calendar_files)
+    except GatewayError as error:
+        return [str(error)]
+    return []
 
 
 def _connection_faults() -> list[str]:

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from psycopg2.extensions import connection as Connection
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, RouteBusy, RouteHeld
+from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_WIDE = 200  # columns of a file or a pipe, where nobody folds lines by hand
+
+
+def _console(*, stderr: bool = False) -> Console:
+    folded = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if folded else _WIDE)
+
+
+out, err = _console(), _console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the chain of receipts.")]
@@ -38,7 +50,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: boo
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(c) is None else str(row[c]) for c in columns))
+        table.add_row(*(_shown(row.get(c)) for c in columns))
     out.print(table)
 
 
@@ -48,9 +60,18 @@ def show_one(thing: dict[str, Any], *, as_json: bool) -> None:
         print_json(thing)
         return
     for name, value in thing.items():
-        out.print(
-            f"[bold]{name}[/bold]  {json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value}"
-        )
+        out.print(f"[bold]{name}[/bold]  {_shown(value)}", soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a person reads it: times in China to the second, brackets that are text and not mark-up."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict | list):
+        return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(str(value))
 
 
 def print_json(value: Any) -> None:
@@ -58,12 +79,18 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
+def print_line(text: str) -> None:
+    """Print one line as it is, whatever signs it holds."""
+    out.print(escape(text), soft_wrap=True)
+
+
 @contextmanager
 def hub(deployment: Deployment) -> Iterator[Connection]:
     """Yield a reading connection to the hub."""
     connection = deployment.hub(name="gateway cli", autocommit=True)
     try:
-        yield connection
+        with pg.hub_errors("read the ledger"):
+            yield connection
     finally:
         connection.close()
 
@@ -78,10 +105,13 @@ def guarded(call: Callable[[], int | None]) -> int:
         return _say(error, HELD)
     except GatewayError as error:
         return _say(error, FAILED)
+    except OSError as error:
+        lost = GatewayError(f"unable to use {error.filename}: {error.strerror}", "Check the path and who may use it.")
+        return _say(lost, FAILED)
 
 
 def _say(error: GatewayError, code: int) -> int:
-    err.print(f"[red]{error.chinese}[/red] [bold]{error.code}[/bold] {error.message}", soft_wrap=True)
+    err.print(f"[red]{error.chinese}[/red] [bold]{error.code}[/bold] {escape(error.message)}", soft_wrap=True)
     if error.hint:
-        err.print(f"HINT: {error.hint}", soft_wrap=True)
+        err.print(f"HINT: {escape(error.hint)}", soft_wrap=True)
     return code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from gateway import pg, settings
-from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, guarded, hub, out, print_json, show, show_one
+from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, guarded, hub, out, print_json, print_line, show, show_one
+from gateway.cli.setup import note_dsn
 from gateway.deployment import Deployment
 from gateway.embedded import Server
+from gateway.errors import ChainBroken
 from gateway.exchange import proof, quarantine, transfer
 from gateway.ledger import chain, decisions, ledger, verify_receipts
+from gateway.security.crypto import Keys
 from gateway.sla import calendar
 
 embedded = typer.Typer(no_args_is_help=True, help="The PostgreSQL that comes with the gateway.")
@@ -22,6 +27,9 @@ hold = typer.Typer(no_args_is_help=True, help="Routes that wait for a person (�
 quarantined = typer.Typer(no_args_is_help=True, help="Rejected rows, masked (隔离区).")
 receipts = typer.Typer(no_args_is_help=True, help="The chain of signed receipts (回执).")
 workdays = typer.Typer(no_args_is_help=True, help="The working-day calendar (工作日历).")
+RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the catalog.")]
+HoldNumber = Annotated[int, typer.Argument(metavar="HOLD", help="The hold's number.")]
+RowNumber = Annotated[int, typer.Argument(metavar="ROW", help="The quarantined row's number.")]
 GROUPS = {
     "embedded": embedded, "route": route, "hold": hold, "quarantine": quarantined, "receipts": receipts,
     "calendar": workdays,
@@ -30,12 +38,12 @@ GROUPS = {
 
 @embedded.command("start")
 def embedded_start() -> None:
-    """Start the deployment's PostgreSQL; does nothing when it runs."""
+    """Start the deployment's PostgreSQL; does nothing when it runs. Example: gateway embedded start."""
 
     def call() -> None:
         server = _server()
         server.start()
-        (settings.home() / "hub.dsn").write_text(server.dsn("gateway"))
+        note_dsn(settings.home(), server)
         out.print(f"PostgreSQL runs on 127.0.0.1:{server.port}")
 
     raise typer.Exit(guarded(call))
@@ -43,19 +51,30 @@ def embedded_start() -> None:
 
 @embedded.command("stop")
 def embedded_stop() -> None:
-    """Stop the deployment's PostgreSQL."""
-    raise typer.Exit(guarded(lambda: _server().stop()))
+    """Stop the deployment's PostgreSQL; its data stays. Example: gateway embedded stop."""
+
+    def call() -> None:
+        _server().stop()
+        out.print("PostgreSQL is stopped")
+
+    raise typer.Exit(guarded(call))
 
 
 @embedded.command("dsn")
 def embedded_dsn() -> None:
-    """Print the hub's DSN, password included: for scripts, not for logs."""
-    raise typer.Exit(guarded(lambda: out.print(_server().dsn("gateway"), soft_wrap=True)))
+    """Print the hub's DSN, password included: for scripts, not for logs.
+
+    Example: psql "$(gateway embedded dsn)"
+    """
+    raise typer.Exit(guarded(lambda: print_line(_server().dsn("gateway"))))
 
 
 @route.command("list")
 def route_list(as_json: Json = False) -> None:  # noqa: FBT002
-    """List the routes of the catalog and where they stand; broken ones with their reason."""
+    """List the routes of the catalog and where they stand; broken ones with their reason.
+
+    Example: gateway route list --json
+    """
 
     def call() -> None:
         deployment = Deployment.open()
@@ -81,8 +100,8 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
 
 
 @route.command("show")
-def route_show(name: str, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show one route: contract, state, and its newest runs with their stages."""
+def route_show(name: RouteName, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one route: contract, state, and its newest runs. Example: gateway route show pop_person_in."""
 
     def call() -> None:
         deployment = Deployment.open()
@@ -114,34 +133,57 @@ def route_show(name: str, as_json: Json = False) -> None:  # noqa: FBT002
 
 
 @route.command("pause")
-def route_pause(name: str, why: Why, who: Who) -> None:
-    """Stop a route until it is resumed."""
-    raise typer.Exit(guarded(lambda: decisions.pause(Deployment.open(), name, who=who, why=why)))
+def route_pause(name: RouteName, why: Why, who: Who) -> None:
+    """Stop a route until it is resumed. Example: gateway route pause pop_person_in --why '来源库维护'."""
+
+    def call() -> None:
+        decisions.pause(Deployment.open(), name, who=who, why=why)
+        out.print(f"route {name} is paused; `gateway route resume {name} --why …` lets it run again")
+
+    raise typer.Exit(guarded(call))
 
 
 @route.command("resume")
-def route_resume(name: str, why: Why, who: Who) -> None:
-    """Let a paused route run again."""
-    raise typer.Exit(guarded(lambda: decisions.resume(Deployment.open(), name, who=who, why=why)))
+def route_resume(name: RouteName, why: Why, who: Who) -> None:
+    """Let a paused route run again. Example: gateway route resume pop_person_in --why '维护结束'."""
+
+    def call() -> None:
+        decisions.resume(Deployment.open(), name, who=who, why=why)
+        out.print(f"route {name} runs again by its schedule")
+
+    raise typer.Exit(guarded(call))
 
 
 @route.command("backfill")
 def route_backfill(
-    name: str,
+    name: RouteName,
     why: Why,
     who: Who,
     since: Annotated[
         datetime | None, typer.Option(help="Read again from here (China time); all when left out.")
     ] = None,
 ) -> None:
-    """Read a route again: from a moment, or by comparing everything at its next run."""
+    """Read a route again: from a moment, or by comparing everything at its next run.
+
+    Example: gateway route backfill pop_person_in --since 2026-11-01 --why '来源补录'
+    """
     moment = since.replace(tzinfo=settings.CHINA) if since else None
-    raise typer.Exit(guarded(lambda: decisions.backfill(Deployment.open(), name, since=moment, who=who, why=why)))
+
+    def call() -> None:
+        decisions.backfill(Deployment.open(), name, since=moment, who=who, why=why)
+        out.print(
+            f"the next run of route {name} " + (f"reads from {since} (China time)" if since else "compares everything")
+        )
+
+    raise typer.Exit(guarded(call))
 
 
 @hold.command("list")
-def hold_list(state: str | None = None, as_json: Json = False) -> None:  # noqa: FBT002
-    """List holds, newest first."""
+def hold_list(
+    state: Annotated[str | None, typer.Option(help="open, approved, released or used; all when left out.")] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """List holds, newest first. Example: gateway hold list --state open."""
 
     def call() -> None:
         with hub(Deployment.open()) as connection:
@@ -152,8 +194,8 @@ def hold_list(state: str | None = None, as_json: Json = False) -> None:  # noqa:
 
 
 @hold.command("show")
-def hold_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show one hold and the facts to decide on."""
+def hold_show(number: HoldNumber, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one hold and the facts to decide on. Example: gateway hold show 3."""
 
     def call() -> None:
         with hub(Deployment.open()) as connection:
@@ -163,20 +205,31 @@ def hold_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
 
 
 @hold.command("release")
-def hold_release(number: int, why: Why, who: Who) -> None:
-    """End a hold without approving what it stopped: the next run judges afresh."""
-    raise typer.Exit(guarded(lambda: out.print(decisions.release(Deployment.open(), number, who=who, why=why))))
+def hold_release(number: HoldNumber, why: Why, who: Who) -> None:
+    """End a hold without approving what it stopped: the next run judges afresh.
+
+    Example: gateway hold release 3 --why '来源数据已恢复'
+    """
+
+    def call() -> None:
+        name = decisions.release(Deployment.open(), number, who=who, why=why)
+        out.print(f"hold {number} released; the next run of {name} judges afresh")
+
+    raise typer.Exit(guarded(call))
 
 
 @quarantined.command("list")
 def quarantine_list(
-    dataset: str | None = None,
-    route_name: Annotated[str | None, typer.Option("--route")] = None,
-    state: str = "open",
-    limit: int = 50,
+    dataset: Annotated[str | None, typer.Option(help="Only rows of this data set.")] = None,
+    route_name: Annotated[str | None, typer.Option("--route", help="Only rows of this route.")] = None,
+    state: Annotated[str, typer.Option(help="open, waiting, replayed, superseded, gone or discarded.")] = "open",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 50,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """List rejected rows with the reason, owner and age; personal values are masked."""
+    """List rejected rows with the reason, owner and age; personal values are masked.
+
+    Example: gateway quarantine list --dataset pop.person
+    """
 
     def call() -> None:
         deployment = Deployment.open()
@@ -196,8 +249,8 @@ def quarantine_list(
 
 
 @quarantined.command("show")
-def quarantine_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show one rejected row, masked."""
+def quarantine_show(number: RowNumber, as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one rejected row, masked. Example: gateway quarantine show 12."""
 
     def call() -> None:
         deployment = Deployment.open()
@@ -209,12 +262,20 @@ def quarantine_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
 
 @quarantined.command("replay")
 def quarantine_replay(
-    number: int,
+    number: RowNumber,
     why: Why,
     who: Who,
-    edit: Annotated[list[str] | None, typer.Option("--set", help="field=value; may be repeated.")] = None,
+    edit: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value; `field=` empties it; may be repeated.")
+    ] = None,
 ) -> None:
-    """Judge a rejected row again, with edited values if given. Example: --set sex=2 --why '已电话核实'."""
+    """Judge a rejected row again, with edited values if given, and carry it when it passes.
+
+    Example: gateway quarantine replay 12 --set sex=2 --why '已电话核实'
+    """
+    for given in edit or []:
+        if "=" not in given:
+            raise typer.BadParameter("write field=value, or `field=` to empty it", param_hint="--set")
 
     def call() -> int:
         edits = {name: value or None for name, _, value in (e.partition("=") for e in edit or [])}
@@ -229,18 +290,23 @@ def quarantine_replay(
 
 
 @quarantined.command("discard")
-def quarantine_discard(number: int, why: Why, who: Who) -> None:
-    """Give a rejected row up for good."""
-    raise typer.Exit(guarded(lambda: quarantine.discard(Deployment.open(), number, who=who, why=why)))
+def quarantine_discard(number: RowNumber, why: Why, who: Who) -> None:
+    """Give a rejected row up for good. Example: gateway quarantine discard 12 --why '来源确认作废'."""
+
+    def call() -> None:
+        quarantine.discard(Deployment.open(), number, who=who, why=why)
+        out.print(f"row {number} is discarded")
+
+    raise typer.Exit(guarded(call))
 
 
 @receipts.command("list")
 def receipts_list(
-    route_name: Annotated[str | None, typer.Option("--route")] = None,
-    limit: int = 20,
+    route_name: Annotated[str | None, typer.Option("--route", help="Only receipts of this route.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many receipts.")] = 20,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """List receipts, newest first."""
+    """List receipts, newest first. Example: gateway receipts list --route pop_person_in."""
 
     def call() -> None:
         with hub(Deployment.open()) as connection:
@@ -256,8 +322,8 @@ def receipts_list(
 
 
 @receipts.command("show")
-def receipts_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
-    """Show one receipt in full."""
+def receipts_show(number: Annotated[int, typer.Argument(help="The receipt's number.")], as_json: Json = False) -> None:  # noqa: FBT002
+    """Show one receipt in full. Example: gateway receipts show 7."""
 
     def call() -> None:
         with hub(Deployment.open()) as connection:
@@ -267,35 +333,45 @@ def receipts_show(number: int, as_json: Json = False) -> None:  # noqa: FBT002
 
 
 @receipts.command("export")
-def receipts_export(file: Path) -> None:
-    """Write all receipts to a zip that proves itself with Python alone."""
+def receipts_export(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="The zip to write.")],
+) -> None:
+    """Write all receipts to a zip that proves itself with Python alone. Example: gateway receipts export 2026-11.zip."""
     raise typer.Exit(guarded(lambda: out.print(f"{proof.export(Deployment.open(), file)} records in {file}")))
 
 
 @receipts.command("verify")
 def receipts_verify(
-    file: Annotated[Path | None, typer.Argument(help="An exported file; the hub when left out.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="An exported file; the hub when left out.")
+    ] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Prove the chain, and each batch's content against the hub; or prove an exported file."""
+    """Prove the chain, and each batch's content against the hub; or prove an exported file.
+
+    Examples: gateway receipts verify · gateway receipts verify 2026-11.zip
+    """
 
     def call() -> int:
-        if file is not None:
-            return int(verify_receipts.main([str(file), "--signatures"]))  # type: ignore[no-untyped-call]
-        found = proof.verify(Deployment.open())
-        show_one(found.as_dict(), as_json=as_json)
-        return 0 if found.ok else FAILED
+        found = _verify_file(file) if file else proof.verify(Deployment.open()).as_dict()
+        show_one(found, as_json=as_json)
+        return 0 if found["ok"] else FAILED
 
     raise typer.Exit(guarded(call))
 
 
 @workdays.command("show")
 def calendar_show(
-    first: Annotated[datetime | None, typer.Argument(formats=["%Y-%m-%d"])] = None,
-    days: int = 14,
+    first: Annotated[
+        datetime | None, typer.Argument(formats=["%Y-%m-%d"], help="The first day; today when left out.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 14,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show which days are worked, and whether that is official, an override or provisional."""
+    """Show which days are worked, and whether that is official, an override or provisional.
+
+    Example: gateway calendar show 2026-10-01 --days 12
+    """
 
     def call() -> None:
         known = calendar.Calendar.from_files(Deployment.open().catalog.calendar_files)
@@ -309,7 +385,7 @@ def calendar_show(
 
 @workdays.command("load")
 def calendar_load() -> None:
-    """Bring the hub's calendar to the official data and the catalog's overrides."""
+    """Bring the hub's calendar to the official data and the catalog's overrides. Example: gateway calendar load."""
 
     def call() -> None:
         deployment = Deployment.open()
@@ -320,6 +396,20 @@ def calendar_load() -> None:
         connection.close()
 
     raise typer.Exit(guarded(call))
+
+
+def _verify_file(file: Path) -> dict[str, Any]:
+    """Prove an exported file; where the deployment has keys of its own, the file's must be among them."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            fault, checked = verify_receipts.verify(archive, signatures=True)  # type: ignore[no-untyped-call]
+            theirs = json.loads(archive.read("keys.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ChainBroken(f"{file.name} is not a file of receipts", "Export it again.") from error
+    ours = Keys(settings.home() / "keys").public_keys()
+    if fault is None and ours and not set(theirs.items()) <= set(ours.items()):
+        fault = "signed with a key that is not ours"
+    return {"ok": fault is None, "records": checked, "first_fault": fault}
 
 
 def _server() -> Server:

@@ -11,7 +11,6 @@ from gateway.cli.frame import out
 from gateway.deployment import Deployment
 from gateway.embedded import Server
 from gateway.exchange import hub as hub_tables
-from gateway.ledger import migrate
 from gateway.security.crypto import Keys
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "deployment"
@@ -19,6 +18,9 @@ _TEMPLATES = Path(__file__).parent.parent / "templates" / "deployment"
 
 def init(folder: Path) -> None:
     """Write the catalog skeleton, make keys, start or reach the hub, migrate it; what exists is left alone."""
+    # The import is two thirds of the command line's start: only who migrates pays it.
+    from gateway.ledger import migrate  # noqa: PLC0415
+
     folder.mkdir(parents=True, exist_ok=True)
     for source in sorted(p for p in _TEMPLATES.rglob("*") if p.is_file()):
         target = folder / source.relative_to(_TEMPLATES)
@@ -46,6 +48,12 @@ def _hub(home: Path) -> None:
     server = Server(home / "postgres")
     server.start()
     server.create_database("gateway")
+    note_dsn(home, server)
+
+
+def note_dsn(home: Path, server: Server) -> None:
+    """Write the DSN of the embedded hub, password included, where only its owner can read it."""
     noted = home / "hub.dsn"
     noted.touch(mode=0o600)
+    noted.chmod(0o600)
     noted.write_text(server.dsn("gateway"))

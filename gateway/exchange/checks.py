@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import pairwise, takewhile
+from itertools import combinations, takewhile
 from typing import Any
 
 from gateway.exchange import identity, identity_sql, patterns
@@ -23,7 +23,9 @@ Record = Mapping[str, Any]
 _LITERALS = ("\\N", "\\n", "NULL", "null", "无")
 _LEVEL_DIGITS = {"1": 2, "2": 4, "3": 6, "4": 9, "5": 12}
 _ID_LENGTH, _CODE_LENGTH = 18, 12
-_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NUMERIC = ("smallint", "integer", "bigint", "numeric")
+_CONTROLS = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # all but tab, newline and carriage return
+_CONTROL = re.compile(_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,38 @@ def literals(values: list[Any]) -> str:
 
 
 def _identity(kind: str) -> Check:
+    """Return the check of an identity that is a whole field, or `length` characters of it from `start` (from 1)."""
+
+    def sql(_: Dataset, args: Args, today: date) -> str:
+        name = column(args["field"])
+        part = f"substr({name}, {int(args['start'])}, {int(args['length'])})" if "start" in args else name
+        return identity_sql.KINDS[kind](part, today)
+
     def broken(record: Record, args: Args, today: date) -> bool:
         value = record.get(args["field"])
+        if value is not None and "start" in args:
+            value = value[args["start"] - 1 :][: args["length"]]
         return value is not None and not identity.KINDS[kind](value, today)
 
-    return Check(lambda _, args, today: identity_sql.KINDS[kind](column(args["field"]), today), broken, ("field",))
+    return Check(sql, broken, ("field",))
 
 
 def _values_sql(dataset: Dataset, args: Args, _: date) -> str:
     name = column(args["field"])
-    numeric = dataset.field(args["field"]).hub_type in {"smallint", "integer", "bigint"}
+    numeric = dataset.field(args["field"]).hub_type.startswith(_NUMERIC)
     return f"{name} not in ({', '.join(map(str, args['values'])) if numeric else literals(args['values'])})"
 
 
 def _values(record: Record, args: Args, _: date) -> bool:
     value = record.get(args["field"])
-    return value is not None and str(value) not in map(str, args["values"])
+    return value is not None and not _among(value, args["values"])
+
+
+def _among(value: Any, listed: list[Any]) -> bool:
+    """Tell whether a value is one of a list, as the database compares: numbers by value, all else by its text."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return any(value == Decimal(v) for v in listed)
+    return str(value) in map(str, listed)
 
 
 def _surely_digits(dataset: Dataset, name: str, start: int, count: int, args: Args) -> bool:
@@ -76,7 +94,10 @@ def _surely_digits(dataset: Dataset, name: str, start: int, count: int, args: Ar
     if patterns.digits_from(dataset.field(name).limits.get("pattern", ""), start, count, _ID_LENGTH):
         return True
     earlier = takewhile(lambda rule: rule.args is not args, dataset.rules)
-    return any(r.check == "id18" and r.severity == "error" and r.args["field"] == name for r in earlier)
+    return any(
+        r.check == "id18" and r.severity == "error" and r.args["field"] == name and "start" not in r.args
+        for r in earlier
+    )
 
 
 def _birth_sql(dataset: Dataset, args: Args, _: date) -> str:
@@ -126,18 +147,28 @@ def _sex(record: Record, args: Args, _: date) -> bool:
 
 
 def _order_sql(dataset: Dataset, args: Args, _: date) -> str:
-    names = args["fields"]
-    mixed = len({dataset.field(n).hub_type.startswith("timestamp") for n in names}) > 1
-    terms = [_as_date(dataset, n) if mixed else column(n) for n in names]
-    pairs = [(terms[i], terms[j]) for i in range(len(terms)) for j in range(i + 1, len(terms))]
+    pairs = (_comparable(dataset, *pair) for pair in combinations(args["fields"], 2))
     return "(" + " or ".join(f"coalesce({a} > {b}, false)" for a, b in pairs) + ")"
+
+
+def _comparable(dataset: Dataset, first: str, last: str) -> tuple[str, str]:
+    """Return two fields as SQL that compares: a time and a day by their days in China, texts byte by byte."""
+    types = {dataset.field(n).hub_type for n in (first, last)}
+    if "date" in types and len(types) > 1:
+        return _as_date(dataset, first), _as_date(dataset, last)
+    collate = ' collate "C"' if types == {"text"} else ""
+    return column(first) + collate, column(last)
 
 
 def _order(record: Record, args: Args, _: date) -> bool:
     found = [v for v in (record.get(n) for n in args["fields"]) if v is not None]
-    if len({isinstance(v, datetime) for v in found}) > 1:
-        found = [v.astimezone(CHINA).date() if isinstance(v, datetime) else v for v in found]
-    return any(a > b for a, b in pairwise(found))
+    return any(_after(a, b) for a, b in combinations(found, 2))
+
+
+def _after(first: Any, last: Any) -> bool:
+    if isinstance(first, datetime) != isinstance(last, datetime):
+        first, last = (v.astimezone(CHINA).date() if isinstance(v, datetime) else v for v in (first, last))
+    return bool(first > last)
 
 
 def _future_sql(dataset: Dataset, args: Args, today: date) -> str:
@@ -157,12 +188,15 @@ def _future(record: Record, args: Args, today: date) -> bool:
 
 
 def _condition_sql(dataset: Dataset, when: Args) -> str:
+    """Return SQL: a field is one of some values, or without `in` just there; null is neither."""
+    if "in" not in when:
+        return f"({column(when['field'])} is not null)"
     return f"coalesce(not ({_values_sql(dataset, {'field': when['field'], 'values': when['in']}, date.min)}), false)"
 
 
 def _condition(record: Record, when: Args) -> bool:
     value = record.get(when["field"])
-    return value is not None and str(value) in map(str, when["in"])
+    return value is not None and ("in" not in when or _among(value, when["in"]))
 
 
 def _when_sql(dataset: Dataset, args: Args, today: date) -> str:
@@ -209,13 +243,15 @@ def _text(record: Record, args: Args, _: date) -> bool:
 def _identified_sql(_: Dataset, args: Args, today: date) -> str:
     value = column(args["value"])
     branches = " ".join(
-        f"when {literal(kind)} then {identity_sql.KINDS[check](value, today)}" for kind, check in args["checks"].items()
+        f"when {literal(str(kind))} then {identity_sql.KINDS[check](value, today)}"
+        for kind, check in args["checks"].items()
     )
-    return f"case {column(args['type'])} {branches} else false end"
+    return f"case {column(args['type'])}::text {branches} else false end"
 
 
 def _identified(record: Record, args: Args, today: date) -> bool:
-    value, check = record.get(args["value"]), args["checks"].get(record.get(args["type"]))
+    value, kind = record.get(args["value"]), str(record.get(args["type"]))
+    check = next((check for name, check in args["checks"].items() if str(name) == kind), None)
     return value is not None and check is not None and not identity.KINDS[check](value, today)
 
 
@@ -258,8 +294,10 @@ def _parent(record: Record, args: Args, _: date) -> bool:
     return code is not None and parent is not None and (not code.startswith(parent.rstrip("0")) or code == parent)
 
 
-def _range_sql(_: Dataset, args: Args, __: date) -> str:
+def _range_sql(dataset: Dataset, args: Args, _: date) -> str:
     name, tests = column(args["field"]), []
+    if dataset.field(args["field"]).hub_type.startswith("numeric"):
+        tests.append(f"{name} = 'NaN'")  # a numeric column may hold it; it is greater than every number
     if args.get("min") is not None:
         tests.append(f"{name} < {args['min']}")
     if args.get("max") is not None:
@@ -272,6 +310,8 @@ def _range(record: Record, args: Args, _: date) -> bool:
     if value is None:
         return False
     number = Decimal(str(value))
+    if number.is_nan():
+        return True
     low, high = args.get("min"), args.get("max")
     return (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high)))
 
@@ -287,8 +327,10 @@ def _joined(record: Record, args: Args, _: date) -> bool:
 
 
 def _parts_sql(_: Dataset, args: Args, __: date) -> str:
-    parts = f"string_to_array({column(args['field'])}, {literal(args['separator'])})"
-    doubled = f"(select count(*) <> count(distinct p) from unnest({parts}) p)"
+    name, mark = column(args["field"]), re.escape(args["separator"]).replace("'", "''")
+    # A subquery over the parts would keep the function from being inlined.
+    doubled = f"{name} ~ '(^|{mark})([^{mark}]*)({mark}.*)?{mark}\\2({mark}|$)' collate \"C\""
+    parts = f"string_to_array({name}, {literal(args['separator'])})"
     return f"({doubled} or coalesce({column(args['other'])} = any({parts}), false))"
 
 
@@ -302,7 +344,7 @@ def _parts(record: Record, args: Args, _: date) -> bool:
 
 def _clean_sql(_: Dataset, args: Args, __: date) -> str:
     whole = " || ".join(f"coalesce({column(f)}, '')" for f in args["fields"])
-    return f"({whole}) ~ '[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' collate \"C\""
+    return f"({whole}) ~ '{_CONTROLS}' collate \"C\""
 
 
 def _clean(record: Record, args: Args, _: date) -> bool:
@@ -333,7 +375,7 @@ def _pattern_sql(_: Dataset, args: Args, __: date) -> str:
 
 def _pattern(record: Record, args: Args, _: date) -> bool:
     value = record.get(args["field"])
-    return value is not None and re.fullmatch(args["pattern"][1:-1], value) is None
+    return value is not None and re.fullmatch(args["pattern"][1:-1], value, re.DOTALL) is None
 
 
 def _as_date(dataset: Dataset, name: str) -> str:

@@ -14,8 +14,12 @@ from dataclasses import dataclass, replace
 from gateway.exchange import identity_sql
 
 _PIECE = re.compile(r"(?:\[(?P<set>[0-9A-Za-z-]+)\]|(?P<char>[0-9A-Za-z]))(?:\{(?P<count>\d{1,3})\})?")
+# A quantifier stands once (a second one means lazy here and an error there), and PostgreSQL counts to 255 only.
+_COUNT = r"(?:[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_QUANTIFIER = rf"(?:[?*+]|\{{{_COUNT}(?:,{_COUNT}?)?\}})"
+_CLASS = r"\[\^?-?(?:[^\[\]\\^-](?:-[^\[\]\\^-])?)+-?\]"
 _ALLOWED = re.compile(
-    r"(?:[^\\.^$*+?{}\[\]()|]|\\[.*+?()\[\]{}|/-]|\[\^?[^\[\]\\]+\]|[|?*+]|\{\d+(?:,\d*)?\}|\(\?:|\(|\)|\.)*"
+    rf"(?:(?:[^\\.^$*+?{{}}\[\]()|]|\\[.*+?()\[\]{{}}|/-]|{_CLASS}|\.|\)){_QUANTIFIER}?(?![?*+{{])|\((?:\?:)?|\|)*"
 )
 _CLASS_AND_LAST = 2
 _ORDER = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -35,11 +39,13 @@ def is_supported(pattern: str) -> bool:
     """Tell whether a pattern is anchored and means the same in SQL, Python and JSON Schema."""
     if not (pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 1):
         return False
+    if _ALLOWED.fullmatch(pattern[1:-1]) is None:
+        return False
     try:
         re.compile(pattern)
     except re.error:
         return False
-    return _ALLOWED.fullmatch(pattern[1:-1]) is not None
+    return True
 
 
 def broken_sql(text: str, pattern: str) -> str:

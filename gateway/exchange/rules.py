@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import date
 from typing import Any
 
 import jsonschema
@@ -18,8 +17,8 @@ import jsonschema_rs
 
 from gateway.errors import ContractInvalid
 from gateway.exchange.checks import CHECKS
+from gateway.exchange.values import stored
 from gateway.model import Dataset, Field, Rule
-from gateway.settings import CHINA
 
 SET_CHECKS = frozenset(
     {"code_on", "exists", "unique", "no_overlap", "parent_exists", "unit_slip", "workdays", "keyed_hash"}
@@ -91,7 +90,25 @@ def warnings_sql(dataset: Dataset, today: date) -> list[tuple[str, str]]:
 
 def first_reason(dataset: Dataset, record: Mapping[str, Any], today: date) -> str | None:
     """Return the first rule that a record of native values breaks: what the SQL function returns for the same row."""
-    return next((r.id for r in row_rules(dataset) if CHECKS[r.check].broken(record, r.args, today)), None)
+    return _first(row_rules(dataset), record, today)
+
+
+def judge(dataset: Dataset, today: date) -> Callable[[Mapping[str, Any]], str | None]:
+    """Return a function from a JSON record to the first rule it breaks; a value of the wrong type breaks `f.type`."""
+    by_name, ordered = {f.name: f for f in dataset.fields}, row_rules(dataset)
+
+    def judged_by(record: Mapping[str, Any]) -> str | None:
+        values = {}
+        for name, value in record.items():
+            if name not in by_name:
+                continue
+            try:
+                values[name] = stored(by_name[name], value)
+            except ValueError:
+                return f"{name}.type"
+        return _first(ordered, values, today)
+
+    return judged_by
 
 
 def describe(dataset: Dataset, rule_id: str) -> tuple[str, str]:
@@ -119,9 +136,9 @@ class Validator:
         return bool(self._fast.is_valid(dict(record)))
 
     def errors(self, record: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what is wrong with a record, worded by jsonschema; falls back to the fast validator when it is silent."""
-        worded = [e.message for e in self._worded.iter_errors(dict(record))]
-        yield from worded or (e.message for e in self._fast.iter_errors(dict(record)))
+        """Yield what is wrong with a record in words that hold none of its values."""
+        worded = [_words(e) for e in self._worded.iter_errors(dict(record))]
+        yield from worded or ("the record breaks a rule of the contract" for _ in self._fast.iter_errors(dict(record)))
 
 
 def json_schema(dataset: Dataset) -> dict[str, Any]:
@@ -140,10 +157,10 @@ def json_schema(dataset: Dataset) -> dict[str, Any]:
 def validator(dataset: Dataset, today: date) -> Validator:
     """Compile the JSON Schema for records as they arrive in JSON (dates and times as text, numbers as numbers)."""
     schema = json_schema(dataset)
-    judge = _judge(dataset, today)
+    first = judge(dataset, today)
 
     def keyword(_: Any, __: Any, instance: Any, ___: Any) -> Iterator[jsonschema.ValidationError]:
-        broken = judge(instance) if isinstance(instance, dict) else None
+        broken = first(instance) if isinstance(instance, dict) else None
         if broken:
             yield jsonschema.ValidationError(describe(dataset, broken)[1])
 
@@ -154,7 +171,7 @@ def validator(dataset: Dataset, today: date) -> Validator:
             pass
 
         def validate(self, instance: Any) -> None:
-            broken = judge(instance) if isinstance(instance, dict) else None
+            broken = first(instance) if isinstance(instance, dict) else None
             if broken:
                 raise ValueError(describe(dataset, broken)[1])
 
@@ -165,46 +182,18 @@ def validator(dataset: Dataset, today: date) -> Validator:
     return Validator(schema, fast, worded(schema))
 
 
-def native(field: Field, value: Any) -> Any:
-    """Return a JSON value as the native value of its field; ValueError when it is not of the declared type."""
-    kind = field.hub_type
-    if value is None or kind == "text":
-        if value is not None and not isinstance(value, str):
-            raise ValueError(field.name)
-        return value
-    if kind in {"smallint", "integer", "bigint"} and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind.startswith("numeric") and isinstance(value, int | Decimal | str):
-        try:
-            return Decimal(value)
-        except InvalidOperation as error:
-            raise ValueError(field.name) from error
-    if kind == "date" and isinstance(value, str):
-        return date.fromisoformat(value)
-    if kind.startswith("timestamp") and isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
-    if kind == "boolean" and isinstance(value, bool):
-        return value
-    raise ValueError(field.name)
+def _words(error: jsonschema.ValidationError) -> str:
+    """Word an error of the standard vocabulary by field and demand: its own message would quote the value."""
+    if error.validator == "gatewayRules":
+        return str(error.message)
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator in {"required", "additionalProperties"}:
+        return str(error.message)  # names fields only
+    return f"{where}: must have {error.validator} {error.validator_value}"
 
 
-def _judge(dataset: Dataset, today: date) -> Callable[[Mapping[str, Any]], str | None]:
-    """Return a function from a JSON record to the first rule it breaks; a value of the wrong type breaks `f.type`."""
-    by_name = {f.name: f for f in dataset.fields}
-
-    def judge(record: Mapping[str, Any]) -> str | None:
-        values = {}
-        for name, value in record.items():
-            if name not in by_name:
-                continue
-            try:
-                values[name] = native(by_name[name], value)
-            except ValueError:
-                return f"{name}.type"
-        return first_reason(dataset, values, today)
-
-    return judge
+def _first(judged: tuple[Rule, ...], record: Mapping[str, Any], today: date) -> str | None:
+    return next((r.id for r in judged if CHECKS[r.check].broken(record, r.args, today)), None)
 
 
 def _implicit(field: Field) -> Iterator[Rule]:
@@ -243,7 +232,7 @@ def _json_type(field: Field) -> dict[str, Any]:
     allowed = names.get(kind, "string") if not kind.startswith("numeric") else ["number", "string"]
     listed = allowed if isinstance(allowed, list) else [allowed]
     found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
-    if kind == "text":
+    if kind == "text" and not field.repairs:  # a repair comes before the length is judged
         found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}
     return found
 

@@ -12,13 +12,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import chinese_calendar
-import yaml
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from gateway import pg, settings
 from gateway.errors import CalendarMissing, CatalogInvalid
 from gateway.sql import queries
+from gateway.yamlfile import parse
 
 _SQL = queries(__file__)
 _FIRST = date(2016, 1, 1)
@@ -102,15 +102,23 @@ def _computed(day: date) -> Day:
 
 
 def _read(path: Path) -> Iterator[Day]:
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    entries = parse(path) or []
+    if not isinstance(entries, list):
+        raise CatalogInvalid(f"{path.name}: the file must hold a list of days", "Write lines such as `- {day: …}`.")
     for number, entry in enumerate(entries, 1):
         try:
-            yield Day(_date(entry["day"]), bool(entry["is_work"]), "override", str(entry.get("note", "")))
+            yield Day(_date(entry["day"]), _flag(entry["is_work"]), "override", str(entry.get("note", "")))
         except (KeyError, TypeError, ValueError) as error:
             raise CatalogInvalid(
                 f"{path.name}: entry {number}: a day needs `day` (YYYY-MM-DD) and `is_work` (true or false)",
                 "Write for example `- {day: 2026-10-10, is_work: true, note: 调休上班}`.",
             ) from error
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)  # the text "no" would be true
+    return value
 
 
 def _date(value: object) -> date:

@@ -1,13 +1,11 @@
-"""Two real PostgreSQL servers for the session, and a small city that lives on them for one test."""
+"""A small city that lives on the two servers of the session for one test."""
 
 from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,16 +58,6 @@ CREATE = (
     "create table person (id varchar(18) primary key, name varchar(20), sex smallint, amount numeric(10,2), "
     "updated_at timestamptz)"
 )
-
-
-@pytest.fixture(scope="session")
-def servers() -> Iterator[tuple[Server, Server]]:
-    """Yield a hub server and a source server, so that a transfer really crosses two."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
-    hub, source = Server(folder / "hub"), Server(folder / "source")
-    with hub, source:
-        yield hub, source
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -40,10 +40,15 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_in.yaml", "from: pop", "from: popp", "3: from: there is no platform popp"),  # unknown platform
         ("routes/pop_person_in.yaml", "mode: incremental", "mode: increment", "5: mode: increment is not one of"),  # unknown mode
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"0 2 * *"', "6: schedule: '0 2 * *' is not a schedule"),  # four cron fields
-        ("routes/pop_person_in.yaml", "sla: base_library_daily", "sla: never", "7: sla: there is no SLA term never"),  # unknown term
+        ("routes/pop_person_in.yaml", "sla: base_library_daily", "sla: never", "8: sla: there is no SLA term never"),  # unknown term
         ("routes/geo_division_in.yaml", "mode: snapshot", "mode: incremental", "has no cursor"),  # a window needs a cursor
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ncolour: red", "colour"),  # unknown name
         ("../schemas/contracts/pop.person.odcs.yaml", "check: birth_matches, id: citizen_id", "check: birth_matches, id: citizen", "there is no field citizen"),  # a rule's field
+        ("routes/pop_person_in.yaml", "to: hub", "to: share", "4: to: hub was expected"),  # every route ends in the hub
+        ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
+        ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
+        ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\ndelete_limit: {count: -1}", "-1 is less than the minimum"),
         ("../schemas/contracts/pop.person.odcs.yaml", "value: cd_time", "value: cd_tim", "cd_tim is not a field"),  # a cursor's field
     ],
 )  # fmt: skip
@@ -72,6 +77,43 @@ def test_a_wrong_route_or_contract_is_named_and_the_others_load(
         ("platforms/pop.yaml", "connector: postgres", "connector: ../x", "connector"),  # not a module's name
         ("city.yaml", "city: 承德市", "town: 承德市", "city"),  # a missing name
         ("city.yaml", "city: 承德市", "city: [承德市", "city.yaml:"),  # not YAML
+        ("city.yaml", "city: 承德市", "- 承德市", "city.yaml:"),  # a list
+        (
+            "city.yaml",
+            'division: "130800"',
+            "division: 130800",
+            "division: 130800 is not of type string",
+        ),  # leading zeros would go
+        (
+            "city.yaml",
+            "codes/division.csv",
+            "codes/divisions.csv",
+            "there is no file codes/divisions.csv",
+        ),  # no such list
+        (
+            "city.yaml",
+            "city: 承德市",
+            "city: 承德市\ncity: 唐山市",
+            "city.yaml:3: city stands twice",
+        ),  # the second would win
+        (
+            "city.yaml",
+            "english: Chengde",
+            "english: 2026-02-30",
+            "city.yaml:3: 2026-02-30 is no day",
+        ),  # read as a date by YAML
+        ("units.yaml", "- unit: gxj", "- [unit: gxj", "units.yaml:"),  # not YAML
+        ("units.yaml", "- unit: gxj", "- unity: gxj", "units.yaml"),  # a wrong name
+        ("platforms/pop.yaml", "platform: pop", "platform: pip", "a platform bears the name of its file"),
+        ("platforms/pop.yaml", "slots: 2", "slots: 0", "0 is less than the minimum"),  # nothing would ever run
+        (
+            "platforms/pop.yaml",
+            "connection: POP",
+            "connection: postgresql://u:p@h/d",
+            "connection",
+        ),  # a DSN is a secret
+        ("sla/case_real_time.yaml", "on_time_bp: 9900", "on_time_bp: 99%", "on_time_bp: 99% is not of type integer"),
+        ("sla/case_real_time.yaml", "term: case_real_time", "term: real_time", "a term bears the name of its file"),
     ],
 )
 def test_a_wrong_city_file_refuses_the_catalog(city: Path, file: str, old: str, new: str, words: str) -> None:
@@ -86,3 +128,36 @@ def test_another_city_needs_no_python(city: Path) -> None:
     """GATEWAY_CATALOG points to another folder and that is all."""
     _change(city / "city.yaml", "city: 承德市", "city: 唐山市")
     assert catalog.load(city).city == "唐山市"
+
+
+def test_two_routes_for_one_part_of_the_hub_are_refused(city: Path) -> None:
+    """A second route for the same data set from the same platform is broken; the first still runs."""
+    text = (city / "routes" / "pop_person_in.yaml").read_text(encoding="utf-8")
+    (city / "routes" / "pop_twice.yaml").write_text(
+        text.replace("route: pop_person_in", "route: pop_twice"), encoding="utf-8"
+    )
+    found = catalog.load(city)
+    assert "pop_person_in already brings pop.person from pop" in found.broken["pop_twice"]
+    assert "pop_person_in" in found.routes
+
+
+def test_the_environment_names_the_catalog(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an argument GATEWAY_CATALOG decides; a folder without a catalog is told with a remedy."""
+    _change(city / "city.yaml", "city: 承德市", "city: 唐山市")
+    monkeypatch.setenv("GATEWAY_CATALOG", str(city))
+    assert catalog.load().city == "唐山市"
+    monkeypatch.setenv("GATEWAY_CATALOG", str(city / "routes"))
+    with pytest.raises(CatalogInvalid, match="there is no catalog in routes/"):
+        catalog.load()
+
+
+def test_problems_are_all_told_at_once(city: Path) -> None:
+    """Two broken routes are two faults; a refused catalog is one."""
+    _change(city / "routes" / "pop_person_in.yaml", "mode: incremental", "mode: x")
+    _change(city / "routes" / "geo_address_in.yaml", "from: geo", "from: x")
+    assert [p.split("] ")[1].split(":")[0] for p in catalog.problems(city)] == [
+        "geo_address_in.yaml",
+        "pop_person_in.yaml",
+    ]
+    _change(city / "city.yaml", "city: 承德市", "town: 承德市")
+    assert len(catalog.problems(city)) == 1

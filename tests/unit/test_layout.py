@@ -12,14 +12,24 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = {"gateway", "connectors", "schemas", "backup"}
 
 
-def test_no_entry_of_airflow_folders_bears_a_package_name() -> None:
-    """A DAG or plugin named like a package would be imported in its place."""
-    assert not {p.stem for d in ("dags", "plugins") for p in (ROOT / d).rglob("*")} & PACKAGES
+def _hijackers(root: Path) -> list[str]:
+    """Return the DAG and plugin files and folders that would be imported in the place of a package."""
+    found = [p for d in ("dags", "plugins") for p in (root / d).rglob("*") if p.stem in PACKAGES]
+    found += [p for p in (root / "plugins").glob("*.py") if not p.stem.startswith("gateway_")]
+    return sorted({str(p.relative_to(root)) for p in found})
 
 
-def test_plugin_files_are_prefixed() -> None:
-    """Airflow puts a plugin file in sys.modules under its bare stem."""
-    assert all(p.stem.startswith("gateway_") for p in (ROOT / "plugins").glob("*.py"))
+def test_no_entry_of_airflow_folders_hides_a_package() -> None:
+    """A DAG or plugin named like a package would be imported in its place; Airflow registers plugins by bare stem."""
+    assert _hijackers(ROOT) == []
+
+
+@pytest.mark.parametrize("planted", ["plugins/backup.py", "dags/backup/x.py", "dags/schemas.py", "plugins/notices.py"])
+def test_a_planted_hijacker_is_found(tmp_path: Path, planted: str) -> None:
+    """The test above can fail: each of these is named."""
+    (tmp_path / planted).parent.mkdir(parents=True)
+    (tmp_path / planted).touch()
+    assert planted.removesuffix("/x.py") in _hijackers(tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(PACKAGES))

@@ -57,12 +57,34 @@ def test_an_override_wins(tmp_path: Path) -> None:
     assert (found.is_work, found.basis, found.note) == (False, "override", "停电")
 
 
-def test_a_wrong_override_names_its_entry(tmp_path: Path) -> None:
-    """A day without is_work is refused with an example."""
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- {day: 2026-11-24}", "entry 1"),  # not said whether it is worked
+        ("- {day: 2026-11-24, is_work: 'no'}", "entry 1"),  # the text "no" would be true
+        ("- {day: 2026-11-24, is_work: 1}", "entry 1"),
+        ("- {day: 2026-11-24, is_work: true}\n- {day: 2026-11-31, is_work: true}", "2: 2026-11-31 is no day"),
+        ("- {day: tomorrow, is_work: true}", "entry 1"),
+        ("- 2026-11-24", "entry 1"),
+        ("day: 2026-11-24", "a list of days"),
+        ("- {day: [", "did not find"),
+    ],
+)
+def test_a_wrong_override_names_its_entry(tmp_path: Path, text: str, words: str) -> None:
+    """What is no day with a yes or no is refused, with file and entry."""
     path = tmp_path / "overrides.yaml"
-    path.write_text("- {day: 2026-11-24}", encoding="utf-8")
-    with pytest.raises(CatalogInvalid, match=r"overrides.yaml: entry 1"):
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CatalogInvalid, match=f"overrides.yaml.*{words}"):
         Calendar.from_files([path])
+
+
+def test_a_later_file_has_the_last_word(tmp_path: Path) -> None:
+    """Overrides are read in order; a working Saturday counts towards a due day, a day off does not."""
+    for name, flag in (("a.yaml", "false"), ("b.yaml", "true")):
+        (tmp_path / name).write_text(f"- {{day: 2026-11-28, is_work: {flag}}}", encoding="utf-8")
+    city = Calendar.from_files([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    assert city.add_workdays(date(2026, 11, 23), 5) == date(2026, 11, 28)
+    assert KNOWN.add_workdays(date(2026, 11, 23), 5) == date(2026, 11, 30)
 
 
 def test_a_day_outside_the_calendar_is_refused() -> None:

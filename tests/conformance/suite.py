@@ -1,0 +1,423 @@
+"""What every connector promises (gateway/ports.py), as tests: a connector's own file brings a harness and inherits these.
+
+A suite class needs one fixture `peer` that yields its harness, with a fresh platform for each test.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, BinaryIO, Protocol
+
+import pytest
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg
+from gateway.errors import AccessDenied, GatewayError, PlatformUnavailable, RetryableError, SchemaMismatch
+from gateway.exchange import compare
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.pipe import pipe_copy
+from gateway.model import Dataset, Field
+from gateway.ports import Hashing, Snapshot, Source, Target, Window
+
+EVERYTHING = Dataset(
+    name="test.everything", chinese="", version="1.0.0", table="everything", owner="gxj", rules=(),
+    fields=(
+        Field("code", "varchar(40)", required=True),
+        Field("part", "integer", required=True),
+        Field("name", "varchar(64)", repairs=("trim",)),
+        Field("letters", "varchar(18)", repairs=("upper",)),
+        Field("empty", "varchar(10)", repairs=("nullify",)),
+        Field("fixed", "char(6)"),
+        Field("long", "text"),
+        Field("small", "smallint"),
+        Field("big", "bigint"),
+        Field("amount", "numeric(24,6)"),
+        Field("lat", "numeric(9,7)"),
+        Field("lon", "numeric(10,7)"),
+        Field("born", "date"),
+        Field("ends", "date", repairs=("open_end",)),
+        Field("yes", "boolean"),
+        Field("naive", "timestamp(0)", zone="Asia/Shanghai"),
+        Field("updated_at", "timestamp(0)", required=True, zone="Asia/Shanghai"),
+    ),
+    key=("code", "part"), cursor="updated_at", lag_seconds=60,
+)  # fmt: skip
+NOON = datetime(2026, 11, 24, 12, 0, 0)  # noqa: DTZ001 - what the source holds has no zone
+NOON_UTC = datetime(2026, 11, 24, 4, 0, 0, tzinfo=UTC)
+WHOLE = Window()
+ODD_KEYS = ("O'Neil", 'say "hi"', "back\\slash", "承德𠂇", "tab\there", "{a,b}", "new\nline", "%s", "")
+Row = dict[str, Any]
+
+
+class SourcePeer(Protocol):
+    """A platform to read, as its owner and as the gateway see it."""
+
+    secrets: tuple[str, ...]
+
+    def create(self, dataset: Dataset) -> None:
+        """Make the data set at the platform, empty."""
+
+    def write(self, dataset: Dataset, rows: Iterable[Row]) -> None:
+        """Add rows as the platform itself does, and commit."""
+
+    def writing(self, dataset: Dataset, rows: Iterable[Row]) -> AbstractContextManager[None]:
+        """Add rows that are committed only when the context ends; rows without a stamp get the platform's clock."""
+
+    def source(self) -> Source:
+        """Return the connector with the account that the gateway uses."""
+
+    def source_with_wrong_password(self) -> Source:
+        """Return the connector with a password that the platform refuses."""
+
+    def source_without_rights(self) -> Source:
+        """Return the connector with an account that may log in and read nothing."""
+
+    def source_that_is_down(self) -> Source:
+        """Return the connector of a platform where nobody answers."""
+
+
+class TargetPeer(Protocol):
+    """A platform to write to."""
+
+    def create(self, dataset: Dataset) -> None:
+        """Make the data set at the platform, empty."""
+
+    def target(self) -> Target:
+        """Return the connector as a target."""
+
+    def held(self, dataset: Dataset) -> list[tuple[Any, ...]]:
+        """Return the rows that the platform holds, in key order."""
+
+
+def row(code: str, part: int = 1, **values: Any) -> Row:
+    """Return a row of EVERYTHING as a source holds it, before any repair."""
+    return {
+        "code": code, "part": part, "name": f"王小明{code[:2]} 　", "letters": "91130800ma07test1x", "empty": "", "fixed": "ab", "long": "行1\n行2\t\\N",
+        "small": -7, "big": 2**62, "amount": Decimal("1234.500000"), "lat": Decimal("40.9746430"), "lon": Decimal("117.9434660"), "born": date(2000, 2, 29),
+        "ends": date(9999, 12, 31), "yes": True, "naive": datetime(1988, 6, 1, 0, 30), "updated_at": NOON, **values,  # noqa: DTZ001
+    }  # fmt: skip
+
+
+def landed(hub: Connection, dataset: Dataset, source: Source, read: Callable[[BinaryIO], int]) -> list[tuple[Any, ...]]:
+    """Land a stream in the hub as the engine does, and return the rows in key order."""
+    table = _table(hub, hub_tables.columns(dataset))
+    copy = sql.SQL("copy {} ({}) from stdin (format {})").format(
+        table, pg.names(dataset.columns), sql.SQL(source.format)
+    )
+    count = pipe_copy(read, hub, copy)
+    key = sql.SQL(", ").join(sql.SQL("{}").format(sql.Identifier(k)) for k in dataset.key)
+    rows = _all(hub, sql.SQL("select {} from {} order by {}").format(pg.names(dataset.columns), table, key))
+    assert count == len(rows)
+    return rows
+
+
+def _table(hub: Connection, shape: sql.Composable) -> sql.Identifier:
+    name = sql.Identifier("pg_temp", "landed")
+    pg.run(hub, sql.SQL("drop table if exists {}").format(name))
+    pg.run(hub, sql.SQL("create temp table landed ({})").format(shape))
+    return name
+
+
+def _all(hub: Connection, query: sql.Composable) -> list[tuple[Any, ...]]:
+    with hub.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _codes(rows: list[tuple[Any, ...]]) -> list[str]:
+    return [r[0] for r in rows]
+
+
+class SourceSuite:
+    """The promises of ports.Source and ports.Snapshot."""
+
+    @pytest.fixture
+    def source(self, peer: SourcePeer) -> Iterator[Source]:
+        """Yield the connector of a platform that has the data set, empty."""
+        peer.create(EVERYTHING)
+        source = peer.source()
+        yield source
+        source.close()
+
+    def copied(self, hub: Connection, source: Source, window: Window = WHOLE) -> list[tuple[Any, ...]]:
+        """Return what one copy of a fresh snapshot lands."""
+        with source.snapshot() as snapshot:
+            return landed(hub, EVERYTHING, source, lambda out: snapshot.copy(EVERYTHING, window, out))
+
+    def test_probe_tells_clock_bound_and_identity(self, source: Source) -> None:
+        """The bound is never ahead of the source's clock, the hub-side time is ours, and the identity stays."""
+        before = datetime.now(UTC)
+        first, second = source.probe(EVERYTHING), source.probe(EVERYTHING)
+        assert before <= first.at <= second.at <= datetime.now(UTC)
+        assert first.now <= second.now
+        assert first.upper <= second.now
+        assert first.identity == second.identity != ""
+
+    def test_row_committed_late_is_in_the_next_window(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
+        """A row stamped before, but committed after, a window is not lost between it and the next."""
+        with peer.writing(EVERYTHING, [row("late", updated_at=None)]):
+            first = source.probe(EVERYTHING)
+            assert self.copied(hub, source, Window(None, first.upper)) == []
+        second = source.probe(EVERYTHING)
+        overlap = timedelta(seconds=EVERYTHING.lag_seconds)
+        assert _codes(self.copied(hub, source, Window(first.upper - overlap, second.upper + overlap))) == ["late"]
+
+    def test_bound_lies_before_an_open_write(self, peer: SourcePeer, source: Source) -> None:
+        """While somebody writes, only what is older is certain to be complete."""
+        before = source.probe(EVERYTHING).now
+        with peer.writing(EVERYTHING, [row("open")]):
+            during = source.probe(EVERYTHING)
+            assert during.upper < source.probe(EVERYTHING).now
+        assert before <= source.probe(EVERYTHING).upper
+
+    def test_describe_names_columns_and_types(self, source: Source) -> None:
+        """Columns come in order, and the key is known to be unique."""
+        shape = source.describe(EVERYTHING)
+        assert tuple(shape.columns) == EVERYTHING.columns
+        assert shape.columns["amount"] == "numeric(24,6)"
+        assert shape.columns["updated_at"] == "timestamp(0) without time zone"
+        assert shape.unique_key
+
+    def test_missing_set_is_a_schema_mismatch(self, peer: SourcePeer) -> None:
+        """A table that is not there is told before anything is read."""
+        source = peer.source()
+        with pytest.raises(SchemaMismatch, match="everything"):
+            source.describe(EVERYTHING)
+        source.close()
+
+    def test_empty_set_is_no_error(self, hub: Connection, source: Source) -> None:
+        """Nothing there is nothing read."""
+        assert self.copied(hub, source) == []
+
+    def test_projection_is_repaired_and_zoned(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
+        """Values arrive exactly, after the contract's repairs, naive times read in their zone."""
+        nothing = dict.fromkeys(EVERYTHING.columns) | {"code": "null", "part": 1, "updated_at": NOON}
+        peer.write(EVERYTHING, [row("承德𠂇"), nothing])
+        empty, full = self.copied(hub, source)
+        assert set(empty[2:-1]) == {None}
+        assert full == (
+            "承德𠂇", 1, "王小明承德", "91130800MA07TEST1X", None, "ab", "行1\n行2\t\\N", -7, 2**62, Decimal("1234.500000"),
+            Decimal("40.9746430"), Decimal("117.9434660"), date(2000, 2, 29), None, True, datetime(1988, 5, 31, 15, 30, tzinfo=UTC), NOON_UTC,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("after", "upto", "codes"),
+        [
+            (None, None, ["a", "b", "c"]),  # no bounds: the whole set
+            (-1, 1, ["b", "c"]),  # after is exclusive, upto is inclusive
+            (0, None, ["c"]),
+            (None, 0, ["a", "b"]),
+            (1, 2, []),
+        ],
+    )
+    def test_window_bounds(
+        self, hub: Connection, peer: SourcePeer, source: Source, after: int | None, upto: int | None, codes: list[str]
+    ) -> None:
+        """A window is (after, upto] of the cursor, in the cursor's own zone."""
+        peer.write(
+            EVERYTHING,
+            [row(code, updated_at=NOON + timedelta(seconds=s)) for code, s in (("a", -1), ("b", 0), ("c", 1))],
+        )
+        window = Window(*(None if s is None else NOON_UTC + timedelta(seconds=s) for s in (after, upto)))
+        assert codes == _codes(self.copied(hub, source, window))
+
+    def test_snapshot_does_not_see_later_writes(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
+        """Every copy of one snapshot sees the same rows, whatever is written meanwhile."""
+        peer.write(EVERYTHING, [row("early")])
+        with source.snapshot() as snapshot:
+            first = landed(hub, EVERYTHING, source, lambda out: snapshot.copy(EVERYTHING, Window(), out))
+            peer.write(EVERYTHING, [row("later")])
+            second = landed(hub, EVERYTHING, source, lambda out: snapshot.copy(EVERYTHING, Window(), out))
+            by_key = landed(hub, EVERYTHING, source, lambda out: snapshot.copy_keys(EVERYTHING, [("later", 1)], out))
+        assert (_codes(first), _codes(second), _codes(by_key)) == (["early"], ["early"], [])
+
+    def test_parts_are_disjoint_and_complete(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
+        """The parts of a snapshot give each row once, though the set grows while they are read."""
+        peer.write(EVERYTHING, [row(f"{n:05}") for n in range(2_000)])
+        with source.snapshot(parts=3) as snapshot:
+            assert 1 <= snapshot.parts <= 3
+            peer.write(EVERYTHING, [row(f"x{n:05}") for n in range(500)])
+            parts = [self._part(hub, source, snapshot, part) for part in range(snapshot.parts)]
+        assert [f"{n:05}" for n in range(2_000)] == sorted(code for part in parts for code in part)
+
+    def _part(self, hub: Connection, source: Source, snapshot: Snapshot, part: int) -> list[str]:
+        return _codes(landed(hub, EVERYTHING, source, lambda out: snapshot.copy(EVERYTHING, Window(), out, part)))
+
+    def test_rows_are_fetched_by_key(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
+        """Composite keys with quotes, blanks and rare characters are found; a missing key is no error."""
+        wanted = [(code, part) for code in ODD_KEYS for part in (1, 2)]
+        peer.write(EVERYTHING, [row(code, part) for code, part in wanted] + [row("other", 1)])
+        with source.snapshot() as snapshot:
+            keys = [*wanted, ("nobody", 1), ("other", 2)]
+            rows = landed(hub, EVERYTHING, source, lambda out: snapshot.copy_keys(EVERYTHING, keys, out))
+        assert sorted(wanted) == sorted(r[:2] for r in rows)
+
+    def test_close_may_be_called_twice(self, source: Source) -> None:
+        """Closing what is closed, or was never used, is no error."""
+        source.probe(EVERYTHING)
+        source.close()
+        source.close()
+
+    def test_wrong_password_is_access_denied(self, peer: SourcePeer) -> None:
+        """A refused login needs its owner, not a repetition."""
+        self._refused(peer, peer.source_with_wrong_password(), AccessDenied)
+
+    def test_missing_rights_are_access_denied(self, peer: SourcePeer) -> None:
+        """An account that may not read is told so, not shown an empty set."""
+        peer.create(EVERYTHING)
+        peer.write(EVERYTHING, [row("secret")])
+        self._refused(peer, peer.source_without_rights(), AccessDenied)
+
+    def test_platform_that_is_down_may_be_asked_again(self, peer: SourcePeer) -> None:
+        """Nobody there is a passing fault."""
+        self._refused(peer, peer.source_that_is_down(), PlatformUnavailable)
+        assert issubclass(PlatformUnavailable, RetryableError)
+
+    def _refused(self, peer: SourcePeer, source: Source, kind: type[GatewayError]) -> None:
+        """Read until it is refused; whatever is said about it holds no secret."""
+        with pytest.raises(kind) as error:
+            self._read_all(source)
+        source.close()
+        said = "".join(
+            [
+                str(error.value),
+                repr(error.value),
+                error.value.hint,
+                repr(source),
+                *traceback.format_exception_only(error.value),
+            ]
+        )
+        assert error.value.hint
+        assert not [secret for secret in peer.secrets if secret in said]
+
+    def _read_all(self, source: Source) -> None:
+        source.probe(EVERYTHING)
+        source.describe(EVERYTHING)
+        with source.snapshot() as snapshot, open("/dev/null", "wb") as nowhere:  # noqa: PTH123 - a device
+            snapshot.copy(EVERYTHING, Window(), nowhere)
+
+
+class HashingSuite:
+    """The promises of ports.Hashing; beside SourceSuite."""
+
+    def test_source_knows_whether_it_hashes_like_the_hub(self, hub: Connection, peer: SourcePeer) -> None:
+        """The fixed record's hash agrees with the hub's, and with nothing else."""
+        expected = pg.one(hub, hub_sample())[0]
+        with peer.source().snapshot() as snapshot:
+            assert isinstance(snapshot, Hashing)
+            assert snapshot.hashes_like_hub(expected)
+            assert not snapshot.hashes_like_hub(expected + 1)
+
+    def test_hashes_and_totals_equal_those_of_what_lands(self, hub: Connection, peer: SourcePeer) -> None:
+        """For every type, repair and zone the source's hash of a row is the hub's hash of the row that arrives."""
+        peer.create(EVERYTHING)
+        nothing = dict.fromkeys(EVERYTHING.columns) | {"code": "null", "part": 1, "updated_at": NOON}
+        numbers = row("numbers", amount=Decimal("-0.000001"), small=0, big=-(2**63), yes=False, ends=date(2030, 1, 1))
+        peer.write(
+            EVERYTHING,
+            [
+                *(row(code) for code in ODD_KEYS),
+                nothing,
+                numbers,
+                row("open", naive=datetime(1927, 12, 31, 23, 59, 59)),  # noqa: DTZ001
+            ],
+        )
+        source = peer.source()
+        with source.snapshot() as snapshot:
+            assert isinstance(snapshot, Hashing)
+            landed(hub, EVERYTHING, source, lambda out: snapshot.copy(EVERYTHING, Window(), out))
+            hashed = sql.SQL("select code, part, {} from pg_temp.landed as _r_ order by 1, 2").format(
+                hub_tables.record_hash(EVERYTHING, "_r_")
+            )
+            expected = _all(hub, hashed)
+            shape = sql.SQL('code text collate "C", part integer, hash bigint')
+            copy = sql.SQL("copy {} from stdin (format {})").format(_table(hub, shape), sql.SQL(source.format))
+            pipe_copy(lambda out: snapshot.copy_hashes(EVERYTHING, out), hub, copy)
+            count, total = snapshot.totals(EVERYTHING)
+        source.close()
+        assert expected == _all(hub, sql.SQL("select * from pg_temp.landed order by 1, 2"))
+        assert (count, total) == (len(ODD_KEYS) + 3, sum(h for *_, h in expected))
+
+    def test_totals_of_nothing_are_zero(self, peer: SourcePeer) -> None:
+        """An empty set has no rows and no sum."""
+        peer.create(EVERYTHING)
+        with peer.source().snapshot() as snapshot:
+            assert isinstance(snapshot, Hashing)
+            assert snapshot.totals(EVERYTHING) == (0, 0)
+
+
+class TargetSuite:
+    """The promises of ports.Target."""
+
+    @pytest.fixture
+    def target(self, peer: TargetPeer) -> Iterator[Target]:
+        """Yield the connector of a platform that has the data set, empty."""
+        peer.create(EVERYTHING)
+        target = peer.target()
+        yield target
+        target.close()
+
+    def test_same_batch_twice_counts_once(self, peer: TargetPeer, target: Target) -> None:
+        """A repeated batch number is answered as before and changes nothing."""
+        first = target.write(EVERYTHING, 7, [values("a"), values("b")], [])
+        second = target.write(EVERYTHING, 7, [values("c")], [("a", 1)])
+        assert (first.written, first.deleted, first.repeated) == (2, 0, False)
+        assert (second.written, second.deleted, second.repeated) == (2, 0, True)
+        assert _codes(peer.held(EVERYTHING)) == ["a", "b"]
+
+    def test_rows_are_updated_inserted_and_deleted_as_one(self, peer: TargetPeer, target: Target) -> None:
+        """A batch brings new rows, new versions and deletions; odd keys are matched exactly."""
+        target.write(EVERYTHING, 1, [values(code) for code in ODD_KEYS], [])
+        done = target.write(
+            EVERYTHING,
+            2,
+            [values("new"), values(ODD_KEYS[0], small=9)],
+            [(code, 1) for code in (*ODD_KEYS[1:], "nobody")],
+        )
+        assert (done.written, done.deleted) == (2, len(ODD_KEYS) - 1)
+        assert [(r[0], r[7]) for r in peer.held(EVERYTHING)] == [(ODD_KEYS[0], 9), ("new", -7)]
+
+    def test_batch_that_breaks_off_leaves_nothing(self, peer: TargetPeer, target: Target) -> None:
+        """When the rows end in an error, none of them is there, and the number may be used again."""
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            yield from (values(f"{n:05}") for n in range(2_500))
+            raise OSError("the reader broke off")
+
+        with pytest.raises(OSError, match="broke off"):
+            target.write(EVERYTHING, 3, rows(), [])
+        assert peer.held(EVERYTHING) == []
+        assert not target.write(EVERYTHING, 3, [values("a")], []).repeated
+
+    def test_bad_row_in_the_middle_leaves_nothing(self, peer: TargetPeer, target: Target) -> None:
+        """A row that the platform refuses takes its whole batch with it, deletions included."""
+        target.write(EVERYTHING, 1, [values("old")], [])
+        with pytest.raises(GatewayError):
+            target.write(EVERYTHING, 2, [values("good"), values("long" * 20)], [("old", 1)])
+        assert _codes(peer.held(EVERYTHING)) == ["old"]
+
+    def test_empty_batch_is_confirmed(self, target: Target) -> None:
+        """Nothing to write is a batch too."""
+        done = target.write(EVERYTHING, 5, [], [])
+        assert (done.batch_id, done.written, done.deleted, done.repeated) == (5, 0, 0, False)
+
+    def test_target_may_be_closed_twice(self, target: Target) -> None:
+        """Closing what is closed is no error."""
+        target.close()
+        target.close()
+
+
+def values(code: str, part: int = 1, **changes: Any) -> tuple[Any, ...]:
+    """Return a row in the order of the projection."""
+    made = row(code, part, **changes)
+    return tuple(made[c] for c in EVERYTHING.columns)
+
+
+def hub_sample() -> str:
+    """Return the query of the hub's fixed record."""
+    return str(compare._SQL["hash_sample"])

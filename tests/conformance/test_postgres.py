@@ -1,0 +1,153 @@
+"""The connector `postgres` keeps every promise, against PostgreSQL 18 and against 16."""
+# ruff: noqa: D102 - the harness does what suite.SourcePeer and suite.TargetPeer say
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from connectors.postgres import Postgres, PostgresTarget
+from gateway import pg
+from gateway.embedded import Server, pg_binary
+from gateway.errors import AccessDenied
+from gateway.model import Dataset
+from gateway.ports import Window
+from tests.conformance.suite import EVERYTHING, HashingSuite, Row, SourceSuite, TargetSuite, row
+
+PASSWORD = "p@ss:wörd/?#"
+
+
+class PostgresPeer:
+    """One fresh database with a reading account, and one that may read nothing."""
+
+    def __init__(self, server: Server) -> None:
+        """Make database and accounts."""
+        self._server, self._name = server, f"c{uuid.uuid4().hex[:12]}"
+        server.create_database(self._name)
+        self.owner = psycopg2.connect(server.dsn(self._name), options="-c timezone=Asia/Shanghai")
+        self.owner.autocommit = True
+        self.reader, self.stranger = f"{self._name}_reader", f"{self._name}_stranger"
+        for role in (self.reader, self.stranger):
+            self.run(sql.SQL("create role {} login password {}").format(sql.Identifier(role), sql.Literal(PASSWORD)))
+        self.run(sql.SQL("grant pg_read_all_stats to {}").format(sql.Identifier(self.reader)))
+        self.secrets = (PASSWORD, server.password, "p%40ss", "a wrong one")
+
+    def run(self, statement: sql.Composable) -> None:
+        """Run a statement as the platform's owner."""
+        pg.run(self.owner, statement)
+
+    def create(self, dataset: Dataset) -> None:
+        columns = [sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.type)) for f in dataset.fields]
+        shape = sql.SQL("create table {} ({}, primary key ({}))")
+        self.run(shape.format(sql.Identifier(dataset.table), sql.SQL(", ").join(columns), pg.names(dataset.key)))
+        self.run(sql.SQL("grant select on {} to {}").format(sql.Identifier(dataset.table), sql.Identifier(self.reader)))
+
+    def write(self, dataset: Dataset, rows: Iterable[Row]) -> None:
+        _insert(self.owner, dataset, rows)
+
+    @contextmanager
+    def writing(self, dataset: Dataset, rows: Iterable[Row]) -> Iterator[None]:
+        with psycopg2.connect(self.owner.dsn, password=self._server.password) as connection:
+            now = pg.one(connection, "select localtimestamp")[0]
+            _insert(connection, dataset, [r if r["updated_at"] else r | {"updated_at": now} for r in rows])
+            yield
+        connection.close()
+
+    def held(self, dataset: Dataset) -> list[tuple[Any, ...]]:
+        with self.owner.cursor() as cursor:
+            cursor.execute(
+                sql.SQL('select {} from {} order by code collate "C"').format(
+                    pg.names(dataset.columns), sql.Identifier(dataset.table)
+                )
+            )
+            return cursor.fetchall()
+
+    def source(self) -> Postgres:
+        return Postgres("peer", self._server.dsn(self._name, self.reader, PASSWORD))
+
+    def source_with_wrong_password(self) -> Postgres:
+        return Postgres("peer", self._server.dsn(self._name, self.reader, "a wrong one"))
+
+    def source_without_rights(self) -> Postgres:
+        return Postgres("peer", self._server.dsn(self._name, self.stranger, PASSWORD))
+
+    def source_that_is_down(self) -> Postgres:
+        parts = urlsplit(self._server.dsn(self._name, self.reader, PASSWORD))
+        return Postgres("peer", urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", ":1"))))
+
+    def target(self) -> PostgresTarget:
+        return PostgresTarget("peer", self._server.dsn(self._name))
+
+
+def _insert(connection: Connection, dataset: Dataset, rows: Iterable[Row]) -> None:
+    statement = sql.SQL("insert into {} ({}) values %s").format(
+        sql.Identifier(dataset.table), pg.names(dataset.columns)
+    )
+    with connection.cursor() as cursor:
+        execute_values(cursor, statement, [[r[c] for c in dataset.columns] for r in rows])
+
+
+class Server16(Server):
+    """PostgreSQL 16 of the same wheel: the oldest a platform may run."""
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        older = [part.replace("pginstall18", "pginstall") for part in command]
+        return super()._run([part for part in older if part != "--locale-provider=builtin"])
+
+
+@pytest.fixture(scope="session")
+def server16() -> Iterator[Server]:
+    """Yield a PostgreSQL 16 server, where the wheel has one."""
+    if not Path(str(pg_binary("postgres")).replace("pginstall18", "pginstall")).exists():
+        pytest.skip("the wheel has no PostgreSQL 16")
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-16-"))
+    with Server16(folder) as server:
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class TestPostgres(SourceSuite, HashingSuite, TargetSuite):
+    """PostgreSQL 18 on both sides."""
+
+    @pytest.fixture
+    def peer(self, servers: tuple[Server, Server]) -> Iterator[PostgresPeer]:
+        """Yield a fresh platform."""
+        peer = PostgresPeer(servers[1])
+        yield peer
+        peer.owner.close()
+
+    def test_rows_hidden_by_a_policy_are_an_error(self, peer: PostgresPeer) -> None:
+        """Row-level security would make a source look smaller than it is: refused instead."""
+        peer.create(EVERYTHING)
+        peer.write(EVERYTHING, [row("seen"), row("hidden")])
+        peer.run(
+            sql.SQL(
+                "create policy p on everything using (code = 'seen'); alter table everything enable row level security"
+            )
+        )
+        with peer.source().snapshot() as snapshot, open("/dev/null", "wb") as nowhere, pytest.raises(AccessDenied):  # noqa: PTH123
+            snapshot.copy(EVERYTHING, Window(), nowhere)
+
+
+class TestPostgres16(TestPostgres):
+    """A PostgreSQL 16 platform in front of the PostgreSQL 18 hub."""
+
+    @pytest.fixture
+    def peer(self, server16: Server) -> Iterator[PostgresPeer]:
+        """Yield a fresh platform."""
+        peer = PostgresPeer(server16)
+        yield peer
+        peer.owner.close()

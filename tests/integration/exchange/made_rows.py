@@ -1,0 +1,155 @@
+"""Records to judge: good rows of the stand-in city, and values near every edge of the contracts' types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from random import Random
+from typing import Any
+
+from gateway.exchange import rules
+from gateway.model import Dataset, Field
+from sandbox import breaking, cases, city, entities, persons, places, sources
+
+TODAY = date(2026, 11, 25)
+Record = dict[str, Any]
+Move = tuple[str, Any]
+
+_TEXTS = (
+    None, "", " ", "　", "\t", "\n", "0", "1", "2", "3", "4", "5", "7", "9", "A", "D", "F", "I", "none",
+    "无", "NULL", "null", r"\N", r"\n", "\\", "\\" * 18, "a\x01b", "a\x1fb", "a\x7fb", "a\x85b", "a\rb", "𠂇", "e\u0301", "买买提·吐尔逊",
+    "111", "001", "100", "EPSG:4490", "a#b", "a#a", "#", "a#", "a b ", " ab", "ab　", "abcdefghij", "材料不齐,请补正一下吧",
+    "11010519491231002X", "11010519491231002x", "110105194912310021", "11010519491231002X\n", "１10105194912310020",
+    "13080219900229001X", "130802200002290017", "130802190002290013", "13080218591231001X", "13080220261126001X", "13080220261125001X",
+    "130802199013010012", "130802199000010014", "01080219900101001X", "1308021990010100\\X", "13080219900101001𠂇", "承德承德承德",
+    "91130800MA07TEST1", "91130826MA0000007E", "91130802MA0100012A", "9113080200010001I2", "9113080200010001Z2", "51130800MJ00000012",
+    "130802000000", "13080X000000", "１30802000000", "1308020000000", "130802", "067000", "06700", "06700０",
+    "20240229", "20230229", "19000229", "20000229", "00000101", "00010101", "99991231", "20240431", "2024043１", "20241301", "20240100",
+    "\x00", "a\x00b", "\ud800", 7, 1.5, True,
+)  # fmt: skip
+_DAYS = (
+    None, "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2026-11-24", "2026-11-25", "2026-11-26", "0001-01-01", "0999-12-31",
+    "1860-01-01", "9999-12-31", "9999-12-30", "9999-09-09", "10000-01-01", "2026-1-5", "20260105", "2026-01-32", "today", "infinity",
+    "2026-W01-1", "2026-01-05 ", "２026-01-05", "", 20260105, True, "1949-12-31", "1990-01-01", "2017-04-30",
+)  # fmt: skip
+_MOMENTS = (
+    None, "2026-11-25 23:59:59", "2026-11-26 00:00:00", "2026-11-25T23:59:59.4+08:00", "2026-11-25T23:59:59.5+08:00", "2026-11-25T15:59:59Z",
+    "2026-11-25T16:00:00Z", "2026-11-25T23:59:59.999999+08:00", "1988-06-01 00:30:00", "1990-09-16 01:30:00", "1986-05-04 02:30:00", "1900-01-01 00:00:00", "0001-01-01 00:00:00",
+    "9999-12-31 23:59:59", "9999-12-31 23:59:59.9", "1999-12-31T23:59:59.5+00:00", "2026-11-25", "2026-11-25 24:00:00", "2026-11-25T10:00:00+16:00",
+    "2026-11-25T10:00:00-15:59", "2026-11-25T10:00", "2026-11-25T10", "now", "2026-02-29 00:00:00", "2028-02-29 00:00:00", "20261125T100000", "", 1764000000, True,
+)  # fmt: skip
+_NUMBERS = (
+    None, 0, 1, 2, -1, 10, 100, Decimal("0.5"), Decimal("-0.0000001"), Decimal("-0.0000005"), Decimal("40.97"), Decimal("117.9"), Decimal("16.7"), Decimal("16.69999999"), Decimal("53.56"),
+    Decimal("134.77"), Decimal(54), 10**17, 10**18, 10**30, Decimal("1E+17"), "1e3", "1e9999", "12.50", "-0", "+1", "NaN", "Infinity", "1_000", " 1 ", "0x1F", "１", "", 1.5, True,
+)  # fmt: skip
+_WHOLES = (
+    None,
+    0,
+    1,
+    2,
+    3,
+    7,
+    9,
+    -1,
+    10,
+    11,
+    32767,
+    32768,
+    -32768,
+    -32769,
+    2**31 - 1,
+    2**31,
+    2**63 - 1,
+    2**63,
+    "1",
+    Decimal(1),
+    1.0,
+    True,
+)
+_FLAGS = (None, True, False, "true", 1)
+
+
+def edges(field: Field) -> tuple[Any, ...]:
+    """Return values of a field that may go wrong; lengths are tried at their limits."""
+    kind = field.hub_type
+    if kind == "text":
+        longest = int(field.limits.get("maxLength", 20))
+        return (
+            *_TEXTS,
+            "字" * longest,
+            "字" * (longest + 1),
+            "𠂇" * longest,
+            "字" * longest + " ",
+            "a" * max(longest - 1, 0),
+        )
+    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS}
+    return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
+
+
+def moves(dataset: Dataset, rows: list[Record]) -> list[Move]:
+    """Return single changes to a record: every edge of every field, and small damage to the values of good rows."""
+    found = [(f.name, value) for f in dataset.fields for value in edges(f)]
+    for row in rows[:2]:
+        found += [(name, worse) for name, value in row.items() if isinstance(value, str) for worse in _damaged(value)]
+    return found
+
+
+def good_rows(dataset: Dataset) -> list[Record]:
+    """Return rows of the stand-in city as they would arrive in JSON; each is good, or bad only for want of other rows."""
+    table = list(islice(_city_rows(dataset.name), 6))
+    return [{f.name: _as_json(row.get(f.name)) for f in dataset.fields} for row in table]
+
+
+def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
+    """Yield one row per rule of the contract, made bad as the stand-in city does it."""
+    table = sources.table(dataset.name)
+    for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
+        worse = breaking.broken(rule, table, rows[0], rows[1])
+        if worse is not None:
+            yield {name: _as_json(value) for name, value in worse.items()}
+
+
+def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
+    seed, key = city.SEED, city.CERT_KEY
+    if name == "pop.person":
+        people = persons.people(0, 400, seed, key)
+        everybody = [dict(zip(persons.COLUMNS, row, strict=True)) for row in people]
+        yield from sorted(everybody, key=lambda row: (row["status"] == "1", row["citizen_id"]))[:2][::-1]
+        yield from everybody
+    elif name.startswith("legal."):
+        yield from (entities.entity(name, number, seed, key) for number in range(100))
+    elif name == "geo.division":
+        yield from places.divisions()
+    elif name == "geo.address":
+        yield from places.addresses(Random(seed), 100)
+    else:
+        accepted = datetime(2026, 10, 8, 9, 30)  # noqa: DTZ001 - sources hold naive times
+        for number in range(100):
+            yield from (
+                e.row
+                for e in cases.case(number, accepted + timedelta(days=number % 20), seed, key)
+                if e.dataset == name
+            )
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _damaged(value: str) -> Iterator[str]:
+    yield from (
+        value + "\n",
+        value + " ",
+        value + "　",
+        " " + value,
+        value.lower(),
+        value[:-1],
+        value + "0",
+        value.swapcase(),
+    )
+    yield value.translate({ord("0") + i: ord("０") + i for i in range(10)})
+    if value:
+        yield value[:-1] + ("1" if value[-1] != "1" else "2")
+        yield value[:-1] + "\\"

@@ -1,0 +1,58 @@
+"""Connectors are found by name, and small questions are asked again when a peer is away."""
+
+from __future__ import annotations
+
+import pytest
+import tenacity.nap
+
+from gateway import registry
+from gateway.errors import AccessDenied, CatalogInvalid, PlatformUnavailable
+from gateway.model import Platform
+
+
+def _platform(connector: str) -> Platform:
+    return Platform("pop", "人口库", connector, "POP", "gaj")
+
+
+def test_a_connector_is_a_module_of_its_name() -> None:
+    """`postgres` is connectors/postgres.py, opened without connecting and without showing its secret."""
+    source = registry.source(_platform("postgres"), "postgresql://u:hunter2@127.0.0.1:1/x")
+    assert repr(source) == "Postgres('pop')"
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["../x", "os.path", "Postgres", "", "postgres;"])
+def test_a_name_that_is_no_module_is_refused(name: str) -> None:
+    """Nothing outside connectors/ can be imported by a catalog."""
+    with pytest.raises(CatalogInvalid, match="is not a connector's name"):
+        registry.source(_platform(name), "")
+
+
+@pytest.mark.parametrize(
+    ("failures", "error", "calls"),
+    [
+        (0, PlatformUnavailable, 1),
+        (2, PlatformUnavailable, 3),  # back at the third try
+        (3, PlatformUnavailable, 3),  # away for good
+        (1, AccessDenied, 1),  # a repetition would not help
+    ],
+)
+def test_small_questions_are_repeated(
+    monkeypatch: pytest.MonkeyPatch, failures: int, error: type[Exception], calls: int
+) -> None:
+    """Three tries while a peer is away, one when it refuses."""
+    monkeypatch.setattr(tenacity.nap.time, "sleep", lambda _: None)
+    made: list[int] = []
+
+    def call() -> str:
+        made.append(1)
+        if len(made) <= failures:
+            raise error("not now")
+        return "answer"
+
+    if failures < calls:
+        assert registry.patiently(call) == "answer"
+    else:
+        with pytest.raises(error):
+            registry.patiently(call)
+    assert calls == len(made)
