@@ -40,10 +40,11 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_in.yaml", "from: pop", "from: popp", "3: from: there is no platform popp"),  # unknown platform
         ("routes/pop_person_in.yaml", "mode: incremental", "mode: increment", "5: mode: increment is not one of"),  # unknown mode
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"0 2 * *"', "6: schedule: '0 2 * *' is not a schedule"),  # four cron fields
-        ("routes/pop_person_in.yaml", "sla: base_library_daily", "sla: never", "7: sla: there is no SLA term never"),  # unknown term
+        ("routes/pop_person_in.yaml", "sla: base_library_daily", "sla: never", "8: sla: there is no SLA term never"),  # unknown term
         ("routes/geo_division_in.yaml", "mode: snapshot", "mode: incremental", "has no cursor"),  # a window needs a cursor
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ncolour: red", "colour"),  # unknown name
         ("../schemas/contracts/pop.person.odcs.yaml", "check: birth_matches, id: citizen_id", "check: birth_matches, id: citizen", "there is no field citizen"),  # a rule's field
+        ("routes/pop_person_in.yaml", 'compare: "0 3 * * 0"', "compare: weekly", "7: compare: 'weekly' is not a cron line"),
         ("routes/pop_person_in.yaml", "to: hub", "to: share", "4: to: hub was expected"),  # every route ends in the hub
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
