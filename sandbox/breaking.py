@@ -92,7 +92,7 @@ def _control(_: Mapping[str, Any], row: Row, __: Row, table: SourceTable) -> Row
     """Put a control character into a text that no other rule looks at."""
     ruled = {name for rule in table.rules for name in _names(rule.args)} | set(table.key)
     plain = next(c.name for c in table.columns if c.text and c.minimum == 0 and c.name not in ruled)
-    return {plain: f"{str(row.get(plain) or '')[:1]}\x01"}
+    return {plain: f"{str(row.get(plain) or '')[:1]}\x02"}
 
 
 def _names(value: Any) -> Iterator[str]:

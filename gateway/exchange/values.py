@@ -7,6 +7,7 @@ spellings (`today`, `0x1F`, `1_000`) than a peer is allowed to send.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -28,6 +29,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FURTHEST = timedelta(hours=16)
 _OPEN_END = date(9999, 12, 31)
+_TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _BLANKS = " \t\u3000"
 
 
@@ -128,8 +130,8 @@ def _size(field: Field) -> tuple[int, int]:
 
 
 def _upper(text: str) -> str:
-    """Upper case as the server's: a letter without a single upper case stays."""
-    return "".join(u if len(u := c.upper()) == 1 else c for c in text)
+    """Raise ASCII letters only, as the sources do whatever their locale."""
+    return text.translate(_TO_UPPER)
 
 
 _CONVERTERS: Mapping[str, Callable[[Field, Any], Any]] = {

@@ -22,7 +22,7 @@ from gateway.exchange import compare
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.pipe import pipe_copy
 from gateway.model import Dataset, Field
-from gateway.ports import Hashing, Snapshot, Source, Target, Window
+from gateway.ports import Hashing, Repairing, Snapshot, Source, Target, Window
 
 EVERYTHING = Dataset(
     name="test.everything", chinese="", version="1.0.0", table="everything", owner="gxj", rules=(),
@@ -349,6 +349,38 @@ class HashingSuite:
         with peer.source().snapshot() as snapshot:
             assert isinstance(snapshot, Hashing)
             assert snapshot.totals(EVERYTHING) == (0, 0)
+
+
+class RepairingSuite:
+    """The promise of ports.Repairing; beside SourceSuite."""
+
+    def test_originals_of_repaired_values_are_told(self, hub: Connection, peer: SourcePeer) -> None:
+        """Each value that a repair changed comes once with its key, field and original; unchanged ones do not."""
+        peer.create(EVERYTHING)
+        clean = {"name": "王小明", "letters": "ABC", "empty": "full", "ends": date(2030, 1, 1)}
+        nothing = dict.fromkeys(("name", "letters", "empty", "ends"))
+        peer.write(
+            EVERYTHING, [row("a", **clean), row("b", **nothing), row("c"), row("late", updated_at=NOON + timedelta(1))]
+        )
+        changed = [("empty", ""), ("ends", "9999-12-31"), ("letters", "91130800ma07test1x"), ("name", row("c")["name"])]
+        source = peer.source()
+        with source.snapshot() as snapshot:
+            assert isinstance(snapshot, Repairing)
+            by_window = self._told(
+                hub, source, lambda out: snapshot.copy_repairs(EVERYTHING, out, Window(None, NOON_UTC))
+            )
+            by_key = self._told(
+                hub, source, lambda out: snapshot.copy_repairs(EVERYTHING, out, Window(), [("a", 1), ("c", 1)])
+            )
+        source.close()
+        assert by_window == by_key == [("c", 1, *one) for one in changed]
+
+    def _told(self, hub: Connection, source: Source, read: Callable[[BinaryIO], int]) -> list[tuple[Any, ...]]:
+        shape = sql.SQL("code text, part integer, field text, original text")
+        pipe_copy(
+            read, hub, sql.SQL("copy {} from stdin (format {})").format(_table(hub, shape), sql.SQL(source.format))
+        )
+        return _all(hub, sql.SQL("select * from pg_temp.landed order by code, field"))
 
 
 class TargetSuite:

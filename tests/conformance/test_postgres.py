@@ -19,13 +19,14 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from connectors.postgres import Postgres, PostgresTarget
+from connectors.postgres import Postgres
+from connectors.postgres_target import PostgresTarget
 from gateway import pg
 from gateway.embedded import Server, pg_binary
 from gateway.errors import AccessDenied
 from gateway.model import Dataset
 from gateway.ports import Window
-from tests.conformance.suite import EVERYTHING, HashingSuite, Row, SourceSuite, TargetSuite, row
+from tests.conformance.suite import EVERYTHING, HashingSuite, RepairingSuite, Row, SourceSuite, TargetSuite, row
 
 PASSWORD = "p@ss:wörd/?#"
 
@@ -119,7 +120,7 @@ def server16() -> Iterator[Server]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class TestPostgres(SourceSuite, HashingSuite, TargetSuite):
+class TestPostgres(SourceSuite, HashingSuite, RepairingSuite, TargetSuite):
     """PostgreSQL 18 on both sides."""
 
     @pytest.fixture

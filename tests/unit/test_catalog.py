@@ -44,6 +44,7 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/geo_division_in.yaml", "mode: snapshot", "mode: incremental", "has no cursor"),  # a window needs a cursor
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ncolour: red", "colour"),  # unknown name
         ("../schemas/contracts/pop.person.odcs.yaml", "check: birth_matches, id: citizen_id", "check: birth_matches, id: citizen", "there is no field citizen"),  # a rule's field
+        ("routes/pop_person_in.yaml", 'compare: "0 3 * * 0"', "compare: weekly", "7: compare: 'weekly' is not a cron line"),
         ("routes/pop_person_in.yaml", "to: hub", "to: share", "4: to: hub was expected"),  # every route ends in the hub
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),

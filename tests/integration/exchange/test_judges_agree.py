@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from connectors.postgres import projected
+from connectors.postgres_projection import projected
 from gateway import contracts
 from gateway.embedded import Server
 from gateway.exchange import hub as hub_tables
