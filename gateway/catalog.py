@@ -16,7 +16,7 @@ from croniter import croniter
 from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
-from gateway.errors import CatalogInvalid
+from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
 from gateway.model import Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
@@ -41,15 +41,17 @@ def load(folder: Path | None = None) -> Catalog:
         units=units, platforms=platforms, datasets=datasets, routes=routes, terms=terms,
         code_files=_code_files(root, city),
         calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
+        faults=tuple(str(error) for error in broken_datasets.values()),
     )  # fmt: skip
 
 
 def problems(folder: Path | None = None) -> list[str]:
-    """Return every fault of a catalog in words: the one that refuses it, or one per broken route."""
+    """Return every fault of a catalog in words: the one that refuses it, or one per broken contract and route."""
     try:
-        return [reason for _, reason in sorted(load(folder).broken.items())]
+        found = load(folder)
     except CatalogInvalid as error:
         return [str(error)]
+    return [*found.faults, *(reason for _, reason in sorted(found.broken.items()))]
 
 
 def _code_files(root: Path, city: Located) -> tuple[Path, ...]:
@@ -91,23 +93,23 @@ def _term(document: Located) -> SlaTerm:
     )
 
 
-def _datasets(root: Path, city: Located) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """Return the data sets, and for each contract that cannot be used its reason by the name its file bears."""
+def _datasets(root: Path, city: Located) -> tuple[dict[str, Dataset], dict[str, GatewayError]]:
+    """Return the data sets, and for each contract that cannot be used its error by the name its file bears."""
     found: dict[str, Dataset] = {}
-    broken: dict[str, str] = {}
+    broken: dict[str, GatewayError] = {}
     for folder in city.require("contracts"):
         for path in sorted((root / folder).glob("*.odcs.yaml")):
             try:
                 dataset = contracts.load(path)
-            except CatalogInvalid as error:
-                broken[path.name.removesuffix(".odcs.yaml")] = str(error)
+            except (CatalogInvalid, ContractInvalid) as error:
+                broken[path.name.removesuffix(".odcs.yaml")] = error
             else:
                 found[dataset.name] = dataset
     return found, broken
 
 
 def _routes(
-    root: Path, datasets: Mapping[str, Dataset], broken_datasets: Mapping[str, str],
+    root: Path, datasets: Mapping[str, Dataset], broken_datasets: Mapping[str, GatewayError],
     platforms: Mapping[str, Platform], terms: Mapping[str, SlaTerm],
 ) -> tuple[dict[str, Route], dict[str, str]]:  # fmt: skip
     routes: dict[str, Route] = {}
@@ -124,14 +126,14 @@ def _routes(
 
 
 def _route(
-    document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, str],
+    document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, GatewayError],
     platforms: Mapping[str, Platform], terms: Mapping[str, SlaTerm],
 ) -> Route:  # fmt: skip
     if document.require("route") != document.path.stem:
         raise document.fault("route", "a route bears the name of its file", f"Write route: {document.path.stem}.")
     name = document.require("dataset")
     if name in broken:
-        raise document.fault("dataset", f"the contract of {name} is broken: {broken[name]}", "Mend the contract.")
+        raise document.fault("dataset", f"its contract cannot be used: {broken[name].message}", broken[name].hint)
     dataset = _known(document, "dataset", datasets, "contract")
     source = _known(document, "from", platforms, "platform")
     if document.require("mode") == "incremental" and dataset.cursor is None:
@@ -155,7 +157,7 @@ def _compare(document: Located) -> str | None:
     return line if document.require("mode") == "incremental" else None
 
 
-def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, str]) -> str:
+def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, GatewayError]) -> str:
     schedule = str(document.require("schedule")).strip()
     if schedule.startswith("after:"):
         wanted = schedule.removeprefix("after:").strip()

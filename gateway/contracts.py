@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from gateway.exchange.patterns import is_supported
+from gateway.exchange.rules import refuse_broken_rules
 from gateway.model import Dataset, DeleteLimit, Field, Rule
 from gateway.yamlfile import Located, read
 
@@ -32,7 +33,10 @@ _FIELD_ARGUMENTS = ("field", "fields", "id", "date", "sex", "code", "parent", "f
 
 
 def load(path: Path) -> Dataset:
-    """Return the data set of a contract file; CatalogInvalid names file, line, field and what to write."""
+    """Return the data set of a contract file.
+
+    CatalogInvalid names file, line, field and what to write; ContractInvalid names a rule that cannot be compiled.
+    """
     document = read(path)
     _check_standard(document)
     tables = document.get("schema", [])
@@ -51,6 +55,7 @@ def load(path: Path) -> Dataset:
         path=path,
     )  # fmt: skip
     _cross_check(document, dataset)
+    refuse_broken_rules(dataset)
     return dataset
 
 

@@ -180,7 +180,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything one city declares. `broken` maps a route that could not be loaded to the reason."""
+    """Everything one city declares.
+
+    `broken` maps a route that could not be loaded to the reason; `faults` holds the contracts that could not.
+    """
 
     city: str
     english: str
@@ -194,3 +197,4 @@ class Catalog:
     code_files: tuple[Path, ...] = ()
     calendar_files: tuple[Path, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from gateway import catalog, settings
+from gateway import catalog
 from gateway.cli.frame import DONE, FAILED, err, out, print_json
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import rules
 from gateway.model import Catalog
 from gateway.sla.calendar import Calendar
 
@@ -19,7 +18,7 @@ def run(*, offline: bool, as_json: bool) -> int:
     faults = catalog.problems()
     found = None if faults and _refused() else catalog.load()
     if found is not None:
-        faults += _contract_faults(found) + _calendar_faults(found)
+        faults += _calendar_faults(found)
         if not offline:
             faults += _connection_faults()
     if as_json:
@@ -37,18 +36,6 @@ def _refused() -> bool:
     except GatewayError:
         return True
     return False
-
-
-def _contract_faults(found: Catalog) -> list[str]:
-    """Compile every contract as a run would."""
-    faults = []
-    for dataset in found.datasets.values():
-        try:
-            rules.reason_function(dataset, settings.now().date())
-            rules.row_rules(dataset, "warn")
-        except GatewayError as error:
-            faults.append(str(error))
-    return faults
 
 
 def _calendar_faults(found: Catalog) -> list[str]:

@@ -121,7 +121,7 @@ def _hub(connection: Connection, deployment: Deployment) -> Iterator[Finding]:
         "Set fsync = on.",
     )
     detail = f"{user} acts as {role}"
-    hint = "Let the hub's account create roles once (CREATEROLE), then run `gateway check`."
+    hint = "Let the hub's account create roles once (CREATEROLE), then run `gateway init` on this folder again."
     yield Finding("hub role", "ok" if role == "gateway_load" else "warn", detail, hint)
     before = datetime.now(UTC)
     skew = round((pg.one(connection, "select clock_timestamp()")[0] - before).total_seconds() * 1000)
@@ -169,5 +169,9 @@ def _platform(deployment: Deployment, name: str) -> Iterator[Finding]:
     source = deployment.source(platform)
     probe = registry.patiently(lambda: source.probe(routes[0].dataset))
     source.close()
+    behind = (probe.now - probe.upper).total_seconds()
+    if behind >= routes[0].dataset.lag_seconds:
+        hint = "Grant its account pg_read_all_stats; if it has that, the owner should end transactions left open."
+        yield Finding(f"platform {name} changes", "warn", f"can be read only {behind:.0f} s late", hint)
     detail = f"answers; clock {probe.skew_ms} ms ahead of ours"
     yield Finding(f"platform {name}", "ok" if abs(probe.skew_ms) < _SKEW_MS else "warn", detail, "Tell its owner.")

@@ -222,7 +222,7 @@ def hold_release(number: HoldNumber, why: Why, who: Who) -> None:
 def quarantine_list(
     dataset: Annotated[str | None, typer.Option(help="Only rows of this data set.")] = None,
     route_name: Annotated[str | None, typer.Option("--route", help="Only rows of this route.")] = None,
-    state: Annotated[str, typer.Option(help="open, waiting, replayed, superseded, gone or discarded.")] = "open",
+    state: Annotated[str, typer.Option(help="open, waiting, corrected, discarded, replayed, superseded, gone, or all.")] = "open",
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 50,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -234,7 +234,8 @@ def quarantine_list(
     def call() -> None:
         deployment = Deployment.open()
         with hub(deployment) as connection:
-            rows = quarantine.list_rows(connection, dataset=dataset, route=route_name, state=state, limit=limit)
+            wanted = None if state == "all" else state
+            rows = quarantine.list_rows(connection, dataset=dataset, route=route_name, state=wanted, limit=limit)
         for row in rows:
             row["reason"] = "{} / {}".format(
                 *quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"])
@@ -432,6 +433,8 @@ def _route_row(
             "verified_through": state.verified_through,
             "why": state.paused_why,
         }
-    if latest and latest["state"] == "aborted" and latest["error_text"]:
+    if state is not None and state.hold is not None:
+        row |= {"state": "held", "why": f"gateway hold show {state.hold}"}
+    elif latest and latest["state"] == "aborted" and latest["error_text"]:
         row |= {"state": "failed", "why": f"{latest['error_code'] or ''} {latest['error_text']}".strip()}
     return row

@@ -20,7 +20,9 @@ from gateway.sql import queries
 
 SLICE = 10_000
 _SQL = queries(__file__)
-_LIVE = "('open', 'waiting')"
+# Rows of the source that are rightly not in the hub; a corrected one is there with the values a person gave it.
+_ABSENT = "state in ('open', 'waiting', 'discarded')"
+_KNOWN = "state in ('open', 'waiting', 'discarded', 'corrected')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def totals_agree(landing: Landing, snapshot: Hashing) -> Difference | None:
     hub_rows, hub_sum = hub_totals(landing)
     held, held_sum = pg.one(
         landing.hub,
-        f"select count(*), coalesce(sum(row_hash), 0) from gateway.quarantine where state in {_LIVE} "
+        f"select count(*), coalesce(sum(row_hash), 0) from gateway.quarantine where {_ABSENT} "
         "and dataset = %s and source = %s",
         (landing.dataset.name, landing.source),
     )
@@ -90,14 +92,14 @@ def join(landing: Landing, source_rows: int) -> Difference:
         "diff": landing.name("_diff"), "kh": landing.name("_kh"), "part": part, "key": pg.names(dataset.key),
         "either": sql.SQL(", ").join(sql.SQL("coalesce(s.{0}, t.{0}) as {0}").format(sql.Identifier(k)) for k in dataset.key),
         "same": sql.SQL(" and ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(k)) for k in dataset.key),
-        "hash": hub_tables.record_hash(dataset, "_r_"), "live": sql.SQL(_LIVE),
+        "hash": hub_tables.record_hash(dataset, "_r_"), "known": sql.SQL(_KNOWN),
         "dataset": sql.Literal(dataset.name), "source": sql.Literal(landing.source),
     }  # fmt: skip
     statement = sql.SQL(
         "create unlogged table {diff} as select {key}, bool_or(gw_held) as gw_held, "
         "case when not bool_or(gw_here) then 'I' when not bool_or(gw_there) then 'D' else 'U' end as gw_op from ("
         "select {either}, s.gw_hash is not null as gw_there, t.gw_hash is not null as gw_here, "
-        "exists (select from gateway.quarantine q where q.state in {live} and q.dataset = {dataset} "
+        "exists (select from gateway.quarantine q where {known} and q.dataset = {dataset} "
         "and q.source = {source} and q.row_hash = s.gw_hash) as gw_held "
         "from {kh} s full join (select {key}, {hash} as gw_hash from {part} _r_) t on {same} and t.gw_hash = s.gw_hash "
         "where s.gw_hash is null or t.gw_hash is null) unlike group by {key}"

@@ -25,6 +25,8 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 _SLICE = 1000
+# The source's row is not in the hub as it is: nobody looked at it yet, or a person corrected it here or gave it up.
+_UNSETTLED = sql.SQL("q.state in ('open', 'waiting', 'corrected', 'discarded')")
 
 
 def seal_rejects(landing: Landing, keys: Keys) -> tuple[Counter[str], int]:
@@ -47,12 +49,17 @@ def seal_rejects(landing: Landing, keys: Keys) -> tuple[Counter[str], int]:
 
 
 def store(landing: Landing, route: str) -> None:
-    """Enter the sealed rows into quarantine, inside the deciding transaction; a row already there is not doubled."""
+    """Enter the sealed rows into quarantine, inside the deciding transaction.
+
+    A row already there is not doubled, and one that a person corrected or discarded stays as that person decided.
+    """
     statement = sql.SQL(
         "insert into gateway.quarantine (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, "
         "wait_until) select {dataset}, {source}, {route}, {batch}, rule, "
         "case when wait_until is null then 'open' else 'waiting' end, {owner}, row_hash, masked, sealed, wait_until "
-        "from {seal} on conflict (dataset, source, row_hash) where state in ('open', 'waiting') do nothing"
+        "from {seal} s where not exists (select from gateway.quarantine d where d.dataset = {dataset} "
+        "and d.source = {source} and d.row_hash = s.row_hash and d.state in ('corrected', 'discarded')) "
+        "on conflict (dataset, source, row_hash) where state in ('open', 'waiting') do nothing"
     ).format(
         dataset=sql.Literal(landing.dataset.name), source=sql.Literal(landing.source), route=sql.Literal(route),
         batch=sql.Literal(landing.batch), owner=sql.Literal(landing.dataset.owner), seal=landing.name("_seal"),
@@ -100,28 +107,36 @@ def settle(landing: Landing, *, whole: bool) -> None:
     the source (only known after a whole comparison): gone.
     """
     same = sql.SQL(" and ").join(sql.SQL("o.{0} = l.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
-    columns = pg.names(landing.dataset.columns, "o")
+    parts = {
+        "close": _closing(landing), "live": landing.name("_live"), "ok": landing.name("_ok"), "kh": landing.name("_kh"),
+        "same": same, "columns": pg.names(landing.dataset.columns, "o"), "unsettled": _UNSETTLED,
+    }  # fmt: skip
     passed = sql.SQL(
-        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
-        "state = case when pg_catalog.hash_record_extended(row({columns}), 0) = q.row_hash then 'replayed' "
-        "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.gw_id and q.state in ('open', 'waiting')"
-    ).format(
-        batch=sql.Literal(landing.batch),
-        columns=columns,
-        live=landing.name("_live"),
-        ok=landing.name("_ok"),
-        same=same,
+        "{close}, state = case when pg_catalog.hash_record_extended(row({columns}), 0) = q.row_hash then 'replayed' "
+        "else 'superseded' end from {live} l join {ok} o on {same} where q.id = l.gw_id and {unsettled}"
     )
-    pg.run(landing.hub, passed)
+    pg.run(landing.hub, passed.format(**parts))
     _supersede_refused(landing)
-    if not whole:
-        return
-    vanished = sql.SQL(
-        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
-        "state = 'gone' from {live} l where q.id = l.gw_id and q.state in ('open', 'waiting') "
-        "and not exists (select from {kh} o where {same})"
-    ).format(batch=sql.Literal(landing.batch), live=landing.name("_live"), kh=landing.name("_kh"), same=same)
-    pg.run(landing.hub, vanished)
+    if whole:
+        vanished = sql.SQL(
+            "{close}, state = 'gone' from {live} l where q.id = l.gw_id and {unsettled} "
+            "and not exists (select from {kh} o where {same})"
+        )
+        pg.run(landing.hub, vanished.format(**parts))
+
+
+def _closing(landing: Landing) -> sql.Composed:
+    """Return the head of an update that closes entries by this batch; what a person decided keeps that person's name."""
+    return sql.SQL(
+        "update gateway.quarantine q set closed_at = coalesce(q.closed_at, clock_timestamp()), closed_batch = {}, "
+        "closed_by = coalesce(q.closed_by, 'gateway')"
+    ).format(sql.Literal(landing.batch))
+
+
+def close_replayed(landing: Landing, decision: Mapping[str, Any], *, written: bool) -> None:
+    """Close the entry that a person sent again: replayed, corrected when values were edited, superseded by a newer row."""
+    state = "superseded" if not written else "corrected" if decision["edited"] else "replayed"
+    pg.run(landing.hub, _SQL["close_replayed"], {**decision, "batch": landing.batch, "state": state})
 
 
 def _supersede_refused(landing: Landing) -> None:
@@ -130,12 +145,11 @@ def _supersede_refused(landing: Landing) -> None:
     key = pg.names(landing.dataset.key)
     statement = sql.SQL(
         "with refused as (select {key}, {hash} as gw_hash from {bad} _r_ union all select {key}, {hash} from {off} _r_) "
-        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_batch = {batch}, closed_by = 'gateway', "
-        "state = 'superseded' from {live} l where q.id = l.gw_id and q.state in ('open', 'waiting') "
+        "{close}, state = 'superseded' from {live} l where q.id = l.gw_id and {unsettled} "
         "and exists (select from refused r where ({theirs}) = ({ours})) "
         "and not exists (select from refused r where ({theirs}) = ({ours}) and r.gw_hash = q.row_hash)"
     ).format(
-        key=key, hash=hashed, bad=landing.name("_bad"), off=landing.name("_off"), batch=sql.Literal(landing.batch),
+        key=key, hash=hashed, bad=landing.name("_bad"), off=landing.name("_off"), close=_closing(landing), unsettled=_UNSETTLED,
         live=landing.name("_live"), theirs=pg.names(landing.dataset.key, "r"), ours=pg.names(landing.dataset.key, "l"),
     )  # fmt: skip
     pg.run(landing.hub, statement)

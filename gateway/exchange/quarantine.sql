@@ -2,9 +2,9 @@
 update gateway.quarantine set state = 'open'
  where state = 'waiting' and dataset = %(dataset)s and source = %(source)s and wait_until <= %(now)s;
 
--- name: live: the sealed rows of a source that are still in quarantine
+-- name: live: the sealed rows of a source that are not in the hub as they are, those included that a person decided on
 select id, state, row_hash, sealed from gateway.quarantine
- where state in ('open', 'waiting') and dataset = %(dataset)s and source = %(source)s order by id;
+ where state in ('open', 'waiting', 'corrected', 'discarded') and dataset = %(dataset)s and source = %(source)s order by id;
 
 -- name: list: quarantined rows, newest first, masked
 select q.id, q.dataset, q.source, q.route, q.batch_id, q.rule, q.state, q.owner, q.masked, q.entered_at, q.wait_until,
@@ -17,6 +17,11 @@ select q.id, q.dataset, q.source, q.route, q.batch_id, q.rule, q.state, q.owner,
 
 -- name: sealed: one quarantined row with its sealed original
 select id, dataset, source, route, state, rule, sealed from gateway.quarantine where id = %(id)s;
+
+-- name: close_replayed: a person's row was sent again, as it was or with edited values
+update gateway.quarantine set state = %(state)s, closed_at = clock_timestamp(), closed_by = %(who)s,
+       closed_why = %(why)s, closed_batch = %(batch)s
+ where id = %(row)s;
 
 -- name: discard: a person gives a row up
 update gateway.quarantine set state = 'discarded', closed_at = clock_timestamp(), closed_by = %(who)s,

@@ -20,9 +20,17 @@ from gateway.exchange.checks import CHECKS
 from gateway.exchange.values import stored
 from gateway.model import Dataset, Field, Rule
 
-SET_CHECKS = frozenset(
-    {"code_on", "exists", "unique", "no_overlap", "parent_exists", "unit_slip", "workdays", "keyed_hash"}
-)
+# The checks that look elsewhere (gateway.exchange.lookups), and the arguments they cannot do without.
+SET_CHECKS: Mapping[str, tuple[str, ...]] = {
+    "code_on": ("field", "list", "on"),
+    "exists": ("fields", "in"),
+    "unique": ("fields",),
+    "no_overlap": ("keys", "from", "to"),
+    "parent_exists": ("code", "parent", "from", "to"),
+    "unit_slip": ("field", "factor"),
+    "workdays": ("from", "to", "limit"),
+    "keyed_hash": ("field", "of"),
+}
 _IMPLICIT = {
     "required": ("{0}不能为空", "{1} is required"),
     "length": ("{0}长度不符", "{1} is too long or too short"),
@@ -33,12 +41,10 @@ _IMPLICIT = {
 
 
 def row_rules(dataset: Dataset, severity: str = "error") -> tuple[Rule, ...]:
-    """Return the row-local rules of a severity in judging order; ContractInvalid names one that cannot be compiled."""
+    """Return the row-local rules of a severity in judging order."""
     implicit = [rule for field in dataset.fields for rule in _implicit(field)] if severity == "error" else []
     severities = {severity, "repair"} if severity == "warn" else {severity}
     declared = [r for r in dataset.rules if r.check not in SET_CHECKS and r.severity in severities]
-    for rule in declared:
-        _refuse_unknown(dataset, rule)
     return (*implicit, *declared)
 
 
@@ -47,6 +53,12 @@ def set_rules(dataset: Dataset, datasets: set[str]) -> tuple[list[Rule], list[Ru
     found = [r for r in dataset.rules if r.check in SET_CHECKS]
     awake = [r for r in found if r.needs is None or r.needs in datasets]
     return awake, [r for r in found if r not in awake]
+
+
+def refuse_broken_rules(dataset: Dataset) -> None:
+    """Raise ContractInvalid naming the first rule that is not a check of the vocabulary with its arguments."""
+    for rule in dataset.rules:
+        _refuse_unknown(dataset, rule)
 
 
 def reason_function(dataset: Dataset, today: date) -> tuple[str, str]:
@@ -213,12 +225,15 @@ def _implicit(field: Field) -> Iterator[Rule]:
 
 def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
     where = f"contract {dataset.name}: rule {rule.id}"
-    if rule.check not in CHECKS:
+    needs = CHECKS[rule.check].needs if rule.check in CHECKS else SET_CHECKS.get(rule.check)
+    if needs is None:
         names = ", ".join(sorted({*CHECKS, *SET_CHECKS}))
         raise ContractInvalid(f"{where}: there is no check {rule.check}", f"Use one of: {names}.")
-    lacking = [name for name in CHECKS[rule.check].needs if name not in rule.args]
+    lacking = [name for name in needs if name not in rule.args]
     if lacking:
-        raise ContractInvalid(f"{where}: check {rule.check} needs {', '.join(lacking)}", "Add it under implementation.")
+        quote = ' YAML reads a bare on as true: write "on" in quotes.' if "True" in rule.args else ""
+        hint = f"Add it under implementation.{quote}"
+        raise ContractInvalid(f"{where}: check {rule.check} needs {', '.join(lacking)}", hint)
     unknown = [name for name in rule.fields if name not in dataset.columns]
     if unknown:
         raise ContractInvalid(

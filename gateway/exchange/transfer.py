@@ -315,6 +315,8 @@ class _Transfer:
             moved.deleted = merge.delete_missing(self.landing)
         if self.live:
             quarantine.settle(self.landing, whole=self.kind == "compare")
+        if self.decision is not None:
+            quarantine.close_replayed(self.landing, self.decision, written=moved.written > 0)
         quarantine.store(self.landing, self.attempt.route.route)
         if self.difference is not None:
             self._note_comparison(self.difference)

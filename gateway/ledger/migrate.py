@@ -13,7 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from gateway import pg
+from gateway.sql import queries
 
+_SQL = queries(__file__)
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -26,6 +28,8 @@ def upgrade(dsn: str) -> str:
         connection.execute(text("select pg_advisory_xact_lock(hashtextextended('gateway.migrate', 0))"))
         connection.execute(text("create schema if not exists gateway"))
         command.upgrade(_config(connection), "head")
+        # Each time: an account that may make roles only now repairs what an earlier migration could not.
+        connection.exec_driver_sql(_SQL["grant"].replace("%", "%%"))
         return head()
 
 

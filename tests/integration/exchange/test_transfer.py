@@ -145,8 +145,40 @@ def test_replay_with_an_edited_value_merges_the_row(city: Any) -> None:
     entry = city.ask("select id from gateway.quarantine")[0][0]
     outcome = transfer.replay(city.deployment, entry, who="tester", why="confirmed by phone", edits={"sex": 2})
     assert (outcome.inserted, outcome.rejected) == (1, 0)
-    assert city.ask("select state from gateway.quarantine") == [("superseded",)]
+    closed = city.ask("select state, closed_by, closed_why, closed_batch from gateway.quarantine")
+    assert closed == [("corrected", "tester", "confirmed by phone", outcome.batch)]
     assert city.ask("select sex from hub.test_person where id = 'P00000001'") == [(2,)]
+
+
+def test_corrected_row_stands_until_the_source_sends_another_version(city: Any) -> None:
+    """While the source still holds the bad row the corrected one stays, and both sides count as reconciled."""
+    city.fill(20, bad=1)
+    transfer.run(city.deployment, "person_in")
+    entry = city.ask("select id from gateway.quarantine")[0][0]
+    transfer.replay(city.deployment, entry, who="tester", why="confirmed by phone", edits={"sex": 2})
+    assert reconcile.run(city.deployment, "person_in").passed
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.ask("select sex from hub.test_person where id = 'P00000001'") == [(2,)]
+    assert city.ask("select state from gateway.quarantine") == [("corrected",)]
+    city.ask_source("update person set sex = 1, updated_at = now() where id = 'P00000001'")
+    transfer.run(city.deployment, "person_in")
+    assert city.good_source_rows() == city.hub_rows()
+    assert city.ask("select state, closed_by from gateway.quarantine") == [("superseded", "tester")]
+
+
+def test_discarded_row_does_not_come_back(city: Any) -> None:
+    """A row that a person gave up is not quarantined again by the next comparison, and both sides count as reconciled."""
+    city.fill(20, bad=2)
+    transfer.run(city.deployment, "person_in")
+    first, second = (row[0] for row in city.ask("select id from gateway.quarantine order by id"))
+    quarantine.discard(city.deployment, first, who="tester", why="a test entry of the source")
+    transfer.run(city.deployment, "person_in", whole=True)
+    transfer.run(city.deployment, "person_in")
+    assert city.ask("select id, state from gateway.quarantine order by id") == [(first, "discarded"), (second, "open")]
+    assert reconcile.run(city.deployment, "person_in").passed
+    city.ask_source("delete from person where sex = 7")
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.ask("select distinct state from gateway.quarantine") == [("gone",)]
 
 
 def test_replay_of_a_row_that_is_still_bad_changes_nothing(city: Any) -> None:

@@ -86,7 +86,8 @@ create table gateway.quarantine (
   route text not null,
   batch_id bigint not null,
   rule text not null,
-  state text not null default 'open' check (state in ('open', 'waiting', 'replayed', 'superseded', 'gone', 'discarded')),
+  state text not null default 'open' check (state in ('open', 'waiting', 'replayed', 'corrected', 'superseded', 'gone',
+                                                       'discarded')),
   owner text not null,
   row_hash bigint not null,
   masked jsonb not null,
@@ -100,6 +101,7 @@ create table gateway.quarantine (
 );
 comment on column gateway.quarantine.sealed is 'the original row, encrypted by the gateway before it is stored';
 create unique index quarantine_live on gateway.quarantine (dataset, source, row_hash) where state in ('open', 'waiting');
+create index quarantine_decided on gateway.quarantine (dataset, source, row_hash) where state in ('corrected', 'discarded');
 create index quarantine_by_state on gateway.quarantine (state, dataset, id);
 
 -- What a repair normalised, so that the original of a changed value is not lost.
@@ -166,35 +168,3 @@ create table gateway.code (
   source text not null default '',
   primary key (list, code, valid_from)
 );
-
--- Who may do what. Roles are of the whole server; an account that may not create them runs as itself.
-do $$
-declare wanted text;
-begin
-  foreach wanted in array array['gateway_load', 'gateway_report', 'gateway_backup'] loop
-    if not exists (select from pg_catalog.pg_roles where rolname = wanted) then
-      execute format('create role %I nologin', wanted);
-    end if;
-    if not pg_has_role(current_user, wanted, 'set') then
-      execute format('grant %I to current_user', wanted);
-    end if;
-  end loop;
-  grant usage, create on schema hub, landing to gateway_load;
-  grant usage, create on schema gateway to gateway_load;
-  grant select on all tables in schema gateway to gateway_load;
-  grant insert on gateway.receipt, gateway.epoch, gateway.reconciliation, gateway.hold, gateway.repair to gateway_load;
-  grant insert, update on gateway.route_state, gateway.batch, gateway.chain_head, gateway.quarantine to gateway_load;
-  grant update on gateway.hold to gateway_load;
-  grant insert, update, delete on gateway.workday, gateway.code to gateway_load;
-  grant usage, select, update on all sequences in schema gateway to gateway_load;
-  grant usage on schema gateway, hub to gateway_report;
-  grant select on gateway.epoch, gateway.route_state, gateway.batch, gateway.receipt, gateway.chain_head, gateway.hold,
-                  gateway.reconciliation, gateway.workday, gateway.code to gateway_report;
-  grant select (id, dataset, source, route, batch_id, rule, state, owner, masked, entered_at, wait_until, closed_at,
-                closed_by, closed_why, closed_batch) on gateway.quarantine to gateway_report;
-  grant usage on schema gateway, hub to gateway_backup;
-  alter default privileges for role gateway_load in schema hub grant select on tables to gateway_backup;
-  grant select on all tables in schema gateway to gateway_backup;
-exception when insufficient_privilege then
-  raise notice 'roles not created: %', sqlerrm;
-end $$;
