@@ -41,7 +41,7 @@ def load(folder: Path | None = None) -> Catalog:
         units=units, platforms=platforms, datasets=datasets, routes=routes, terms=terms,
         code_files=_code_files(root, city),
         calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
-        faults=tuple(str(error) for error in broken_datasets.values()),
+        unused=tuple(str(e) for e in broken_datasets.values() if not any(e.message in b for b in broken.values())),
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def problems(folder: Path | None = None) -> list[str]:
         found = load(folder)
     except CatalogInvalid as error:
         return [str(error)]
-    return [*found.faults, *(reason for _, reason in sorted(found.broken.items()))]
+    return [*found.unused, *(reason for _, reason in sorted(found.broken.items()))]
 
 
 def _code_files(root: Path, city: Located) -> tuple[Path, ...]:

@@ -182,7 +182,7 @@ class Route:
 class Catalog:
     """Everything one city declares.
 
-    `broken` maps a route that could not be loaded to the reason; `faults` holds the contracts that could not.
+    `broken` maps a route that could not be loaded to the reason; `unused` holds what is wrong with contracts of no route.
     """
 
     city: str
@@ -197,4 +197,4 @@ class Catalog:
     code_files: tuple[Path, ...] = ()
     calendar_files: tuple[Path, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
