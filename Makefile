@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SCALE ?= 1
+COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate
 .DEFAULT_GOAL := help
 .PHONY: help install demo clean-demo test test-all check bench lock clean
 
@@ -16,7 +17,7 @@ install: .venv/.installed ## make .venv from requirements.lock (uv; plain pip wh
 	if $(BIN)/python -m pip install --quiet uv; then \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
 	else \
-	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	  $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; \
 	fi
 	$(BIN)/python -m pip install --quiet --no-deps --editable . --config-settings editable_mode=compat
 	touch $@
@@ -44,8 +45,10 @@ test-all: install ## the tests that need system servers or Chromium as well
 bench: install ## ratios to the physical limit, and build/bench.json
 	$(BIN)/python -m sandbox.bench
 
-lock: ## resolve requirements.lock anew from setup.cfg
-	$(BIN)/uv pip compile setup.cfg --extra dev --extra celery --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+lock: ## resolve requirements.lock anew from setup.cfg, and from it what the image installs and is built with
+	$(COMPILE) setup.cfg --extra dev --extra celery --upgrade -o requirements.lock
+	$(COMPILE) setup.cfg --extra celery --constraint requirements.lock -o docker/requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) - --upgrade -o docker/build.lock
 
 clean: ## remove .venv and build
 	rm -rf .venv build *.egg-info

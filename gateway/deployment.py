@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,8 +18,8 @@ _LOAD_ROLE = "gateway_load"
 
 
 def from_environment(name: str) -> str | None:
-    """Return the DSN of a connection from GATEWAY_CONN_<NAME>."""
-    return os.environ.get(f"GATEWAY_CONN_{name.upper()}")
+    """Return the DSN of a connection from GATEWAY_CONN_<NAME> or its file in GATEWAY_SECRETS."""
+    return settings.secret(f"GATEWAY_CONN_{name.upper()}")
 
 
 @dataclass

@@ -5,6 +5,8 @@
 | GATEWAY_HOME | folder of the deployment: keys, embedded PostgreSQL, witness of the chain | `./.gateway` |
 | GATEWAY_CATALOG | folder of the city's declarations | `./catalog` |
 | GATEWAY_HUB_DSN | the hub, PostgreSQL 16 or newer | the embedded server of GATEWAY_HOME |
+| GATEWAY_CONN_<NAME> | a platform's connection, a DSN | Airflow's connection of that name |
+| GATEWAY_SECRETS | folder of files `gateway_hub_dsn`, `gateway_conn_<name>` that hold the two above | none |
 | GATEWAY_ENV | `production` refuses GATEWAY_NOW and GATEWAY_FAILPOINT | `development` |
 | GATEWAY_NOW | the time the gateway believes it is (RFC 3339) | the clock |
 | GATEWAY_FAILPOINT | `step`, `step=raise`, `step=sleep:S`: a fault injected for tests | none |
@@ -36,7 +38,7 @@ def catalog_folder() -> Path:
 
 def hub_dsn() -> str:
     """Return the hub's DSN; SettingMissing when neither the variable nor an embedded server's file gives one."""
-    if dsn := os.environ.get("GATEWAY_HUB_DSN"):
+    if dsn := secret("GATEWAY_HUB_DSN"):
         return dsn
     noted = home() / "hub.dsn"
     if noted.exists():
@@ -45,6 +47,26 @@ def hub_dsn() -> str:
         "no hub is configured",
         "Set GATEWAY_HUB_DSN, or run `gateway init DIR` and `gateway embedded start` first.",
     )
+
+
+def secret(name: str) -> str | None:
+    """Return a setting from the environment, else from its file in GATEWAY_SECRETS, else None; empty is not set.
+
+    A file that is there and cannot be read is SettingMissing: a deployment with wrong rights must say so.
+    """
+    folder = os.environ.get("GATEWAY_SECRETS")
+    if (value := os.environ.get(name)) or not folder:
+        return value or None
+    path = Path(folder) / name.lower()
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingMissing(
+            f"unable to read {name.lower()} in GATEWAY_SECRETS: {error.strerror}",
+            f"Let the gateway's user alone read it: chown it and chmod 400 {path}.",
+        ) from error
 
 
 def production() -> bool:

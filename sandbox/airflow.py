@@ -1,4 +1,4 @@
-"""Airflow's four components as processes that start together, report healthy, and stop without leaving anything.
+"""Airflow's components as processes that start together, report healthy, and stop without leaving anything.
 
 `airflow standalone` is not used: it forces another login manager and leaves processes behind when it is stopped.
 """
@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ import psutil
 import requests
 
 ROOT = Path(__file__).parent.parent
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _STOP_SECONDS = 60.0
 
 
@@ -33,12 +33,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Component:
+    """One process of Airflow: the command behind `airflow`, and the settings that are its own."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+COMPONENTS = (
+    Component("api-server", ("api-server", "--workers", "1")),
+    Component("scheduler", ("scheduler",)),
+    Component("dag-processor", ("dag-processor",)),
+    Component("triggerer", ("triggerer",)),
+)
+
+
+def celery_worker(name: str, slots: int) -> Component:
+    """Return a worker of CeleryExecutor; each has its own log server."""
+    options = ("-q", "default", "-c", str(slots), "-H", f"{name}@localhost", "--without-mingle", "--without-gossip")
+    ports = {"AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port())}
+    return Component(f"worker-{name}", ("celery", "worker", *options), ports)
+
+
 class AirflowStack:
     """One Airflow in a folder of its own, on one machine, behind one port of 127.0.0.1."""
 
-    def __init__(self, home: Path, database: str, environment: Mapping[str, str]) -> None:
-        """Take the folder, the database URI (postgresql://…) and what tasks need in their environment."""
+    def __init__(
+        self, home: Path, database: str, environment: Mapping[str, str], more: Sequence[Component] = ()
+    ) -> None:
+        """Take the folder, the database URI (postgresql://…), settings that win over the stack's own, more components."""
         self._home, self._database, self._more = home, database, dict(environment)
+        self._components = (*COMPONENTS, *more)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.port = free_port()
         self._logs = (free_port(), free_port())
@@ -92,20 +119,17 @@ class AirflowStack:
 
     def start(self) -> None:
         """Start the components, each in a process group of its own."""
-        for name in COMPONENTS:
-            log = (self._home / f"{name}.log").open("ab")
-            command = [sys.executable, "-m", "airflow", name]
-            if name == "api-server":
-                command += ["--workers", "1"]
-            self._processes[name] = subprocess.Popen(
-                command,
-                env=self.environment(),
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd=ROOT,
-            )
+        for part in self._components:
+            with (self._home / f"{part.name}.log").open("ab") as log:
+                self._processes[part.name] = subprocess.Popen(
+                    [sys.executable, "-m", "airflow", *part.command],
+                    env={**self.environment(), **part.environment},
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    cwd=ROOT,
+                )
 
     def wait_healthy(self, seconds: float) -> None:
         """Wait until every component reports healthy; RuntimeError names what does not, or who died."""
@@ -152,7 +176,6 @@ class AirflowStack:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "GATEWAY_"))}
         return {
             **kept,
-            **self._more,
             "AIRFLOW_HOME": str(self._home),
             "PYTHONUNBUFFERED": "1",
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
@@ -182,6 +205,7 @@ class AirflowStack:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._logs[1]),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            **self._more,
         }
 
     def api(self) -> Api:

@@ -132,14 +132,15 @@ def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
     if as_json:
         print_json(outcome.as_dict())
     else:
-        verb = "would be" if dry_run else "are"
+        done = "nothing was changed" if dry_run else f"batch {outcome.batch}, receipt {outcome.receipt}"
         out.print(
-            f"{route}: {outcome.kind}, {outcome.read:,} read; {outcome.inserted:,} {verb} inserted, {outcome.updated:,} updated, "
+            f"{route}: {outcome.kind}, {outcome.read:,} read; {outcome.inserted:,} inserted, {outcome.updated:,} updated, "
             f"{outcome.deleted:,} deleted, {outcome.unchanged:,} unchanged, {outcome.rejected:,} rejected "
-            f"({outcome.seconds} s)" + ("" if dry_run else f"; batch {outcome.batch}, receipt {outcome.receipt}")
+            f"({outcome.seconds} s); {done}",
+            soft_wrap=True,
         )
         for rule, count in sorted(outcome.rejects.items()):
-            out.print(f"  {rule}: {count:,} rows in quarantine")
+            out.print(f"  {rule}: {count:,} rejected")
     return REJECTS if outcome.rejected else 0
 
 

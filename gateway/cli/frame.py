@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from rich.table import Table
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, RouteBusy, RouteHeld
+from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
 _WIDE = 200  # columns of a file or a pipe, where nobody folds lines by hand
@@ -48,7 +50,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: boo
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(c) is None else escape(str(row[c])) for c in columns))
+        table.add_row(*(_shown(row.get(c)) for c in columns))
     out.print(table)
 
 
@@ -58,8 +60,18 @@ def show_one(thing: dict[str, Any], *, as_json: bool) -> None:
         print_json(thing)
         return
     for name, value in thing.items():
-        text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
-        out.print(f"[bold]{name}[/bold]  {escape(text)}", soft_wrap=True)
+        out.print(f"[bold]{name}[/bold]  {_shown(value)}", soft_wrap=True)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a person reads it: times in China to the second, brackets that are text and not mark-up."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict | list):
+        return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(str(value))
 
 
 def print_json(value: Any) -> None:

@@ -11,7 +11,6 @@ from gateway.cli.frame import out
 from gateway.deployment import Deployment
 from gateway.embedded import Server
 from gateway.exchange import hub as hub_tables
-from gateway.ledger import migrate
 from gateway.security.crypto import Keys
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "deployment"
@@ -19,6 +18,9 @@ _TEMPLATES = Path(__file__).parent.parent / "templates" / "deployment"
 
 def init(folder: Path) -> None:
     """Write the catalog skeleton, make keys, start or reach the hub, migrate it; what exists is left alone."""
+    # The import is two thirds of the command line's start: only who migrates pays it.
+    from gateway.ledger import migrate  # noqa: PLC0415
+
     folder.mkdir(parents=True, exist_ok=True)
     for source in sorted(p for p in _TEMPLATES.rglob("*") if p.is_file()):
         target = folder / source.relative_to(_TEMPLATES)
@@ -41,7 +43,7 @@ def init(folder: Path) -> None:
 
 def _hub(home: Path) -> None:
     """Start an embedded server unless a hub is configured, and note its DSN for later commands."""
-    if os.environ.get("GATEWAY_HUB_DSN"):
+    if settings.secret("GATEWAY_HUB_DSN"):
         return
     server = Server(home / "postgres")
     server.start()

@@ -7,7 +7,7 @@ older state than the witness file remembers; the chain records the fork and batc
 from __future__ import annotations
 
 import json
-import os
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def note_witness(entry: receipts.Entry, epoch: int) -> None:
     """Remember a committed entry outside the hub, so that a hub restored to an older point is recognised."""
     path = _witness_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")  # hosts that share the folder may share process numbers
     draft.write_text(json.dumps({"no": entry.no, "hash": entry.hash, "epoch": epoch}))
     draft.replace(path)
 

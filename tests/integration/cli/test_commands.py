@@ -90,15 +90,17 @@ def test_sync_carries_rows_and_tells_rejects(desk: Desk) -> None:
     """Done is 0, done with rejects is 3; the rule and the count are told."""
     desk.fill(10, bad=2)
     said = desk.run("sync", "person_in", code=3).stdout
-    assert "10 read; 8 are inserted" in said
-    assert "T-01: 2 rows in quarantine" in said
+    assert "10 read; 8 inserted" in said
+    assert "T-01: 2 rejected" in said
     assert desk.read("sync", "person_in")["kind"] == "delta"
 
 
 def test_dry_run_changes_nothing(desk: Desk) -> None:
     """A dry run says what would be, and the next run finds everything still to do."""
     desk.fill(5, bad=1)
-    assert "4 would be inserted" in desk.run("sync", "person_in", "--dry-run", code=3).stdout
+    said = desk.run("sync", "person_in", "--dry-run", code=3).stdout
+    assert "4 inserted" in said
+    assert "nothing was changed" in said
     assert desk.read("receipts", "list", "--route", "person_in") == []
     assert desk.read("sync", "person_in", code=3)["inserted"] == 4
 

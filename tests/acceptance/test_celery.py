@@ -1,0 +1,173 @@
+"""The whole catalog through CeleryExecutor: two workers, a real Redis with a password, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from celery import Celery
+
+from gateway.deployment import Deployment
+from gateway.embedded import Server
+from gateway.exchange import hub as hub_tables
+from gateway.exchange import proof, reconcile
+from gateway.ledger import migrate
+from gateway.security.crypto import Keys
+from sandbox import city
+from sandbox.airflow import AirflowStack, Api, celery_worker, free_port
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
+]
+ROOT = Path(__file__).parent.parent.parent
+WORKERS = ("one", "two")
+SCALE = 0.02
+_HEALTHY_SECONDS = 240.0
+_ROUTES_SECONDS = 300.0
+
+
+@dataclass
+class Exchange:
+    """What the catalog's one round through CeleryExecutor left behind."""
+
+    deployment: Deployment
+    states: dict[str, str]
+    taken: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Exchange]:
+    """Yield one round of every route, its Airflow stopped and its databases still open for looking."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-celery-"))
+    with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
+        running.callback(shutil.rmtree, folder, ignore_errors=True)
+        hub = running.enter_context(Server(folder / "hub"))
+        platforms = running.enter_context(Server(folder / "platforms"))
+        broker = running.enter_context(_redis(folder / "redis"))
+        hub.create_database("gateway")
+        hub.create_database("airflow")
+        connections = city.fill(platforms.dsn(), scale=SCALE, progress=lambda _: None)
+        settings = {
+            "GATEWAY_HOME": str(folder / "gateway"),
+            "GATEWAY_CATALOG": str(ROOT / "catalog"),
+            "GATEWAY_HUB_DSN": hub.dsn("gateway"),
+            **{f"GATEWAY_CONN_{name}": dsn for name, dsn in connections.items()},
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        Keys.create(folder / "gateway" / "keys", hash_key=city.CERT_KEY)
+        migrate.upgrade(settings["GATEWAY_HUB_DSN"])
+        deployment = Deployment.open()
+        hub_tables.prepare(deployment)
+        celery = {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CELERY__BROKER_URL": broker,
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{hub.dsn('airflow')}".replace("postgresql", "postgresql+psycopg2"),
+        }
+        workers = [celery_worker(name, slots=1) for name in WORKERS]
+        stack = AirflowStack(folder / "airflow", hub.dsn("airflow"), settings | celery, workers)
+        stack.prepare()
+        stack.make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
+        try:
+            stack.start()
+            stack.wait_healthy(_HEALTHY_SECONDS)
+            _until(lambda: len(_taken(broker)) == len(WORKERS), _HEALTHY_SECONDS, "not every worker answers")
+            states, taken = _run(stack.api(), deployment), _taken(broker)
+        finally:
+            started = _family(stack.pids())
+            stack.stop()
+        assert [p for p in started if p.is_running()] == []
+        yield Exchange(deployment, states, taken)
+
+
+def test_every_route_succeeds(exchange: Exchange) -> None:
+    """No route needs to run where the scheduler runs."""
+    assert exchange.states == dict.fromkeys(exchange.deployment.catalog.routes, "success")
+
+
+def test_both_workers_take_routes(exchange: Exchange) -> None:
+    """The work is spread: the workers together did all of it, and none did nothing."""
+    assert min(exchange.taken.values()) > 0
+    assert sum(exchange.taken.values()) >= len(exchange.states)
+
+
+def test_the_hub_equals_its_sources(exchange: Exchange) -> None:
+    """Every data set is compared exactly, on both sides."""
+    differing = [r for r in exchange.deployment.catalog.routes if not reconcile.run(exchange.deployment, r).passed]
+    assert differing == []
+
+
+def test_the_receipts_verify(exchange: Exchange) -> None:
+    """Batches of two workers stand in one unbroken chain, one at least per route."""
+    found = proof.verify(exchange.deployment)
+    assert found.ok, found.first_fault
+    assert found.checked >= len(exchange.states)
+
+
+def _run(api: Api, deployment: Deployment) -> dict[str, str]:
+    """Trigger the routes that wait for nobody; the others follow. Return how the first run of each ended."""
+    dags = {name: f"route__{name}" for name in deployment.catalog.routes}
+    _until(lambda: set(dags.values()) <= api.dags(), 120, "Airflow has not parsed every route")
+    for name, dag in dags.items():
+        api.unpause(dag)
+        if deployment.catalog.routes[name].after is None:
+            api.trigger(dag)
+    ended: dict[str, str] = {}
+
+    def all_ended() -> bool:
+        for name in dags.keys() - ended.keys():
+            states = [run["state"] for run in api.runs(dags[name]) if run["state"] in {"success", "failed"}]
+            if states:
+                ended[name] = states[-1]
+        return ended.keys() == dags.keys()
+
+    _until(all_ended, _ROUTES_SECONDS, "routes have not ended")
+    for dag in dags.values():
+        api.unpause(dag, paused=True)
+    return ended
+
+
+def _taken(broker: str) -> dict[str, int]:
+    """Return how many tasks each answering worker has been given, asked of the workers through the broker."""
+    with Celery(broker=broker) as app:
+        found = app.control.inspect(timeout=5).stats() or {}
+    return {worker: sum(stats["total"].values()) for worker, stats in found.items()}
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[str]:
+    """Run a Redis of our own on loopback and yield its address, password included."""
+    folder.mkdir()
+    port, password = free_port(), secrets.token_hex(24)
+    config = folder / "redis.conf"
+    config.touch(mode=0o600)
+    config.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\nsave ""\n')
+    with (folder / "log").open("wb") as log, subprocess.Popen(["redis-server", str(config)], stdout=log) as server:
+        try:
+            yield f"redis://:{password}@127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _family(pids: list[int]) -> list[psutil.Process]:
+    roots = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return [member for root in roots for member in [root, *root.children(recursive=True)]]
+
+
+def _until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
+        time.sleep(1)

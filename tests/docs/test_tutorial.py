@@ -1,0 +1,64 @@
+"""The tutorial works: its own blocks are run, and what it shows is what comes out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, Block, Shell, blocks, matches
+
+PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
+SECONDS = 600.0
+
+
+@pytest.fixture
+def shell() -> Iterator[Shell]:
+    """Yield a shell with the installed programs on its PATH and none of our settings; no server outlives it.
+
+    Its folder is not pytest's: pytest closes that to other users, and started as root the server is another user.
+    """
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with tempfile.TemporaryDirectory(prefix="gateway-docs-") as folder:
+        opened = Shell(Path(folder), {**environment, "PATH": path, "COLUMNS": "140", "LC_ALL": "C.UTF-8"}, SECONDS)
+        yield opened
+        opened.run(f"cd '{folder}/city' && gateway embedded stop")
+        opened.close()
+
+
+def test_the_tutorial_does_what_it_shows(shell: Shell) -> None:
+    """Every file is written, every command and query run in order; each shown output is compared with the real one."""
+    said, code, last = "", 0, Block("sh", None, "", 0)
+    for block in blocks(PAGE):
+        where = f"{PAGE.name}:{block.line}"
+        if block.language == "text":
+            assert matches(block.text, said), f"{where}: the page shows\n{block.text}\nbut this came out\n{said}"
+            said, code = "", 0
+            continue
+        assert code == 0, f"{PAGE.name}:{last.line} ended with {code}:\n{said}"
+        if block.language in {"sh", "sql", "yaml"}:
+            said, code = shell.run(_commands(block))
+            last = block
+    assert code == 0, f"{PAGE.name}:{last.line} ended with {code}:\n{said}"
+
+
+def _commands(block: Block) -> str:
+    if block.language == "sh":
+        return block.text
+    if block.language == "sql":
+        return f"psql -qX -v ON_ERROR_STOP=1 \"$MARKET\" <<'END_OF_SQL'\n{block.text}END_OF_SQL"
+    assert block.file, f"{PAGE.name}:{block.line}: no file is named above this block"
+    return f"mkdir -p \"$(dirname {block.file})\" && cat > {block.file} <<'END_OF_FILE'\n{block.text}END_OF_FILE"
+
+
+def test_a_changed_output_is_noticed() -> None:
+    """The comparison is not blind: a figure, a line more and a line less make a difference."""
+    shown = "route: 3 read (… s)\n│ a │ b │\n"
+    assert matches(shown, "route: 3 read (0.2 s)\n┏━━┓\n┃ a  ┃ b ┃\n")
+    for other in ("route: 4 read (0.2 s)\na b\n", "route: 3 read (0.2 s)\na b\nmore\n", "route: 3 read (0.2 s)\n"):
+        assert not matches(shown, other)
