@@ -1,10 +1,11 @@
 -- name: probe: the source's clock, the newest moment that is certainly complete, and who the server is
--- A transaction may stamp a row before it commits, even one that has not written yet; so the oldest open one bounds.
-select clock_timestamp() as now,
+-- A transaction may stamp a row with its start before it commits, even one that has not written yet; so what is older
+-- than the oldest open one is complete.
+select now() as now,
        case when pg_has_role(current_user, 'pg_read_all_stats', 'usage')
-            then least(clock_timestamp(), min(a.xact_start), (select min(prepared) from pg_catalog.pg_prepared_xacts
-                                                              where database = current_database()))
-            else clock_timestamp() - make_interval(secs => %(lag)s) end as upper,
+            then least(now(), min(a.xact_start), (select min(prepared) from pg_catalog.pg_prepared_xacts
+                                                   where database = current_database())) - interval '1 microsecond'
+            else now() - make_interval(secs => %(lag)s) end as upper,
        (select system_identifier from pg_catalog.pg_control_system())::text || ':' ||
        (select timeline_id from pg_catalog.pg_control_checkpoint())::text || ':' ||
        (select oid from pg_catalog.pg_database where datname = current_database())::text as identity

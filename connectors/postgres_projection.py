@@ -45,7 +45,10 @@ _REPAIRS = {
     # A server that does not know its encoding would trim single bytes of a character: it is given an alternation.
     "trim_bytes": lambda c: sql.SQL("regexp_replace({}, {}, '')").format(c, sql.Literal(f"({'|'.join(_BLANKS)})+$")),
     "upper": lambda c: sql.SQL('upper({} collate "C")').format(c),
-    "open_end": lambda c: sql.SQL("nullif({}, date '9999-12-31')").format(c),
+    # Written as a date or as eight digits; both spellings of "for ever" are in use.
+    "open_end": lambda c: sql.SQL(
+        "case when {0}::text in ('9999-12-31', '9999-09-09', '99991231', '99990909', '长期') then null else {0} end"
+    ).format(c),
     "nullify": lambda c: sql.SQL("nullif({}, '')").format(c),
 }
 

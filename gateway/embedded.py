@@ -24,6 +24,7 @@ from psycopg2 import sql
 from gateway.errors import HubUnavailable, SettingMissing
 
 _USER = "pgserver"
+_STOPPED = 3  # what `pg_ctl status` says of a server that does not run
 _DEFAULTS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -110,7 +111,10 @@ class Server:
         """Tell whether the server runs."""
         if not (self._data / "postmaster.pid").exists():
             return False
-        return self._run([str(pg_binary("pg_ctl")), "-D", str(self._data), "status"]).returncode == 0
+        done = self._run([str(pg_binary("pg_ctl")), "-D", str(self._data), "status"])
+        if done.returncode not in (0, _STOPPED):
+            raise HubUnavailable(f"unable to ask the embedded PostgreSQL in {self._folder.name}: {done.stderr.strip()}")
+        return done.returncode == 0
 
     def pid(self) -> int:
         """Return the postmaster's process number."""

@@ -124,6 +124,7 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "code_on": _code,
     "parent_prefix": _parent,
     "level_zeros": lambda args, row, *_: {args["level"]: "3" if str(row[args["level"]]) != "3" else "4"},
+    "not_before": _field(datetime(2001, 1, 1)),  # noqa: DTZ001 - sources hold naive times
     "exists": lambda args, *_: {args["fields"][0]: "130800000000000000000"},
     "unique": lambda args, _, other, *__: {args["fields"][0]: other[args["fields"][0]]},
     "no_overlap": _overlap,

@@ -222,7 +222,9 @@ def hold_release(number: HoldNumber, why: Why, who: Who) -> None:
 def quarantine_list(
     dataset: Annotated[str | None, typer.Option(help="Only rows of this data set.")] = None,
     route_name: Annotated[str | None, typer.Option("--route", help="Only rows of this route.")] = None,
-    state: Annotated[str, typer.Option(help="open, waiting, corrected, discarded, replayed, superseded, gone, or all.")] = "open",
+    state: Annotated[
+        str, typer.Option(help="open, waiting, corrected, discarded, replayed, superseded, gone, or all.")
+    ] = "open",
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 50,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:

@@ -64,6 +64,15 @@ def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset])
     return [sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)]
 
 
+def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
+    """Break when a time of a row lies before the time of what it refers to."""
+    earlier = sql.SQL("exists (select from {} h where {} and h.{} > _r_.{})").format(
+        hub_tables.table(datasets[args["in"]]), _same(args["fields"]),
+        sql.Identifier(args["than"]), sql.Identifier(args["field"]),
+    )  # fmt: skip
+    return [earlier]
+
+
 def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when another row, in the hub or earlier in this batch, has the same values in these fields."""
     return _other_row(landing, _same(args["fields"]))
@@ -114,6 +123,7 @@ def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]
 CONDITIONS: Mapping[str, Condition] = {
     "code_on": code_on,
     "exists": exists,
+    "not_before": not_before,
     "unique": unique,
     "no_overlap": no_overlap,
     "parent_exists": parent_exists,
@@ -149,8 +159,11 @@ def _code(landing: Landing, args: Mapping[str, Any]) -> sql.Composed:
     code = sql.SQL("left({}, {})").format(field, sql.Literal(digits)) if digits else field
     return sql.SQL(
         "select from gateway.code c where c.list = {list} and c.code = {code} "
-        "and c.valid_from <= {day} and coalesce(c.valid_to, 'infinity') >= {day}"
-    ).format(list=sql.Literal(args["list"]), code=code, day=_day(landing.dataset, args["on"]))
+        "and c.valid_from <= {day} and coalesce(c.valid_to, 'infinity') >= {day} and c.kind <> all({refused}::text[])"
+    ).format(
+        list=sql.Literal(args["list"]), code=code, day=_day(landing.dataset, args["on"]),
+        refused=sql.Literal(list(args.get("kinds_refused", ()))),
+    )  # fmt: skip
 
 
 def _lenient_codes(landing: Landing, rule: Rule) -> int:

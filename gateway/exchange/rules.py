@@ -24,6 +24,7 @@ from gateway.model import Dataset, Field, Rule
 SET_CHECKS: Mapping[str, tuple[str, ...]] = {
     "code_on": ("field", "list", "on"),
     "exists": ("fields", "in"),
+    "not_before": ("field", "in", "fields", "than"),
     "unique": ("fields",),
     "no_overlap": ("keys", "from", "to"),
     "parent_exists": ("code", "parent", "from", "to"),

@@ -28,7 +28,7 @@ _WIDE = Context(prec=2_000, rounding=ROUND_HALF_UP)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FURTHEST = timedelta(hours=16)
-_OPEN_END = date(9999, 12, 31)
+_OPEN_END = re.compile("9999-?(12-?31|09-?09)|长期")
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _BLANKS = " \t\u3000"
 
@@ -147,6 +147,6 @@ _CONVERTERS: Mapping[str, Callable[[Field, Any], Any]] = {
 _REPAIRS: Mapping[str, Callable[[Any], Any]] = {
     "trim": lambda text: text.rstrip(_BLANKS),
     "upper": _upper,
-    "open_end": lambda day: None if day == _OPEN_END else day,
+    "open_end": lambda end: None if _OPEN_END.fullmatch(str(end)) else end,
     "nullify": lambda text: text or None,
 }

@@ -155,7 +155,7 @@ class SourceSuite:
         first, second = source.probe(EVERYTHING), source.probe(EVERYTHING)
         assert before <= first.at <= second.at <= datetime.now(UTC)
         assert first.now <= second.now
-        assert first.upper <= second.now
+        assert first.upper <= first.now
         assert first.identity == second.identity != ""
 
     def test_row_committed_late_is_in_the_next_window(self, hub: Connection, peer: SourcePeer, source: Source) -> None:
