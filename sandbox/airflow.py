@@ -75,19 +75,6 @@ class AirflowStack:
         user = ["users", "create", "-u", "admin", "-r", "Admin", "-p", self.password, *person]
         self._checked(["db", "migrate"], user)
 
-    def make_pools(self, pools: Mapping[str, int]) -> None:
-        """Make one pool per platform, of as many slots as the catalog grants."""
-        file = self._home / "pools.json"
-        file.write_text(
-            json.dumps(
-                {
-                    name: {"slots": n, "description": "exchange-gateway", "include_deferred": False}
-                    for name, n in pools.items()
-                }
-            )
-        )
-        self._checked(["pools", "import", str(file)])
-
     def start(self) -> None:
         """Start the components, each in a process group of its own."""
         for name in COMPONENTS:

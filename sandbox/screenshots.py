@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/how-to/airflow-ui.md anew: `python -m sandbox.screenshots` (needs Debian's chromium).
+"""Takes the pictures of docs/how-to/airflow-ui.md anew: `python -m sandbox.screenshots` (needs Debian's chromium and pngquant).
 
 The city runs as in life; then a source's table is changed and another loses half its rows, so that a failed route and
 a route on hold are seen too.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from typing import Any
 from sandbox.browser import CHROMIUM, Visitor, visitor
 from sandbox.running import ROOT, RunningCity, ask, dag_of, wait_for
 
+PNGQUANT = Path("/usr/bin/pngquant")
 FOLDER = ROOT / "docs" / "img"
-FAILED, HELD, GOOD = "legal_social_org_in", "geo_division_in", "pop_person_in"
+FAILED, HELD, GOOD = "legal_social_org_in", "geo_division_in", "geo_address_in"
 _LIMIT = 250_000  # bytes of a picture
 
 
@@ -33,7 +35,7 @@ def take(city: RunningCity, folder: Path) -> list[Path]:
 
 
 def _live(city: RunningCity) -> dict[str, str]:
-    """Carry every route, then some again, then let two sources misbehave; return the newest run of each route."""
+    """Carry every route, then some again, then let two sources misbehave; return a run of each route to look at."""
     routes = city.deployment.catalog.routes
     for name in routes:
         city.api.unpause(dag_of(name))
@@ -43,27 +45,28 @@ def _live(city: RunningCity) -> dict[str, str]:
     for name in routes.keys() - started.keys():
         wait_for(lambda n=name: city.api.runs(dag_of(n)) or None, 60, f"{name} was not started")  # type: ignore[misc]
     for _ in range(4):
-        started |= {name: city.carry(name)["dag_run_id"] for name in (FAILED, HELD, GOOD)}
+        for name in (FAILED, HELD, GOOD):
+            city.carry(name)
     with city.owner_of("legal") as owner:
         ask(owner, "alter table dn_legal_social_org add column credit_level text")
     with city.owner_of("geo") as owner:
         ask(owner, "delete from dn_geo_division where ctid in (select ctid from dn_geo_division limit 130)")
-    return started | {name: city.carry(name)["dag_run_id"] for name in (FAILED, HELD)}
+    loads = dict(city.ask("select route, run_id from gateway.batch where kind = 'first_load'"))
+    return loads | {name: city.carry(name)["dag_run_id"] for name in (FAILED, HELD)}
 
 
 def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Visitor], Any]]:
     """Return how each picture comes about, by its name."""
     first = "select no from gateway.receipt where route = %s and kind = 'batch' order by no limit 1"
-    ((receipt,),) = city.ask(first, (FAILED,))
+    ((receipt,),) = city.ask(first, (HELD,))
 
     def task(route: str) -> str:
         return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
 
     return {
         "airflow-dags": lambda person: person.open("/dags?limit=50", "11 Dags", "社会组织登记信息"),
-        "airflow-grid": lambda person: person.open(f"/dags/{dag_of(FAILED)}", "交换 exchange", "失败的任务"),
         "airflow-log": lambda person: person.open(task(GOOD), "签发回执 receipt", "/exchange/receipts/"),
-        "airflow-failed": lambda person: person.open(task(FAILED), "GW-204", "HINT: "),
+        "airflow-failed": lambda person: _fold_trace(person, task(FAILED)),
         "airflow-route": lambda person: person.open(
             f"/dags/{dag_of(FAILED)}/plugin/exchange-route", "怎么办 HINT", "最近的运行"
         ),
@@ -71,7 +74,26 @@ def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Vi
         "exchange-receipt": lambda person: person.open(f"/exchange/receipts/{receipt}", "本条验证通过"),
         "exchange-hold": lambda person: person.open(f"/exchange/routes/{HELD}", "已挂起，等待决定"),
         "airflow-connection": _fill_connection,
+        "airflow-grid": lambda person: _widen_grid(person, f"/dags/{dag_of(FAILED)}"),
     }
+
+
+def _widen_grid(person: Visitor, path: str) -> None:
+    """Give the grid a third of the window, as one does by hand; Airflow remembers it."""
+    person.open(path, "交换 exchange", "失败的任务")
+    handle = person.page.get_by_role("separator").first.bounding_box() or {"x": 331, "y": 0, "width": 0, "height": 900}
+    person.page.mouse.move(handle["x"] + handle["width"] / 2, 600)
+    person.page.mouse.down()
+    person.page.mouse.move(470, 600, steps=5)
+    person.page.mouse.up()
+    person.see("失败的任务")
+
+
+def _fold_trace(person: Visitor, path: str) -> None:
+    """Fold the frames of the exception: they name folders of the machine that takes the picture."""
+    person.open(path, "GW-204", "HINT: ")
+    person.page.get_by_text("SchemaMismatch: ").first.click()
+    person.page.get_by_text("task_runner.py").first.wait_for(state="hidden")
 
 
 def _fill_connection(person: Visitor) -> None:
@@ -86,7 +108,8 @@ def _fill_connection(person: Visitor) -> None:
 
 def _taken(person: Visitor, path: Path, show: Callable[[Visitor], Any]) -> Path:
     show(person)
-    person.picture(path, whole=path.stem.startswith("exchange-"))
+    person.picture(path, whole=path.stem == "exchange-receipt")
+    subprocess.run([PNGQUANT, "--force", "--ext", ".png", "--skip-if-larger", "128", path], check=True)
     if path.stat().st_size > _LIMIT:
         raise RuntimeError(f"{path.name} has {path.stat().st_size:,} bytes, more than {_LIMIT:,}")
     return path
@@ -98,8 +121,8 @@ def main() -> int:
     options.add_argument("--to", type=Path, default=FOLDER, help="the folder for the pictures")
     options.add_argument("--scale", type=float, default=0.2, help="1 = 100,000 persons")
     chosen = options.parse_args()
-    if not CHROMIUM.exists():
-        print(f"{CHROMIUM} is missing: apt-get install chromium fonts-noto-cjk")
+    if not (CHROMIUM.exists() and PNGQUANT.exists()):
+        print("needed: apt-get install chromium fonts-noto-cjk pngquant")
         return 1
     home = Path(tempfile.mkdtemp(prefix="gateway-pictures-"))
     try:
