@@ -90,7 +90,7 @@ def test_the_plugin_mounts_the_pages() -> None:
 def reader(running: RunningCity) -> requests.Session:
     """Return a browser's session of somebody who may read DAGs."""
     session = requests.Session()
-    session.headers |= HTML | {"Authorization": f"Bearer {running.stack.token('Viewer')}"}
+    session.headers.update(HTML | {"Authorization": f"Bearer {running.stack.token('Viewer')}"})
     return session
 
 

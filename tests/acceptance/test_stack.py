@@ -20,10 +20,11 @@ from sandbox.running import ROOT
 PARENT = """
 import sys, time
 from pathlib import Path
-from sandbox.airflow import AirflowStack
+from sandbox.airflow import AirflowStack, listens
+from sandbox.running import until
 stack = AirflowStack(Path(sys.argv[1]), sys.argv[2], {})
 stack.start()
-stack.wait_healthy(180)
+until(lambda: listens(stack.port), 180, "the api-server does not listen")
 print(stack.port, *stack.pids(), flush=True)
 time.sleep(600)
 """
