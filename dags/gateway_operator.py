@@ -136,8 +136,9 @@ def _report(deployment: Deployment, outcome: transfer.Outcome) -> None:
     if outcome.rejects:
         log.warning("隔离区 quarantine: gateway quarantine list --route %s", outcome.route)
     shown = outcome.as_dict()
-    log.info("%s：%s", KINDS[outcome.kind][0], " · ".join(f"{COUNTS[n]} {shown[n]:,}" for n in COUNTS))
-    log.info("%s: %s", KINDS[outcome.kind][1], ", ".join(f"{n} {shown[n]:,}" for n in COUNTS))
+    chinese, english = KINDS.get(outcome.kind, (outcome.kind, outcome.kind))
+    log.info("%s：%s", chinese, " · ".join(f"{COUNTS[n]} {shown[n]:,}" for n in COUNTS))
+    log.info("%s: %s", english, ", ".join(f"{n} {shown[n]:,}" for n in COUNTS))
     log.info("批次 batch %s 完成，用时 %s 秒 s", outcome.batch, outcome.seconds)
     log.info("回执 receipt %s: %s", outcome.receipt, page("receipts", outcome.receipt))
 
