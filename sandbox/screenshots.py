@@ -94,6 +94,7 @@ def _fold_trace(person: Visitor, path: str) -> None:
     person.open(path, "GW-204", "HINT: ")
     person.page.get_by_text("SchemaMismatch: ").first.click()
     person.page.get_by_text("task_runner.py").first.wait_for(state="hidden")
+    person.page.evaluate("for (const part of document.querySelectorAll('*')) part.scrollLeft = 0")
 
 
 def _fill_connection(person: Visitor) -> None:
