@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from zlib import crc32
 
 from airflow.sdk import get_parsing_context
-from gateway_route import route_dag
+from gateway_route import broken_dag, dag_id, route_dag
 
 from gateway import catalog
 
@@ -14,9 +13,7 @@ SHARD, SHARDS = 0, 1
 _wanted = get_parsing_context().dag_id  # one id inside a worker, None in the dag processor
 _city = catalog.load()
 
-for _name, _reason in _city.broken.items():
-    logging.getLogger("gateway.route").warning("route %s is left out: %s", _name, _reason)
-
-for _route in _city.routes.values():
-    if crc32(_route.route.encode()) % SHARDS == SHARD and _wanted in (None, f"route__{_route.route}"):
-        globals()[f"route__{_route.route}"] = route_dag(_route, _city)
+for _name in (*_city.routes, *_city.broken):
+    if crc32(_name.encode()) % SHARDS == SHARD and _wanted in (None, dag_id(_name)):
+        _route = _city.routes.get(_name)
+        globals()[dag_id(_name)] = route_dag(_route, _city) if _route else broken_dag(_name, _city.broken[_name])

@@ -1,24 +1,25 @@
-"""Builds the DAG of one route: what it shows, when it runs, and one task that makes one call."""
+"""Builds the DAG of one route: what it shows, when it runs, and its one task."""
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 
 import pendulum
-from airflow.exceptions import AirflowFailException, AirflowNotFoundException
-from airflow.sdk import DAG, Asset, BaseHook, get_current_context, task
-from airflow.sdk.lineage import get_hook_lineage_collector
-from airflow.sdk.observability.stats import Stats
+from airflow.sdk import DAG, Asset
+from gateway_operator import RETRY, ExchangeOperator
 
-from gateway.deployment import Deployment
-from gateway.errors import GatewayError, PermanentError
-from gateway.exchange import transfer
 from gateway.model import Catalog, Route
 
-log = logging.getLogger("gateway.route")
 CHINA = pendulum.timezone("Asia/Shanghai")
+_START = datetime(2026, 1, 1, tzinfo=CHINA)
+# A run that an asset or a person starts sorts behind every scheduled one of the same weight.
+_SCHEDULED, _FOLLOWING = 1, 10
+
+
+def dag_id(route: str) -> str:
+    """Return the name of a route's DAG."""
+    return f"route__{route}"
 
 
 def hub_asset(dataset: str) -> Asset:
@@ -26,105 +27,98 @@ def hub_asset(dataset: str) -> Asset:
     return Asset(name=f"hub.{dataset}", uri=f"x-exchange://hub/{dataset}")
 
 
-def connection_of(name: str) -> str | None:
-    """Return the DSN of an Airflow connection, or None when Airflow has none of that name."""
-    try:
-        return str(BaseHook.get_connection(name.lower()).get_uri()).replace("postgres://", "postgresql://", 1)
-    except AirflowNotFoundException:
-        return None
-
-
 def route_dag(route: Route, catalog: Catalog) -> DAG:
     """Return the DAG of a route."""
-    schedule: Any = hub_asset(route.after) if route.after else (None if route.schedule == "manual" else route.schedule)
+    unit = catalog.units[route.source.unit]
     with DAG(
-        f"route__{route.route}",
+        dag_id(route.route),
         dag_display_name=f"{route.dataset.chinese} · {route.source.name} → 交换库",
-        schedule=[schedule] if route.after else schedule,
-        start_date=datetime(2026, 1, 1, tzinfo=CHINA),
+        schedule=_schedule(route),
+        start_date=_START,
         catchup=False,
         max_active_runs=1,
         tags=[route.source.name, route.dataset.name, "入库 inbound"],
         description=route.description,
         doc_md=explain(route, catalog),
     ) as dag:
-
-        @task(
+        ExchangeOperator(
             task_id="exchange",
             task_display_name="交换 exchange",
+            route=route.route,
+            owner=unit.name,
             outlets=[hub_asset(route.dataset.name)],
             pool=f"platform.{route.source.platform}",
-            retries=3,
+            priority_weight=_FOLLOWING if route.after else _SCHEDULED,
+            weight_rule="absolute",
+            retries=5,
             retry_delay=timedelta(seconds=20),
-            doc_md="取数 → 落地 → 校验 → 合并 → 回执,一次提交。One call carries the route; the ledger has its stages.",
+            retry_exponential_backoff=2,
+            max_retry_delay=timedelta(minutes=10),
+            retry_policy=RETRY,
+            doc_md="取数 → 落地 → 校验 → 合并 → 回执，一次提交。One call carries the route; the ledger has its stages.",
         )
-        def exchange() -> dict[str, Any]:
-            return carry(route.route)
-
-        exchange()
     return dag
 
 
-def carry(route: str) -> dict[str, Any]:
-    """Run a route, tell the log what happened, and return counts and receipt number; never rows."""
-    context = get_current_context()
-    deployment = Deployment.open(connection_of)
-    try:
-        outcome = transfer.run(deployment, route, run_id=context["run_id"], progress=_tell)
-    except GatewayError as error:
-        log.error("%s:%s", error.chinese, error)  # noqa: TRY400 - the words tell more than a trace
-        if isinstance(error, PermanentError):
-            raise AirflowFailException(str(error)) from error
-        raise
-    log.info(
-        "批次 %s 完成:读取 %s 行,新增 %s,更新 %s,删除 %s,未变 %s,隔离 %s;回执 %s,用时 %s 秒",
-        outcome.batch, outcome.read, outcome.inserted, outcome.updated, outcome.deleted, outcome.unchanged,
-        outcome.rejected, outcome.receipt, outcome.seconds,
-    )  # fmt: skip
-    for rule, count in outcome.rejects.items():
-        log.warning("规则 %s 隔离 %s 行。See `gateway quarantine list --route %s`.", rule, count, route)
-    _observe(deployment.route(route), outcome)
-    shown = outcome.as_dict()
-    return {
-        name: shown[name] for name in ("kind", "batch", "receipt", "read", "landed", "deleted", "rejected", "seconds")
-    }
+def broken_dag(name: str, reason: str) -> DAG:
+    """Return the DAG of a route that the catalog cannot use: it keeps its place, and its history, and says why."""
+    with DAG(
+        dag_id(name),
+        dag_display_name=f"{name} · 目录配置有误 broken",
+        schedule=None,
+        start_date=_START,
+        max_active_runs=1,
+        tags=["目录有误 broken"],
+        description="目录中这条链路配置有误，修正之前不会运行。",
+        doc_md=f"### 目录配置有误 · the catalog is wrong\n\n```\n{reason}\n```\n\n修正后运行 `gateway check`。",
+    ) as dag:
+        ExchangeOperator(task_id="exchange", task_display_name="交换 exchange", route=name, retry_policy=RETRY)
+    return dag
 
 
 def explain(route: Route, catalog: Catalog) -> str:
     """Return the page a person reads who has never seen the code."""
-    when = f"数据集 {route.after} 入库之后" if route.after else f"`{route.schedule}`(北京时间)"
     unit = catalog.units[route.source.unit]
     return f"""
-### {route.dataset.chinese}:{route.source.name} → 市级交换库
+### {route.dataset.chinese}：{route.source.name} → 市级交换库
 
 {route.description}
 
 | | |
 |---|---|
 | 数据集 dataset | `{route.dataset.name}` 版本 {route.dataset.version} |
-| 主键 key | {", ".join(route.dataset.key)};游标 cursor {route.dataset.cursor or "无"} |
-| 来源 platform | {route.source.name} `{route.source.platform}`,责任单位 {unit.name} |
+| 主键 key | {", ".join(route.dataset.key)}；游标 cursor {route.dataset.cursor or "无"} |
+| 来源 platform | {route.source.name} `{route.source.platform}`，责任单位 {unit.name} |
 | 方式 mode | {"增量 incremental" if route.mode == "incremental" else "全量比对 snapshot"} |
-| 时间 schedule | {when} |
-| 服务承诺 SLA | {route.sla.name}:{route.sla.freshness_minutes} 分钟内 |
+| 时间 schedule | {_when(route)} |
+| 服务承诺 SLA | {route.sla.name}：{route.sla.freshness_minutes} 分钟内 |
 
-**失败了怎么办 / When it fails**: open the task's log: the last lines name the error code, what failed and what to do.
-`GW-2xx` is the source platform, `GW-4xx` the hub; a route on hold (`GW-403`) waits for a decision:
-`gateway hold list`. Rejected rows: `gateway quarantine list --route {route.route}`. A rerun is always safe.
+#### 失败了怎么办 · When it fails
+
+打开任务日志：最后几行写明错误代码、原因和 HINT（怎么办）。链路状态见**链路状态 Route** 页签。
+The task's log ends with the error's code, what failed and HINT, what to do; the tab **链路状态 Route** shows where the
+route stands.
+
+| 代码 code | 谁来处理 who acts | 会重试吗 repeated? |
+|---|---|---|
+| `GW-1xx` | 目录、配置 the catalog or a setting | 否 no |
+| `GW-201`, `GW-203` | 来源平台暂时不可用 the source is away | 自动 by itself |
+| `GW-202`, `GW-204` | 来源平台：权限或表结构变了 the source's owner | 否 no |
+| `GW-401`, `GW-402`, `GW-404`, `GW-405` | 交换库，或另一次运行 the hub, or another run | 自动 by itself |
+| `GW-403` | 链路挂起，等待决定 on hold: `gateway hold list` | 否 no |
+
+被隔离的行 rejected rows: `gateway quarantine list --route {route.route}`。重跑总是安全的 · a rerun is always safe.
 """
 
 
-def _tell(stage: str, rows: int) -> None:
-    log.info("阶段 stage %s%s", stage, f":{rows} 行 rows" if rows else "")
+def _schedule(route: Route) -> Any:
+    """Return what Airflow calls a schedule: an asset, a cron line, or nothing."""
+    if route.after:
+        return [hub_asset(route.after)]
+    return None if route.schedule == "manual" else route.schedule
 
 
-def _observe(route: Route, outcome: transfer.Outcome) -> None:
-    """Report lineage and figures to Airflow."""
-    ti = get_current_context()["ti"]
-    collector = get_hook_lineage_collector()
-    collector.add_input_asset(context=ti, uri=f"x-exchange://{route.source.platform}/{route.dataset.table}")
-    collector.add_output_asset(context=ti, uri=f"x-exchange://hub/{route.dataset.name}")
-    tags = {"route": route.route}
-    Stats.incr("exchange.rows_read", outcome.read, tags=tags)
-    Stats.incr("exchange.rows_rejected", outcome.rejected, tags=tags)
-    Stats.timing("exchange.run", timedelta(seconds=outcome.seconds), tags=tags)
+def _when(route: Route) -> str:
+    if route.after:
+        return f"数据集 `{route.after}` 入库之后 after it arrived"
+    return "手动 by hand" if route.schedule == "manual" else f"`{route.schedule}`（北京时间 China time）"

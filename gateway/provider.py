@@ -1,10 +1,45 @@
-"""What Airflow shows of the gateway: the connection type 数据交换平台. Imports no Airflow."""
+"""What Airflow shows of the gateway, and how it keeps a platform's address: the connection type 数据交换平台.
+
+Imports no Airflow.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 from gateway import __version__
+
+# Not `postgresql`: Airflow reads that as the type `postgres` of another provider.
+CONNECTION_TYPE = "exchange_postgres"
+_SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class Connection(Protocol):
+    """The fields of an Airflow connection that make an address; `extra_dejson` holds further libpq parameters."""
+
+    host: str | None
+    port: int | None
+    schema: str | None
+    login: str | None
+    password: str | None
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """Return the extra field as an object."""
+        ...
+
+
+def dsn(connection: Connection) -> str:
+    """Return the libpq URI of a connection; every character of user, password and database survives."""
+    user = ":".join(quote(part, safe="") for part in (connection.login, connection.password) if part)
+    host = connection.host or ""
+    where = f"[{host}]" if ":" in host else host
+    more = urlencode({name: value for name, value in connection.extra_dejson.items() if value}, quote_via=quote)
+    return (
+        f"postgresql://{user}{'@' if user else ''}{where}{f':{connection.port}' if connection.port else ''}"
+        f"/{quote(connection.schema or '', safe='')}{'?' if more else ''}{more}"
+    )
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -16,13 +51,25 @@ def get_provider_info() -> dict[str, Any]:
         "versions": [__version__],
         "connection-types": [
             {
-                "connection-type": "postgresql",
+                "connection-type": CONNECTION_TYPE,
                 "hook-class-name": "gateway_hooks.ExchangeHook",
                 "hook-name": "数据交换平台 (PostgreSQL)",
+                "conn-fields": {
+                    "sslmode": {
+                        "label": "加密方式 sslmode",
+                        "schema": {"type": ["string", "null"], "enum": [*_SSL_MODES, None], "default": None},
+                    }
+                },
                 "ui-field-behaviour": {
                     "hidden-fields": ["extra"],
-                    "relabeling": {"host": "平台地址 host", "schema": "数据库 database", "login": "账号 user"},
-                    "placeholders": {"port": "5432"},
+                    "relabeling": {
+                        "host": "平台地址 host",
+                        "port": "端口 port",
+                        "schema": "数据库 database",
+                        "login": "账号 user",
+                        "password": "密码 password",
+                    },
+                    "placeholders": {"host": "10.0.0.8", "port": "5432", "login": "gateway_extract"},
                 },
             }
         ],

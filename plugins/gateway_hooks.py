@@ -8,6 +8,7 @@ from airflow.sdk import BaseHook
 
 from gateway import pg
 from gateway.errors import GatewayError
+from gateway.provider import CONNECTION_TYPE, dsn
 
 
 class ExchangeHook(BaseHook):
@@ -15,7 +16,7 @@ class ExchangeHook(BaseHook):
 
     conn_name_attr = "connection_id"
     default_conn_name = "pop"
-    conn_type = "postgresql"
+    conn_type = CONNECTION_TYPE
     hook_name = "数据交换平台 (PostgreSQL)"
 
     def __init__(self, connection_id: str = default_conn_name, **_: Any) -> None:
@@ -25,10 +26,9 @@ class ExchangeHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the platform answers, and what it said."""
-        dsn = str(self.get_connection(self.connection_id).get_uri()).replace("postgres://", "postgresql://", 1)
         try:
             with pg.platform_errors(self.connection_id, "connect"):
-                pg.connect(dsn, name="gateway test").close()
+                pg.connect(dsn(self.get_connection(self.connection_id)), name="gateway test").close()
         except GatewayError as error:
             return False, str(error)
         return True, "平台可以连接 · the platform answers"

@@ -24,6 +24,13 @@ import requests
 
 ROOT = Path(__file__).parent.parent
 _STOP_SECONDS = 60.0
+_RUN = """
+import json, sys
+from airflow.__main__ import main
+for command in json.load(sys.stdin):
+    sys.argv = ["airflow", *command]
+    main()
+"""
 
 
 def free_port() -> int:
@@ -85,37 +92,15 @@ class AirflowStack:
         self._more.update(environment)
 
     def prepare(self) -> None:
-        """Migrate Airflow's database and make the administrator; both change nothing the second time."""
-        self._home.mkdir(parents=True, exist_ok=True)
-        self._checked(["db", "migrate"])
-        user = [
-            "users",
-            "create",
-            "-u",
-            "admin",
-            "-f",
-            "Gateway",
-            "-l",
-            "Admin",
-            "-r",
-            "Admin",
-            "-e",
-            "admin@example.invalid",
-        ]
-        self._checked([*user, "-p", self.password])
+        """Migrate Airflow's database and make the administrator; both change nothing the second time.
 
-    def make_pools(self, pools: Mapping[str, int]) -> None:
-        """Make one pool per platform, of as many slots as the catalog grants."""
-        file = self._home / "pools.json"
-        file.write_text(
-            json.dumps(
-                {
-                    name: {"slots": n, "description": "exchange-gateway", "include_deferred": False}
-                    for name, n in pools.items()
-                }
-            )
-        )
-        self._checked(["pools", "import", str(file)])
+        A stack that an earlier parent left behind when it was killed is stopped first.
+        """
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._stop_stale()
+        person = ["-f", "Gateway", "-l", "Admin", "-e", "admin@example.invalid"]
+        user = ["users", "create", "-u", "admin", "-r", "Admin", "-p", self.password, *person]
+        self._checked(["db", "migrate"], user)
 
     def start(self) -> None:
         """Start the components, each in a process group of its own."""
@@ -130,6 +115,9 @@ class AirflowStack:
                     start_new_session=True,
                     cwd=ROOT,
                 )
+        self._note.write_text(
+            json.dumps([[p.pid, psutil.Process(p.pid).create_time()] for p in self._processes.values()])
+        )
 
     def wait_healthy(self, seconds: float) -> None:
         """Wait until every component reports healthy; RuntimeError names what does not, or who died."""
@@ -152,19 +140,23 @@ class AirflowStack:
 
     def stop(self) -> None:
         """Stop every group: TERM, wait, KILL; returns when no process is left."""
-        members = [child for p in self._processes.values() for child in _family(p.pid)]
-        for process in self._processes.values():
-            _signal_group(process.pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(members, timeout=_STOP_SECONDS)
-        for process in self._processes.values():
-            _signal_group(process.pid, signal.SIGKILL)
-        for member in alive:
-            if member.is_running():
-                member.kill()
-        psutil.wait_procs(members, timeout=10)
+        _stop_groups([p.pid for p in self._processes.values()])
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
+        self._note.unlink(missing_ok=True)
+
+    def _stop_stale(self) -> None:
+        """Stop the components noted by a parent that never came to stop them; a number used anew is left alone."""
+        noted = json.loads(self._note.read_text()) if self._note.exists() else []
+        _stop_groups(
+            [pid for pid, began in noted if any(p.pid == pid and p.create_time() == began for p in family(pid))]
+        )
+        self._note.unlink(missing_ok=True)
+
+    @property
+    def _note(self) -> Path:
+        return self._home / "processes.json"
 
     def pids(self) -> list[int]:
         """Return the components' process numbers."""
@@ -212,11 +204,22 @@ class AirflowStack:
         """Return a client of the REST API, logged in as the administrator."""
         return Api(self.url, "admin", self.password)
 
-    def _checked(self, arguments: list[str]) -> None:
+    def token(self, role: str) -> str:
+        """Return the login token of a user who has one of Airflow's roles; made when there is none.
+
+        `Public` may log in and do nothing else.
+        """
+        user, password = role.lower(), self._secret(f"{role.lower()}-password", 15)
+        self.api().make_user(user, password, role)
+        return login(self.url, user, password)
+
+    def _checked(self, *commands: list[str]) -> None:
+        """Run commands of Airflow one after the other in one process; they go by its input, for one holds a password."""
         log = self._home / "prepare.log"
         with log.open("ab") as out:
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", *arguments],
+                [sys.executable, "-c", _RUN],
+                input=json.dumps(commands).encode(),
                 env=self.environment(),
                 stdout=out,
                 stderr=out,
@@ -224,7 +227,7 @@ class AirflowStack:
                 cwd=ROOT,
             )
         if done.returncode:
-            raise RuntimeError(f"airflow {arguments[0]} {arguments[1]} failed; see {log}")
+            raise RuntimeError(f"airflow {' or '.join(command[0] for command in commands)} failed; see {log}")
 
     def _fernet(self) -> str:
         return base64.urlsafe_b64encode(self._secret("fernet-seed", 32).encode()[:32]).decode()
@@ -246,9 +249,7 @@ class Api:
         """Log in."""
         self._url = url
         self._session = requests.Session()
-        answer = self._session.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
-        answer.raise_for_status()
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self._session.headers["Authorization"] = f"Bearer {login(url, user, password)}"
 
     def dags(self) -> set[str]:
         """Return the names of the DAGs that Airflow has parsed."""
@@ -269,10 +270,62 @@ class Api:
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
+    def make_user(self, user: str, password: str, role: str) -> None:
+        """Make a user who has one role, unless there is one of that name."""
+        person = {"username": user, "password": password, "roles": [{"name": role}], "first_name": user,
+                  "last_name": role, "email": f"{user}@example.invalid"}  # fmt: skip
+        answer = self._session.post(f"{self._url}/auth/fab/v1/users", json=person, timeout=30)
+        if answer.status_code != requests.codes.conflict:
+            answer.raise_for_status()
+
+    def make_pools(self, pools: Mapping[str, int]) -> None:
+        """Make one pool per platform, of as many slots as the catalog grants."""
+        entities = [{"name": name, "slots": n, "description": "exchange-gateway"} for name, n in pools.items()]
+        actions = [{"action": "create", "action_on_existence": "overwrite", "entities": entities}]
+        answer = self._session.patch(f"{self._url}/api/v2/pools", json={"actions": actions}, timeout=30)
+        answer.raise_for_status()
+
     def runs(self, dag: str) -> list[dict[str, Any]]:
         """Return the newest runs of a DAG, newest first."""
         found: list[dict[str, Any]] = self._get(f"dags/{dag}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
         return found
+
+    def task(self, dag: str, run: str, task: str) -> dict[str, Any]:
+        """Return the newest try of a task."""
+        found: dict[str, Any] = self._get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}")
+        return found
+
+    def log(self, dag: str, run: str, task: str, attempt: int) -> str:
+        """Return the log of a try as text, exceptions included."""
+        lines = self._get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}", full_content=True)["content"]
+        return "\n".join(
+            f"{line['event']} {json.dumps(line.get('error_detail', ''), ensure_ascii=False)}" for line in lines
+        )
+
+    def xcom(self, dag: str, run: str, task: str, key: str) -> Any:
+        """Return what a task handed to Airflow under a key."""
+        return self._get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/{key}")["value"]
+
+    def links(self, dag: str, run: str, task: str) -> dict[str, str | None]:
+        """Return the extra links of a task by name."""
+        found: dict[str, str | None] = self._get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/links")["extra_links"]
+        return found
+
+    def connection_types(self) -> list[dict[str, Any]]:
+        """Return the connection types that the form offers."""
+        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=30)
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def make_connection(self, name: str, kind: str, **fields: Any) -> None:
+        """Keep a connection in Airflow."""
+        body = {"connection_id": name, "conn_type": kind, **fields}
+        self._session.post(f"{self._url}/api/v2/connections", json=body, timeout=30).raise_for_status()
+
+    def remove_connection(self, name: str) -> None:
+        """Remove a connection from Airflow."""
+        self._session.delete(f"{self._url}/api/v2/connections/{name}", timeout=30).raise_for_status()
 
     def _get(self, path: str, **parameters: Any) -> Any:
         answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=30)
@@ -280,12 +333,51 @@ class Api:
         return answer.json()
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def living(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return those processes that have not ended; one that only waits for its parent to notice has."""
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def listening(processes: Sequence[psutil.Process]) -> set[int]:
+    """Return the TCP ports that processes listen on."""
+    found = [link for process in processes for link in process.net_connections("tcp")]
+    return {link.laddr.port for link in found if link.status == psutil.CONN_LISTEN}
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def login(url: str, user: str, password: str) -> str:
+    """Return the token of a login."""
+    answer = requests.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and all it started; nothing when it has ended."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _stop_groups(leaders: Sequence[int]) -> None:
+    """Stop process groups and what their members started: TERM, wait, KILL."""
+    members = [child for leader in leaders for child in family(leader)]
+    for leader in leaders:
+        _signal_group(leader, signal.SIGTERM)
+    _, alive = psutil.wait_procs(members, timeout=_STOP_SECONDS)
+    for leader in leaders:
+        _signal_group(leader, signal.SIGKILL)
+    for member in alive:
+        if member.is_running():
+            member.kill()
+    psutil.wait_procs(members, timeout=10)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -110,10 +110,10 @@ class Demo:
         return deployment
 
     def _start_airflow(self, stack: AirflowStack, deployment: Deployment) -> None:
-        stack.make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
         stack.start()
         self.step("Airflow starts (api-server, scheduler, dag-processor, triggerer)")
         stack.wait_healthy(_HEALTHY_SECONDS)
+        stack.api().make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
         self.step(f"Airflow is healthy at {stack.url}")
 
     def _show(self, stack: AirflowStack, deployment: Deployment) -> bool:
@@ -133,6 +133,7 @@ class Demo:
                   f"{'verified' if proven.ok else 'BROKEN: ' + str(proven.first_fault)}; "
                   f"{seconds} s, at most {self.peak_mb:.0f} MB")  # fmt: skip
         say.print(f"Airflow: {stack.url}   login: admin   password: {stack.password}")
+        say.print(f"a receipt: {stack.url}/exchange/receipts/2   a route: {stack.url}/exchange/routes/pop_person_in")
         return proven.ok and all(row["state"] == "success" and row["reconciled"] for row in rows)
 
     def _run_routes(self, api: Api, deployment: Deployment) -> dict[str, str]:

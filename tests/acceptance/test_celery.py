@@ -77,10 +77,10 @@ def exchange() -> Iterator[Exchange]:
         workers = [celery_worker(name, slots=1) for name in WORKERS]
         stack = AirflowStack(folder / "airflow", hub.dsn("airflow"), settings | celery, workers)
         stack.prepare()
-        stack.make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
         try:
             stack.start()
             stack.wait_healthy(_HEALTHY_SECONDS)
+            stack.api().make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
             _until(lambda: len(_taken(broker)) == len(WORKERS), _HEALTHY_SECONDS, "not every worker answers")
             states, taken = _run(stack.api(), deployment), _taken(broker)
         finally:

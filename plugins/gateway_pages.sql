@@ -1,0 +1,24 @@
+-- name: may_report: whether this login may act as the role that reads
+select pg_catalog.pg_has_role(oid, 'set') from pg_catalog.pg_roles where rolname = 'gateway_report';
+
+-- name: before: the hash of the receipt before one
+select hash from gateway.receipt where no = %(no)s;
+
+-- name: runs: the newest attempts of a route with their receipts
+select b.batch_id, b.kind, b.state, b.stage, b.opened_at, b.closed_at, b.counts, b.stages, b.error_code, b.error_text,
+       r.no as receipt
+  from gateway.batch b left join gateway.receipt r on r.batch_id = b.batch_id
+ where b.route = %(route)s and b.kind <> 'reconcile' order by b.batch_id desc limit 15;
+
+-- name: receipt_of_run: the receipt that a run of Airflow made, by its newest attempt
+select r.no from gateway.batch b join gateway.receipt r on r.batch_id = b.batch_id
+ where b.route = %(route)s and b.run_id = %(run)s order by b.batch_id desc limit 1;
+
+-- name: rejects: what is in quarantine of a route, by rule
+select rule, state, count(*) as rows, min(entered_at) as oldest, max(entered_at) as newest, min(owner) as owner
+  from gateway.quarantine where route = %(route)s and state in ('open', 'waiting')
+ group by rule, state order by rows desc, rule limit 200;
+
+-- name: comparison: the newest comparison of both sides
+select at, passed, source_rows, hub_rows, missing, extra, different, pending, quarantined, method, remark
+  from gateway.reconciliation where route = %(route)s order by id desc limit 1;

@@ -1,0 +1,139 @@
+"""Takes the pictures of docs/how-to/airflow-ui.md anew: `python -m sandbox.screenshots` (needs Debian's chromium and pngquant).
+
+The city runs as in life; then a source's table is changed and another loses half its rows, so that a failed route and
+a route on hold are seen too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox.browser import CHROMIUM, Visitor, visitor
+from sandbox.running import ROOT, RunningCity, ask, dag_of, wait_for
+
+PNGQUANT = Path("/usr/bin/pngquant")
+FOLDER = ROOT / "docs" / "img"
+FAILED, HELD, GOOD = "legal_social_org_in", "geo_division_in", "geo_address_in"
+_LIMIT = 250_000  # bytes of a picture
+
+
+def take(city: RunningCity, folder: Path) -> list[Path]:
+    """Let the city live for a moment, then take every picture; return them."""
+    runs = _live(city)
+    folder.mkdir(parents=True, exist_ok=True)
+    with visitor(city.stack.url) as person:
+        person.open("/", "Sign In")
+        person.log_in("admin", city.stack.password)
+        return [_taken(person, folder / f"{name}.png", show) for name, show in _pictures(city, runs).items()]
+
+
+def _live(city: RunningCity) -> dict[str, str]:
+    """Carry every route, then some again, then let two sources misbehave; return a run of each route to look at."""
+    routes = city.deployment.catalog.routes
+    for name in routes:
+        city.api.unpause(dag_of(name))
+    started = {name: city.start(name) for name, route in routes.items() if not route.after}
+    for name, run in started.items():
+        city.ended(name, run)
+    for name in routes.keys() - started.keys():
+        wait_for(lambda n=name: city.api.runs(dag_of(n)) or None, 60, f"{name} was not started")  # type: ignore[misc]
+    for _ in range(4):
+        for name in (FAILED, HELD, GOOD):
+            city.carry(name)
+    with city.owner_of("legal") as owner:
+        ask(owner, "alter table dn_legal_social_org add column credit_level text")
+    with city.owner_of("geo") as owner:
+        ask(owner, "delete from dn_geo_division where ctid in (select ctid from dn_geo_division limit 130)")
+    loads = dict(city.ask("select route, run_id from gateway.batch where kind = 'first_load'"))
+    return loads | {name: city.carry(name)["dag_run_id"] for name in (FAILED, HELD)}
+
+
+def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Visitor], Any]]:
+    """Return how each picture comes about, by its name."""
+    first = "select no from gateway.receipt where route = %s and kind = 'batch' order by no limit 1"
+    ((receipt,),) = city.ask(first, (HELD,))
+
+    def task(route: str) -> str:
+        return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
+
+    return {
+        "airflow-dags": lambda person: person.open("/dags?limit=50", "11 Dags", "社会组织登记信息"),
+        "airflow-log": lambda person: person.open(task(GOOD), "签发回执 receipt", "/exchange/receipts/"),
+        "airflow-failed": lambda person: _fold_trace(person, task(FAILED)),
+        "airflow-route": lambda person: person.open(
+            f"/dags/{dag_of(FAILED)}/plugin/exchange-route", "怎么办 HINT", "最近的运行"
+        ),
+        "airflow-receipt": lambda person: person.open(f"{task(GOOD)}/plugin/exchange-receipt", "本条验证通过"),
+        "exchange-receipt": lambda person: person.open(f"/exchange/receipts/{receipt}", "本条验证通过"),
+        "exchange-hold": lambda person: person.open(f"/exchange/routes/{HELD}", "已挂起，等待决定"),
+        "airflow-connection": _fill_connection,
+        "airflow-grid": lambda person: _widen_grid(person, f"/dags/{dag_of(FAILED)}"),
+    }
+
+
+def _widen_grid(person: Visitor, path: str) -> None:
+    """Give the grid a third of the window, as one does by hand; Airflow remembers it."""
+    person.open(path, "交换 exchange", "失败的任务")
+    handle = person.page.get_by_role("separator").first.bounding_box() or {"x": 331, "y": 0, "width": 0, "height": 900}
+    person.page.mouse.move(handle["x"] + handle["width"] / 2, 600)
+    person.page.mouse.down()
+    person.page.mouse.move(470, 600, steps=5)
+    person.page.mouse.up()
+    person.see("失败的任务")
+
+
+def _fold_trace(person: Visitor, path: str) -> None:
+    """Fold the frames of the exception: they name folders of the machine that takes the picture."""
+    person.open(path, "GW-204", "HINT: ")
+    person.page.get_by_text("SchemaMismatch: ").first.click()
+    person.page.get_by_text("task_runner.py").first.wait_for(state="hidden")
+    person.page.evaluate("for (const part of document.querySelectorAll('*')) part.scrollLeft = 0")
+
+
+def _fill_connection(person: Visitor) -> None:
+    """Open the form for a new connection and choose the gateway's type."""
+    person.open("/connections", "添加连接")
+    person.page.get_by_role("button", name="添加连接").first.click()
+    person.page.get_by_role("combobox").first.click()
+    person.page.keyboard.type("数据交换平台")
+    person.page.get_by_role("option", name="数据交换平台").first.click()
+    person.see("平台地址 host")
+
+
+def _taken(person: Visitor, path: Path, show: Callable[[Visitor], Any]) -> Path:
+    show(person)
+    person.picture(path, whole=path.stem == "exchange-receipt")
+    subprocess.run([PNGQUANT, "--force", "--ext", ".png", "--skip-if-larger", "128", path], check=True)
+    if path.stat().st_size > _LIMIT:
+        raise RuntimeError(f"{path.name} has {path.stat().st_size:,} bytes, more than {_LIMIT:,}")
+    return path
+
+
+def main() -> int:
+    """Start the city, take the pictures, stop it."""
+    options = argparse.ArgumentParser(prog="python -m sandbox.screenshots", description=__doc__)
+    options.add_argument("--to", type=Path, default=FOLDER, help="the folder for the pictures")
+    options.add_argument("--scale", type=float, default=0.2, help="1 = 100,000 persons")
+    chosen = options.parse_args()
+    if not (CHROMIUM.exists() and PNGQUANT.exists()):
+        print("needed: apt-get install chromium fonts-noto-cjk pngquant")
+        return 1
+    home = Path(tempfile.mkdtemp(prefix="gateway-pictures-"))
+    try:
+        with RunningCity(home, scale=chosen.scale, by_hand=False) as city:
+            for path in take(city, chosen.to):
+                print(f"{path.name}  {path.stat().st_size // 1000} kB")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

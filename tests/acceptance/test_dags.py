@@ -1,0 +1,179 @@
+"""The DAG files, read as the DAG processor and a worker read them: what each route's DAG promises. Nothing runs."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import gateway_operator
+import pytest
+from airflow.sdk import DAG, RetryAction
+from airflow.sdk.module_loading import import_string
+from airflow.serialization.serialized_objects import DagSerialization
+
+from gateway import catalog, errors
+from gateway.errors import GatewayError
+from sandbox.running import ROOT
+
+SHARD = ROOT / "dags" / "exchange_routes_00.py"
+CITY = catalog.load(ROOT / "catalog")
+ROUTES = sorted(CITY.routes)
+
+
+def read() -> dict[str, DAG]:
+    """Return the DAGs that the shard gives now, by name."""
+    return {name: thing for name, thing in runpy.run_path(str(SHARD)).items() if isinstance(thing, DAG)}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, DAG]:
+    """Return the DAGs as the DAG processor sees them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
+        return read()
+
+
+def task(dags: dict[str, DAG], route: str) -> Any:
+    """Return the one task of a route's DAG."""
+    (found,) = dags[f"route__{route}"].tasks
+    return found
+
+
+def test_every_route_has_a_dag_of_its_own(dags: dict[str, DAG]) -> None:
+    """Eleven routes, eleven DAGs, each named after its route."""
+    assert sorted(dags) == [f"route__{name}" for name in ROUTES]
+
+
+def test_a_worker_builds_only_the_dag_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of hundreds of routes is read again for each task; the parsing context spares all but one."""
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "route__pop_person_in")
+    assert list(read()) == ["route__pop_person_in"]
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_shards_share_the_routes(tmp_path: Path, shards: int, dags: dict[str, DAG]) -> None:
+    """Copies of the file with other numbers hold each route once, and none is lost."""
+    found: list[str] = []
+    for number in range(shards):
+        path = tmp_path / f"exchange_routes_{number:02}.py"
+        text = SHARD.read_text(encoding="utf-8")
+        path.write_text(text.replace("SHARD, SHARDS = 0, 1", f"SHARD, SHARDS = {number}, {shards}"), encoding="utf-8")
+        found += [name for name, thing in runpy.run_path(str(path)).items() if isinstance(thing, DAG)]
+    assert sorted(found) == sorted(dags)
+
+
+def test_two_readings_give_the_same_dags(dags: dict[str, DAG]) -> None:
+    """Nothing in a DAG depends on when it is read; otherwise every reading would make a new version of it."""
+    first, second = ({name: json.dumps(DagSerialization.to_dict(dag), sort_keys=True, default=str)
+                      for name, dag in found.items()} for found in (dags, read()))  # fmt: skip
+    assert first == second
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_dag_says_who_what_and_when(dags: dict[str, DAG], route: str) -> None:
+    """Name, tags, owner and documentation are for a person who has never seen the code."""
+    declared, dag = CITY.routes[route], dags[f"route__{route}"]
+    unit = CITY.units[declared.source.unit].name
+    assert dag.dag_display_name == f"{declared.dataset.chinese} · {declared.source.name} → 交换库"
+    assert dag.tags == {declared.source.name, declared.dataset.name, "入库 inbound"}
+    assert task(dags, route).owner == unit
+    for words in (unit, declared.dataset.name, declared.sla.name, "HINT", f"gateway quarantine list --route {route}"):
+        assert words in (dag.doc_md or "")
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_runs_once_at_a_time_and_never_for_the_past(dags: dict[str, DAG], route: str) -> None:
+    """A watermark reader has nothing to catch up; a second run of a route would only find it busy."""
+    dag = dags[f"route__{route}"]
+    assert (dag.max_active_runs, dag.catchup) == (1, False)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_keeps_to_its_platforms_pool(dags: dict[str, DAG], route: str) -> None:
+    """A platform is asked by no more routes at a time than it grants."""
+    assert task(dags, route).pool == f"platform.{CITY.routes[route].source.platform}"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_updates_its_hub_asset_and_follows_what_it_waits_for(dags: dict[str, DAG], route: str) -> None:
+    """`after: case.accept` is the asset that case_accept_in updates; a cron line stays a cron line."""
+    declared, dag = CITY.routes[route], dags[f"route__{route}"]
+    assert [asset.name for asset in task(dags, route).outlets] == [f"hub.{declared.dataset.name}"]
+    waits_for = [asset.name for asset in dag.schedule] if declared.after else dag.schedule
+    assert waits_for == ([f"hub.{declared.after}"] if declared.after else declared.schedule)
+    assert task(dags, route).priority_weight == (10 if declared.after else 1)
+
+
+def test_the_retry_policy_names_errors_that_exist() -> None:
+    """Airflow only warns of a misspelt path, and the rule would never match."""
+    paths = [path for rule in gateway_operator.RETRY.rules for path in rule.exception_path.split(",")]
+    assert all(issubclass(import_string(path), GatewayError) for path in paths)
+    assert len(paths) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "action", "delay"),
+    [
+        (errors.SchemaMismatch("x"), RetryAction.FAIL, None),  # the source's owner has to act
+        (errors.AccessDenied("x"), RetryAction.FAIL, None),  # the same
+        (errors.RouteHeld("x"), RetryAction.FAIL, None),  # a decision is due
+        (errors.CatalogInvalid("x"), RetryAction.FAIL, None),  # a file is wrong
+        (errors.NotFound("x"), RetryAction.FAIL, None),  # a broken route
+        (errors.RouteBusy("x"), RetryAction.RETRY, timedelta(seconds=10)),  # the other run ends soon
+        (errors.FenceLost("x"), RetryAction.RETRY, timedelta(seconds=10)),  # the same
+        (errors.PlatformUnavailable("x"), RetryAction.RETRY, None),  # the task's own delay, which grows
+        (errors.HubUnavailable("x"), RetryAction.RETRY, None),  # the same
+        (errors.OutcomeUnknown("x"), RetryAction.RETRY, None),  # the next run asks again
+        (MemoryError(), RetryAction.DEFAULT, None),  # nothing of ours: as any task
+    ],
+)
+def test_the_type_of_an_error_decides_about_retries(error: Exception, action: RetryAction, delay: timedelta) -> None:
+    """What a person must change fails at once; what passes is repeated, soon or with growing delay."""
+    decision = gateway_operator.RETRY.evaluate(error, 1, 5)
+    assert (decision.action, decision.retry_delay) == (action, delay)
+
+
+def test_the_delay_between_retries_grows(dags: dict[str, DAG]) -> None:
+    """Twenty seconds, doubled each time, never more than ten minutes."""
+    found = task(dags, "pop_person_in")
+    assert (found.retries, found.retry_delay, found.retry_exponential_backoff, found.max_retry_delay) == (
+        5, timedelta(seconds=20), 2, timedelta(minutes=10),
+    )  # fmt: skip
+
+
+def test_a_task_links_to_its_receipt_and_its_routes_page(dags: dict[str, DAG]) -> None:
+    """Both links are part of what the api-server knows of the task."""
+    stored = DagSerialization.to_dict(dags["route__pop_person_in"])["dag"]["tasks"][0]["__var"]
+    assert stored["_operator_extra_links"] == {"回执 Receipt": "_link_ReceiptLink", "链路状态 Route": "_link_RouteLink"}
+
+
+def test_links_lead_below_the_path_that_airflow_is_served_at(dags: dict[str, DAG]) -> None:
+    """Behind a proxy Airflow may live at /airflow/; a link holds a path only, so that the host may change."""
+    found = gateway_operator.RouteLink().get_link(task(dags, "pop_person_in"), ti_key=None)
+    assert found == "/airflow/exchange/routes/pop_person_in"
+
+
+def test_a_broken_route_keeps_its_place_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong file does not make a DAG vanish with its history, and leaves the other ten alone."""
+    shutil.copytree(ROOT / "catalog", tmp_path / "catalog")
+    (tmp_path / "schemas").symlink_to(ROOT / "schemas")
+    path = tmp_path / "catalog" / "routes" / "pop_person_in.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("from: pop", "from: popp"), encoding="utf-8")
+    monkeypatch.setenv("GATEWAY_CATALOG", str(tmp_path / "catalog"))
+    found = read()
+    broken = found["route__pop_person_in"]
+    assert len(found) == len(ROUTES)
+    assert broken.tags == {"目录有误 broken"}
+    assert "there is no platform popp" in (broken.doc_md or "")
+    assert broken.schedule is None
+
+
+def test_airflow_reads_no_helper_as_a_dag_file() -> None:
+    """What only helps to build DAGs is left out by .airflowignore; what is left are the shards."""
+    ignored = (ROOT / "dags" / ".airflowignore").read_text(encoding="utf-8").splitlines()
+    left = [p.name for p in (ROOT / "dags").glob("*.py") if not any(p.match(line) for line in ignored if line)]
+    assert left == ["exchange_routes_00.py"]

@@ -1,0 +1,183 @@
+"""The gateway's own pages: nobody without a login sees one, and they say in words what the ledger holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gateway_pages
+import gateway_plugin
+import pytest
+import requests
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from gateway.ledger import chain
+from sandbox.running import RunningCity, ask
+
+HTML = {"accept": "text/html"}
+PATHS = sorted(route.path for route in gateway_pages.app.routes)
+
+
+def address(path: str) -> str:
+    """Return a path with its parameters filled in."""
+    return path.format(no=1, name="pop_person_in", dag="route__pop_person_in", run_id="manual")
+
+
+@pytest.fixture(scope="module")
+def stranger() -> TestClient:
+    """Return a client of the pages without a login."""
+    return TestClient(gateway_pages.app, follow_redirects=False)
+
+
+def test_the_app_has_no_other_routes() -> None:
+    """No description of the API, no folder of files: each would be open to everybody."""
+    assert PATHS == ["/receipts/{no}", "/routes/{name}", "/runs/{dag}/{run_id}"]
+    assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_program_without_login_is_refused(stranger: TestClient, path: str) -> None:
+    """401 and nothing else."""
+    answer = stranger.get(address(path))
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_person_without_login_is_sent_to_log_in(stranger: TestClient, path: str) -> None:
+    """The login page knows where to come back to."""
+    answer = stranger.get(address(path), headers=HTML)
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith("/auth/login?next=%2F")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nobody_can_claim_to_be_a_user(path: str) -> None:
+    """A user must come from the login; as a query parameter anybody could name one."""
+    route = next(r for r in gateway_pages.app.routes if r.path == path)
+    assert isinstance(route, APIRoute)
+    assert [parameter.name for parameter in route.dependant.query_params] == []
+    assert any(inner.call is gateway_pages.get_user for inner in route.dependant.dependencies)
+
+
+@pytest.mark.parametrize("path", [address(path) for path in PATHS] + ["/nothing"])
+def test_a_page_runs_no_script_and_is_not_kept(stranger: TestClient, path: str) -> None:
+    """The headers stand on refusals too."""
+    headers = stranger.get(path).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+
+
+def test_templates_need_no_script() -> None:
+    """What the policy forbids is not there: scripts, inline styles and foreign addresses."""
+    texts = [path.read_text(encoding="utf-8") for path in Path(gateway_pages._TEMPLATES).glob("*.html")]
+    assert texts
+    assert not [
+        word for text in texts for word in ("<script", ' style="', "http://", "https://", "onclick") if word in text
+    ]
+
+
+def test_the_plugin_mounts_the_pages() -> None:
+    """The app, and the tabs that lead to it."""
+    (mounted,) = gateway_plugin.GatewayPlugin.fastapi_apps
+    assert (mounted["app"], mounted["url_prefix"]) == (gateway_pages.app, "/exchange")
+    assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {"dag", "task_instance"}
+
+
+@pytest.fixture(scope="module")
+def reader(running: RunningCity) -> requests.Session:
+    """Return a browser's session of somebody who may read DAGs."""
+    session = requests.Session()
+    session.headers.update(HTML | {"Authorization": f"Bearer {running.stack.token('Viewer')}"})
+    return session
+
+
+@pytest.fixture(scope="module")
+def carried(running: RunningCity) -> dict[str, Any]:
+    """Carry the divisions once and return the receipt."""
+    assert running.carry("geo_division_in")["state"] == "success"
+    hub = running.deployment.hub(name="test", autocommit=True)
+    try:
+        return next(r for r in chain.listing(hub, "geo_division_in") if r["body"].get("run") == "first_load")
+    finally:
+        hub.close()
+
+
+def test_a_receipt_tells_counts_reasons_and_proof(
+    running: RunningCity, reader: requests.Session, carried: dict[str, Any]
+) -> None:
+    """Counts, the Chinese reason of each rule, hash, and that hash and signature hold."""
+    text = reader.get(f"{running.stack.url}/exchange/receipts/{carried['no']}", timeout=30).text
+    body = carried["body"]
+    for words in (f"<b>{body['read']}</b> 行", f"新增 {body['inserted']}", "上级代码不是本级代码的前缀", carried["hash"], body["content"]["hash_sum"]):  # fmt: skip
+        assert words in text
+    assert text.count("✓ 通过") == 3
+
+
+def test_a_receipt_that_was_changed_is_shown_as_such(
+    running: RunningCity, reader: requests.Session, carried: dict[str, Any]
+) -> None:
+    """Whoever edits the ledger behind the gateway's back cannot keep the hash."""
+    no, text = carried["no"], json.dumps
+    with running.deployment.hub(name="test") as hub:  # rolled back at the end
+        ask(hub, "reset role; alter table gateway.receipt disable trigger receipt_is_evidence")
+        ask(hub, "update gateway.receipt set body = replace(body, %s, %s) where no = %s",
+            (f'"read":{text(carried["body"]["read"])}', '"read":1', no))  # fmt: skip
+        hub.commit()
+        try:
+            shown = reader.get(f"{running.stack.url}/exchange/receipts/{no}", timeout=30).text
+        finally:
+            ask(hub, "update gateway.receipt set body = replace(body, %s, %s) where no = %s",
+                ('"read":1,', f'"read":{text(carried["body"]["read"])},', no))  # fmt: skip
+            ask(hub, "alter table gateway.receipt enable trigger receipt_is_evidence")
+    hub.close()
+    assert "✗ 本条验证不符" in shown
+
+
+def test_a_routes_page_tells_where_it_stands(
+    running: RunningCity, reader: requests.Session, carried: dict[str, Any]
+) -> None:
+    """Badge, watermark, the run with its receipt, and the rejected rows by rule; no personal value can be in it."""
+    text = reader.get(f"{running.stack.url}/exchange/routes/route__geo_division_in", timeout=30).text
+    for words in ("正常 in order", "首次装载", f"/exchange/receipts/{carried['no']}", "级别与代码末尾的零不一致", "市自然资源和规划局"):  # fmt: skip
+        assert words in text
+
+
+def test_a_run_leads_to_its_receipt(running: RunningCity, reader: requests.Session, carried: dict[str, Any]) -> None:
+    """What the tab of a task shows."""
+    ((run,),) = running.ask("select run_id from gateway.batch where batch_id = %s", (carried["batch_id"],))
+    path = requests.utils.quote(run, safe="")
+    answer = reader.get(f"{running.stack.url}/exchange/runs/route__geo_division_in/{path}", timeout=30)
+    assert answer.url == f"{running.stack.url}/exchange/receipts/{carried['no']}"
+
+
+@pytest.mark.parametrize("path", ["receipts/999999", "receipts/abc", "receipts/0", "receipts/99999999999999999999", "routes/nope", "nothing"])  # fmt: skip
+def test_what_is_not_there_is_404(running: RunningCity, reader: requests.Session, path: str) -> None:
+    """A wrong address is neither an error of the server nor a blank page."""
+    answer = reader.get(f"{running.stack.url}/exchange/{path}", timeout=30)
+    assert (answer.status_code, "<h1>" in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize(
+    "path", ["receipts/1", "receipts/2", "routes/geo_division_in", "runs/route__geo_division_in/x"]
+)
+def test_a_login_without_the_right_to_read_the_dag_is_refused(
+    running: RunningCity, carried: dict[str, Any], path: str
+) -> None:
+    """A login alone opens nothing: whoever may read a route's DAG may read its pages."""
+    token = running.stack.token("Public")
+    answer = requests.get(
+        f"{running.stack.url}/exchange/{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
+    assert carried
+    assert answer.status_code == 403
+
+
+def test_the_pages_read_as_the_report_role(running: RunningCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed originals are out of reach, and nothing can be written."""
+    monkeypatch.setenv("GATEWAY_HUB_DSN", running.hub.dsn("gateway"))
+    with gateway_pages._hub() as hub:
+        assert ask(hub, "select current_user, current_setting('transaction_read_only')") == [("gateway_report", "on")]
+        assert ask(hub, "select has_column_privilege('gateway.quarantine', 'sealed', 'select')") == [(False,)]
