@@ -33,6 +33,8 @@ _PASSING = (
     errors.OutOfMemory,
     errors.QueryCanceled,
 )
+# A failed connect carries no SQLSTATE, only the server's words.
+_REFUSED = ("password authentication failed", "no pg_hba.conf entry", "is not permitted to log in")
 _ENCODING = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
 
 
@@ -79,7 +81,7 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
             _text(doing, platform, error), "Declare the source's encoding or mend the text."
         ) from error
     except psycopg2.Error as error:
-        if "password authentication failed" in str(error) or "no pg_hba.conf entry" in str(error):
+        if any(words in str(error) for words in _REFUSED):
             hint = f"Check the user and password of the connection of platform {platform}."
             raise AccessDenied(_text(doing, platform, error), hint) from error
         raise PlatformUnavailable(

@@ -46,7 +46,7 @@ def verify(deployment: Deployment, *, content: bool = True) -> Proof:
     A batch whose rows were partly rewritten by later batches is `superseded` and cannot be compared any more; one that
     holds more rows than its receipt, or other content in as many rows, is a fault and is named.
     """
-    hub = deployment.hub(name="gateway verify")
+    hub = _at_one_moment(deployment)
     said: dict[str, dict[int, _Content]] = {}
     try:
         with pg.hub_errors("verify receipts"), hub:
@@ -60,12 +60,20 @@ def verify(deployment: Deployment, *, content: bool = True) -> Proof:
 
 def export(deployment: Deployment, path: Path) -> int:
     """Write chain, signed head, public keys and the single-file verifier to `path`; return the number of entries."""
-    hub = deployment.hub(name="gateway export")
+    hub = _at_one_moment(deployment)
     try:
         with pg.hub_errors("export receipts"), hub:
             return receipts.export(chain.entries(hub), chain.head(hub), deployment.keys.public_keys(), path)
     finally:
         hub.close()
+
+
+def _at_one_moment(deployment: Deployment) -> Connection:
+    """Open the hub so that chain, head and rows are seen as of one moment, while routes go on committing."""
+    hub = deployment.hub(name="gateway proof")
+    with pg.hub_errors("begin a proof"):
+        hub.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    return hub
 
 
 def _noting(entries: Iterator[receipts.Entry], said: dict[str, dict[int, _Content]]) -> Iterator[receipts.Entry]:

@@ -130,6 +130,9 @@ def describe(dataset: Dataset, rule_id: str) -> tuple[str, str]:
         if rule.id == rule_id:
             return rule.chinese or rule.id, rule.english or rule.id
     name, _, kind = rule_id.rpartition(".")
+    if kind == "kind" and name:
+        chinese, english = describe(dataset, name)
+        return f"{chinese}：代码属于只作提示的类别", f"{english}: the code is of a kind that is only tolerated"
     if kind in _IMPLICIT and name in dataset.columns:
         chinese, english = _IMPLICIT[kind]
         return chinese.format(dataset.field(name).chinese or name), english.format(name, name)

@@ -16,6 +16,7 @@ import pytest
 from gateway.exchange import proof, reconcile
 from sandbox.running import RunningCity, ask, dag_of, until, wait_for
 
+UPKEEP = "exchange__upkeep"
 FOLLOWERS = ("case_material_in", "case_process_in", "case_result_in", "case_special_in")
 
 
@@ -69,6 +70,21 @@ def test_every_receipt_verifies(running: RunningCity) -> None:
     found = proof.verify(running.deployment)
     assert (found.ok, found.first_fault) == (True, None)
     assert found.untouched >= len(running.deployment.catalog.routes)
+
+
+@pytest.mark.usefixtures("carried")
+def test_the_nightly_upkeep_prepares_the_hub_and_proves_the_receipts(running: RunningCity) -> None:
+    """The DAG beside the routes runs from the first day without anybody's switching it on, and ends well."""
+    run = running.api.trigger(UPKEEP)
+    until(lambda: state_of(running, run) in {"success", "failed"}, 120, f"{UPKEEP} did not end")
+    assert state_of(running, run) == "success"
+    proven = running.api.xcom(UPKEEP, run, "verify", "return_value")
+    assert (json.loads(proven) if isinstance(proven, str) else proven)["ok"] is True
+
+
+def state_of(running: RunningCity, run_id: str) -> str:
+    """Return how the upkeep's run is."""
+    return next(r["state"] for r in running.api.runs(UPKEEP) if r["dag_run_id"] == run_id)
 
 
 def test_a_run_returns_counts_and_receipt_but_no_rows(running: RunningCity, carried: dict[str, dict[str, Any]]) -> None:

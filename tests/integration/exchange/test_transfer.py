@@ -234,6 +234,21 @@ def test_receipts_prove_every_batch(city: Any) -> None:
     assert (found.ok, found.untouched) == (True, 2)
 
 
+def test_proof_holds_while_a_route_commits(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that commits in the middle of a verification is simply not part of it."""
+    city.fill(50)
+    transfer.run(city.deployment, "person_in")
+    reading = proof.chain.head
+
+    def commit_meanwhile(hub: Any) -> Any:
+        city.ask_source("update person set amount = 9, updated_at = now() where id = 'P00000001'")
+        transfer.run(city.deployment, "person_in")
+        return reading(hub)
+
+    monkeypatch.setattr(proof.chain, "head", commit_meanwhile)
+    assert proof.verify(city.deployment).ok
+
+
 def test_row_changed_behind_the_gateways_back_is_named(city: Any) -> None:
     """A hub row edited by hand makes its batch's content differ from the receipt."""
     city.fill(100)
