@@ -117,6 +117,15 @@ def ensure_partition(hub: Connection, dataset: Dataset, source: str) -> None:
     pg.run(hub, statement.format(part, table(dataset), key, sql.Literal(source)))
 
 
+def index_batches(hub: Connection, dataset: Dataset, source: str) -> None:
+    """Make the index by batch that a partition needs once it holds rows of more than the batch that first filled it."""
+    name = f"{partition_name(dataset, source)}_batch"
+    if pg.one(hub, _SQL["index_exists"], {"name": name})[0]:
+        return  # asked first: `if not exists` would take its lock all the same and send an autovacuum away
+    statement = sql.SQL("create index {} on {} using brin (gw_batch)")
+    pg.run(hub, statement.format(sql.Identifier(name), partition(dataset, source)))
+
+
 def _create(hub: Connection, dataset: Dataset) -> None:
     pg.run(
         hub,
@@ -125,7 +134,6 @@ def _create(hub: Connection, dataset: Dataset) -> None:
             "partition by list (gw_source)"
         ).format(table(dataset), columns(dataset)),
     )
-    pg.run(hub, sql.SQL("create index on {} using brin (gw_batch)").format(table(dataset)))
     key = pg.names((*dataset.key, "gw_source"))
     keys = sql.SQL(", ").join(column(dataset.field(k), in_key=True) for k in dataset.key)
     pg.run(

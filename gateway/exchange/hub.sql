@@ -4,6 +4,10 @@ select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
  where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
  order by a.attnum;
 
+-- name: index_exists: whether a relation of schema hub bears this name, cut as the server cuts it
+select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = 'hub' and c.relname = %(name)s::name);
+
 -- name: know_route: a route's state row, made once
 insert into gateway.route_state (route, dataset, source) values (%(route)s, %(dataset)s, %(source)s)
 on conflict (route) do update set dataset = excluded.dataset, source = excluded.source

@@ -117,7 +117,7 @@ class Landing:
         return pg.run(self.hub, statement)
 
     def become_live(self, rows: int) -> None:
-        """Turn `_ok` into a table that can be attached to the hub: gateway columns, key and block index.
+        """Turn `_ok` into a table that can be attached to the hub: gateway columns and key.
 
         Gateway columns come as constant defaults and take no space in the rows; the CHECK spares the attach its scan.
         """
@@ -157,7 +157,6 @@ class Landing:
         pg.run(self.hub, with_columns)
         with_key = sql.SQL("alter table {} add primary key ({}), add check (gw_source = {} and gw_source is not null)")
         pg.run(self.hub, with_key.format(self.name("_ok"), key, source))
-        pg.run(self.hub, sql.SQL("create index on {} using brin (gw_batch)").format(self.name("_ok")))
 
     def _make_reason(self) -> None:
         pattern = f"^reason_{re.escape(self.dataset.hub_name)}_[0-9a-z]+$"

@@ -107,6 +107,8 @@ def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
         inserted=int(inserted), updated=int(updated), hash_sum=int(update_sum) + int(insert_sum), newest=newest(landing)
     )
     moved.unchanged = before - moved.written
+    if moved.written:
+        hub_tables.index_batches(landing.hub, dataset, landing.source)
     return moved
 
 

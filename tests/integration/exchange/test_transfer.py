@@ -36,6 +36,18 @@ def test_window_carries_what_changed_and_leaves_the_rest_alone(city: Any) -> Non
     assert city.ask("select count(*) from hub.test_person where gw_batch = %s", (first.batch,)) == [(90,)]
 
 
+def test_partition_gets_its_index_by_batch_with_its_second_batch(city: Any) -> None:
+    """While all rows bear one batch the index would tell nothing; the first later batch that writes makes it, once."""
+    indexes = "select count(*) from pg_indexes where schemaname = 'hub' and indexdef like '%brin (gw_batch)%'"
+    city.fill(10)
+    transfer.run(city.deployment, "person_in")
+    assert city.ask(indexes) == [(0,)]
+    for amount in (1, 2):
+        city.ask_source("update person set amount = %s, updated_at = now()", (amount,))
+        transfer.run(city.deployment, "person_in")
+        assert city.ask(indexes) == [(1,)]
+
+
 def test_comparison_finds_deletes_and_silent_edits(city: Any) -> None:
     """What a window cannot see (deletes, edits without a new stamp) a comparison finds and carries."""
     city.fill(1000)
