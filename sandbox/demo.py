@@ -42,7 +42,7 @@ _ROUTES_SECONDS = 300.0
 _FREE_SECONDS = 60.0
 _SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
 # A log file or a narrow terminal must not lose columns of the table.
-say = Console(highlight=False, width=max(150, Console().width))
+say = Console(highlight=False, width=max(160, Console().width))
 
 
 class Stopped(Exception):
