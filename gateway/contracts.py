@@ -212,6 +212,9 @@ def _cross_check(document: Located, dataset: Dataset) -> None:
         )
     if dataset.cursor is not None and dataset.cursor not in dataset.columns:
         raise document.fault("gatewayCursor", f"{dataset.cursor} is not a field", "Name one of the contract's fields.")
+    if dataset.cursor is not None and not dataset.field(dataset.cursor).hub_type.startswith("timestamptz"):
+        hint = "Name a field of type timestamp with its zone, or leave gatewayCursor out and use mode: snapshot."
+        raise document.fault("gatewayCursor", f"{dataset.cursor} is no moment in time", hint)
     for rule in dataset.rules:
         unknown = [name for name in rule.fields if name not in dataset.columns]
         if unknown:

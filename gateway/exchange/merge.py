@@ -48,9 +48,8 @@ def swap_in(landing: Landing) -> Moved:
 
 def content(landing: Landing) -> Moved:
     """Return count, hash sum and newest cursor of `_ok`, for a first load; scans it once."""
-    cursor = sql.Identifier(landing.dataset.cursor) if landing.dataset.cursor else sql.SQL("null::timestamptz")
-    query = sql.SQL("select count(*), coalesce(sum({}), 0), max({}) from {} as _r_").format(
-        hub_tables.record_hash(landing.dataset, "_r_"), cursor, landing.name("_ok")
+    query = sql.SQL("select count(*), coalesce(sum({}), 0), {} from {} as _r_").format(
+        hub_tables.record_hash(landing.dataset, "_r_"), _newest_cursor(landing), landing.name("_ok")
     )
     rows, total, newest = pg.one(landing.hub, query)
     return Moved(inserted=int(rows), hash_sum=int(total), newest=newest)
@@ -58,11 +57,18 @@ def content(landing: Landing) -> Moved:
 
 def newest(landing: Landing) -> datetime | None:
     """Return the newest cursor value among the good rows."""
-    if landing.dataset.cursor is None:
-        return None
-    query = sql.SQL("select max({}) from {}").format(sql.Identifier(landing.dataset.cursor), landing.name("_ok"))
+    query = sql.SQL("select {} from {}").format(_newest_cursor(landing), landing.name("_ok"))
     found: datetime | None = pg.one(landing.hub, query)[0]
     return found
+
+
+def _newest_cursor(landing: Landing) -> sql.Composable:
+    """Return the newest cursor that can be a moment of the source's past; a stamp far ahead is nobody's clock."""
+    if landing.dataset.cursor is None:
+        return sql.SQL("null::timestamptz")
+    return sql.SQL("max({0}) filter (where {0} between '1900-01-01' and clock_timestamp() + interval '1 day')").format(
+        sql.Identifier(landing.dataset.cursor)
+    )
 
 
 def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:

@@ -346,6 +346,43 @@ def test_stamp_ahead_of_the_clock_is_carried_when_its_time_comes(city: Any) -> N
     assert_whole(city)
 
 
+@pytest.mark.parametrize("stamp", ["infinity", "-infinity", "0044-03-15 BC", "294276-01-01"])
+def test_stamp_that_is_no_moment_of_our_calendar(city: Any, stamp: str) -> None:
+    """A row whose stamp no clock ever showed is carried like any other and is nobody's newest."""
+    city.fill(20)
+    city.ask_source("update person set updated_at = %s where id = 'P00000003'", (stamp,))
+    transfer.run(city.deployment, "person_in")
+    assert reconcile.run(city.deployment, "person_in").passed
+    assert proof.verify(city.deployment).ok
+
+
+@pytest.mark.parametrize("key", ["a'b", 'a"b', "a\\b", "镕𠂇", " ", "", "a\nb", "{x,y}", "NULL"])
+def test_keys_of_any_characters(city: Any, key: str) -> None:
+    """A key is a value, never a piece of SQL, of an array or of a COPY stream."""
+    city.fill(5)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("insert into person values (%s, '甲', 1, 1.5, now() - interval '1 hour')", (key,))
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.good_source_rows() == city.hub_rows()
+    city.ask_source("delete from person where id = %s", (key,))
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.good_source_rows() == city.hub_rows()
+
+
+def test_view_with_doubled_keys(city: Any) -> None:
+    """A source that promises no unique key: the newest version of each key lands, the others are quarantined by name."""
+    city.ask_source("alter table person rename to base; alter table base drop constraint person_pkey")
+    city.ask_source("create view person as select * from base")
+    city.ask_source(
+        "insert into base select 'P' || g, '张', 1, 1, now() - interval '2 h' from generate_series(1, 50) g"
+    )
+    city.ask_source("insert into base select 'P' || g, '李', 1, 1, now() - interval '1 h' from generate_series(1, 5) g")
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.inserted, dict(outcome.rejects)) == (50, {"key.duplicate": 5})
+    assert city.ask("select name from hub.test_person where id = 'P1'") == [("李",)]
+    assert reconcile.run(city.deployment, "person_in").passed
+
+
 def test_clock_of_the_gateway_ahead_moves_no_watermark(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The watermark follows the source's clock: a gateway one day ahead skips nothing."""
     city.fill(50)
