@@ -65,7 +65,7 @@ def newest(landing: Landing) -> datetime | None:
 def _newest_cursor(landing: Landing) -> sql.Composable:
     """Return the newest cursor that can be a moment of the source's past; a stamp far ahead is nobody's clock."""
     if landing.dataset.cursor is None:
-        return sql.SQL("null::timestamptz")
+        return sql.SQL("max(null::timestamptz)")
     return sql.SQL("max({0}) filter (where {0} between '1900-01-01' and clock_timestamp() + interval '1 day')").format(
         sql.Identifier(landing.dataset.cursor)
     )

@@ -36,6 +36,18 @@ def test_window_carries_what_changed_and_leaves_the_rest_alone(city: Any) -> Non
     assert city.ask("select count(*) from hub.test_person where gw_batch = %s", (first.batch,)) == [(90,)]
 
 
+def test_data_set_without_cursor_is_compared_at_every_run(city: Any) -> None:
+    """A snapshot route needs no cursor: what changed arrives, and a run that finds nothing ends well."""
+    city = city.with_dataset(cursor=None).with_route(mode="snapshot")
+    city.fill(20)
+    assert transfer.run(city.deployment, "person_in").kind == "first_load"
+    assert transfer.run(city.deployment, "person_in").updated == 0
+    city.ask_source("update person set amount = 1 where id = 'P00000003'")
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.kind, outcome.updated) == ("compare", 1)
+    assert city.good_source_rows() == city.hub_rows()
+
+
 def test_partition_gets_its_index_by_batch_with_its_second_batch(city: Any) -> None:
     """While all rows bear one batch the index would tell nothing; the first later batch that writes makes it, once."""
     indexes = "select count(*) from pg_indexes where schemaname = 'hub' and indexdef like '%brin (gw_batch)%'"
