@@ -64,7 +64,7 @@ def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Vi
         return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
 
     return {
-        "airflow-dags": lambda person: person.open("/dags?limit=50", "11 Dags", "社会组织登记信息"),
+        "airflow-dags": lambda person: person.open("/dags?limit=50", "12 Dags", "社会组织登记信息"),
         "airflow-log": lambda person: person.open(task(GOOD), "签发回执 receipt", "/exchange/receipts/"),
         "airflow-failed": lambda person: _fold_trace(person, task(FAILED)),
         "airflow-route": lambda person: person.open(
