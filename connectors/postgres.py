@@ -6,6 +6,7 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ OPTIONS: dict[str, Any] = {
 }  # a PostgreSQL platform needs none
 _SQL = queries(__file__)
 _BUFFER = 262_144
+_LOCK_WAIT = "30s"  # an owner who locks a table for longer is told to us, not waited for in silence
 
 
 def connect(platform: Platform, dsn: str) -> Postgres:
@@ -68,9 +70,8 @@ class Postgres:
                     f"platform {self._platform} has no table {dataset.table} that we may see",
                     f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
                 )
-            found = pg.one(connection, _SQL["unique_key"], {"table": quoted(dataset), "key": sorted(dataset.key)})
             checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
-        return Shape(columns=columns, unique_key=bool(found[0]), checked_text=checked)
+        return Shape(columns=columns, checked_text=checked)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:
@@ -91,7 +92,9 @@ class Postgres:
 
     def _asking(self) -> Connection:
         if self._ask is None or self._ask.closed:
-            self._ask = pg.connect(self._dsn, name=f"gateway {self._platform}", autocommit=True)
+            self._ask = pg.connect(
+                self._dsn, name=f"gateway {self._platform}", autocommit=True, lock_timeout=_LOCK_WAIT
+            )
         return self._ask
 
 
@@ -102,12 +105,13 @@ class PostgresSnapshot:
         """Take connections whose transactions share one snapshot."""
         self._platform, self._connections = platform, connections
         self.parts = len(connections)
+        self._measuring, self._measured = threading.Lock(), dict[str, int | None]()
         self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write the projection of the window's rows; parts are page ranges of the table."""
         conditions = bounds(dataset, window)
-        if self.parts > 1 and (pages := self._pages(dataset, part)) is not None:
+        if self.parts > 1 and (pages := self._pages(dataset)) is not None:
             conditions.append(page_range(pages, part, self.parts))
         elif part > 0:
             return self._copy(dataset, sql.SQL("false"), out, part)
@@ -159,10 +163,20 @@ class PostgresSnapshot:
             row = pg.one(self._connections[0], query)
         return int(row[0]), int(row[1])
 
-    def _pages(self, dataset: Dataset, part: int) -> int | None:
-        with pg.platform_errors(self._platform, f"measure {dataset.table}"):
-            row = pg.one(self._connections[part], _SQL["pages"], {"table": quoted(dataset)})
-        return None if row is None or row[0] is None else int(row[0])
+    def _pages(self, dataset: Dataset) -> int | None:
+        """Measure the table once for all parts, or return None when it cannot be split by page.
+
+        A table that grows meanwhile grows in the last part; one that is locked first cannot be rewritten between parts.
+        """
+        with self._measuring, pg.platform_errors(self._platform, f"measure {dataset.table}"):
+            if dataset.name not in self._measured:
+                if pg.one(self._connections[0], _SQL["is_plain"], {"table": quoted(dataset)})[0]:
+                    for connection in self._connections:
+                        pg.run(connection, sql.SQL("lock table {} in access share mode").format(table(dataset)))
+                self._measured[dataset.name] = pg.one(self._connections[0], _SQL["pages"], {"table": quoted(dataset)})[
+                    0
+                ]
+            return self._measured[dataset.name]
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
         query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
@@ -178,17 +192,27 @@ class PostgresSnapshot:
         return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(self._columns(dataset))
 
     def _among(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]]) -> sql.Composed:
-        """Return the condition that a row has one of these keys, on the bare columns where the projection leaves them alone."""
-        columns, arrays = [], []
-        for name, values in zip(dataset.key, zip(*keys, strict=True), strict=True):
-            field = dataset.field(name)
-            bare = not (field.repairs or field.zone) and (self._checked_text or field.hub_type != "text")
-            columns.append(sql.Identifier(name) if bare else self._projected(field))
-            kind = sql.SQL(field.type if bare else field.hub_type)
-            arrays.append(sql.SQL("{}::{}[]").format(sql.Literal(list(values)), kind))
-        return sql.SQL("({}) in (select * from unnest({}))").format(
-            sql.SQL(", ").join(columns), sql.SQL(", ").join(arrays)
-        )
+        """Return the condition that a row has one of these keys, on the bare columns where the projection leaves them alone.
+
+        A key with a null equals nothing: one such key asks for all rows that lack a part of it.
+        """
+        fields = [dataset.field(name) for name in dataset.key]
+        columns = [sql.Identifier(f.name) if self._bare(f) else self._projected(f) for f in fields]
+        whole = [key for key in keys if None not in key]
+        conditions: list[sql.Composable] = []
+        if len(whole) < len(keys):
+            conditions += [sql.SQL("{} is null").format(column) for column in columns]
+        if whole:
+            arrays = [
+                sql.SQL("{}::{}[]").format(sql.Literal(list(values)), sql.SQL(f.type if self._bare(f) else f.hub_type))
+                for f, values in zip(fields, zip(*whole, strict=True), strict=True)
+            ]
+            listed = sql.SQL("({}) in (select * from unnest({}))")
+            conditions.append(listed.format(sql.SQL(", ").join(columns), sql.SQL(", ").join(arrays)))
+        return sql.SQL("({})").format(sql.SQL(" or ").join(conditions))
+
+    def _bare(self, field: Field) -> bool:
+        return not (field.repairs or field.zone) and (self._checked_text or field.hub_type != "text")
 
     def _copy_out(self, query: sql.Composable, out: BinaryIO, part: int, doing: str) -> int:
         with pg.platform_errors(self._platform, doing), self._connections[part].cursor() as cursor:
@@ -200,7 +224,7 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
     connections = []
     try:
         for _ in range(parts):
-            connections.append(pg.connect(dsn, name="gateway extract"))
+            connections.append(pg.connect(dsn, name="gateway extract", lock_timeout=_LOCK_WAIT))
             connections[-1].set_session(isolation_level="REPEATABLE READ", readonly=True)
         if parts > 1:
             name = pg.one(connections[0], "select pg_catalog.pg_export_snapshot()")[0]

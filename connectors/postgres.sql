@@ -18,12 +18,8 @@ select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
  where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
  order by a.attnum;
 
--- name: unique_key: whether a valid unique index covers exactly the key columns
-select exists (
-  select from pg_catalog.pg_index i
-   where i.indrelid = to_regclass(%(table)s) and i.indisunique and i.indisvalid and i.indpred is null
-     and (select array_agg(a.attname::text order by a.attname)
-            from pg_catalog.pg_attribute a where a.attrelid = i.indrelid and a.attnum = any(i.indkey)) = %(key)s);
+-- name: is_plain: whether this is a table whose rows lie in its own pages
+select exists (select from pg_catalog.pg_class where oid = to_regclass(%(table)s) and relkind = 'r');
 
 -- name: pages: the number of pages of a plain table, or null when it cannot be split by page
 select case when c.relkind = 'r' then pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int end

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import ValidationError
@@ -25,6 +27,8 @@ _TYPE = re.compile(
     r"|timestamp(tz)?(\([0-6]\))?"
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_MOST_FIELDS = 100  # what a function of PostgreSQL takes
+_LONGEST_KEY = 600  # characters of up to four bytes; an index entry holds 2,704 bytes
 _LONGEST_NAME = 40  # leaves room for the suffixes of partitions and landing tables
 _REPAIRS = {"trim", "upper", "open_end", "nullify"}
 _CLASSES = {"L1", "L2", "L3", "L4"}
@@ -98,6 +102,9 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
     if naive and not options.get("defaultTimezone"):
         hint = "Write logicalTypeOptions: {timezone: false, defaultTimezone: Asia/Shanghai}."
         raise document.fault(where, "a time without zone does not say where it is read", hint)
+    if naive and _changes_its_clock(str(options["defaultTimezone"])):
+        hint = "Use a zone of one offset: with summer time an hour comes twice and a window cannot tell which."
+        raise document.fault(where, f"{options['defaultTimezone']} is no zone of one offset", hint)
     bounds = [options[k] for k in ("minimum", "maximum") if k in options]
     if any(isinstance(b, bool) or not isinstance(b, int | float) for b in bounds) or (bounds and not _is_number(kind)):
         raise document.fault(where, "minimum and maximum are for numbers", "Use a rule such as order or not_future.")
@@ -105,6 +112,15 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
         name=name, type=kind, chinese=entry.get("businessName", ""), required=bool(entry.get("required")),
         classification=entry["classification"], zone=options["defaultTimezone"] if naive else None, limits=limits, repairs=repairs,
     )  # fmt: skip
+
+
+def _changes_its_clock(zone: str) -> bool:
+    """Tell whether a zone is unknown or has summer time now."""
+    try:
+        known = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return True
+    return len({datetime(2026, month, 1, tzinfo=known).utcoffset() for month in range(1, 13)}) > 1
 
 
 def _is_number(kind: str) -> bool:
@@ -215,6 +231,18 @@ def _cross_check(document: Located, dataset: Dataset) -> None:
     if dataset.cursor is not None and not dataset.field(dataset.cursor).hub_type.startswith("timestamptz"):
         hint = "Name a field of type timestamp with its zone, or leave gatewayCursor out and use mode: snapshot."
         raise document.fault("gatewayCursor", f"{dataset.cursor} is no moment in time", hint)
+    if dataset.cursor is not None and not dataset.field(dataset.cursor).required:
+        hint = "Mark it required: true: a window never sees a row without it."
+        raise document.fault("gatewayCursor", f"{dataset.cursor} may be empty", hint)
+    if len(dataset.fields) > _MOST_FIELDS:
+        raise document.fault(
+            "schema", f"the table has {len(dataset.fields)} fields", f"At most {_MOST_FIELDS} can be judged."
+        )
+    for name in dataset.key:
+        longest = dataset.field(name).limits.get("maxLength")
+        if dataset.field(name).hub_type == "text" and (longest is None or longest > _LONGEST_KEY):
+            hint = f"Write varchar(n) or a maxLength of at most {_LONGEST_KEY}: an index holds no longer key."
+            raise document.fault(f"schema.properties.{name}", "a text key needs a bound", hint)
     for rule in dataset.rules:
         unknown = [name for name in rule.fields if name not in dataset.columns]
         if unknown:

@@ -18,6 +18,7 @@ from gateway.errors import (
     PermanentError,
     PlatformUnavailable,
     SchemaMismatch,
+    SettingMissing,
 )
 
 # Text forms and hashes must not depend on a server's configuration; JIT costs more than these statements.
@@ -33,13 +34,26 @@ _PASSING = (
     errors.OutOfMemory,
     errors.QueryCanceled,
 )
-# A failed connect carries no SQLSTATE, only the server's words.
+# A failed connect carries no SQLSTATE, and libpq's words may repeat parts of a malformed address, password included:
+# only these phrases are passed on.
 _REFUSED = ("password authentication failed", "no pg_hba.conf entry", "is not permitted to log in")
+_KNOWN_WORDS = (
+    *_REFUSED, "Connection refused", "timeout expired", "could not translate host name", "No route to host",
+    "server closed the connection unexpectedly", "the database system is starting up", "the database system is shutting down",
+    "too many clients", "does not exist", "connection already closed", "SSL", "No space left on device",
+)  # fmt: skip
+# Of these classes the server's first line may quote a value of a row: data exceptions, and what triggers say.
+_QUOTING = ("22", "P0")
+_TOO_LARGE = (errors.ProgramLimitExceeded, errors.StatementTooComplex, errors.TooManyColumns, errors.TooManyArguments)
 _ENCODING = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
 
 
-def connect(dsn: str, *, name: str, autocommit: bool = False) -> Connection:
-    """Open a connection that gives up after 10 s, notices a dead peer within a minute and has pinned settings."""
+def connect(dsn: str, *, name: str, autocommit: bool = False, lock_timeout: str = "0") -> Connection:
+    """Open a connection that gives up after 10 s, notices a dead peer within a minute and has pinned settings.
+
+    SettingMissing when the address cannot be read; the error never repeats any of it.
+    """
+    _refuse_malformed(dsn)
     connection: Connection = psycopg2.connect(
         dsn,
         connect_timeout=10,
@@ -49,10 +63,23 @@ def connect(dsn: str, *, name: str, autocommit: bool = False) -> Connection:
         tcp_user_timeout=60_000,
         client_encoding="UTF8",
         application_name=name[:63],
-        options=_PINNED,
+        options=f"{_PINNED} -c lock_timeout={lock_timeout}",
     )
     connection.autocommit = autocommit
     return connection
+
+
+def _refuse_malformed(dsn: str) -> None:
+    """Refuse an address in which an unescaped character of the password moved the parts."""
+    try:
+        parts = parse_dsn(dsn)
+    except psycopg2.ProgrammingError:
+        parts = {"host": "@"}
+    if "@" in parts.get("host", "") or not all(p.isdigit() for p in parts.get("port", "0").split(",")):
+        raise SettingMissing(
+            "the address of a database cannot be read",
+            "Write postgresql://user:password@host:port/database; in user and password write @ : / % as %40 %3A %2F %25.",
+        )
 
 
 def where(dsn: str) -> str:
@@ -80,6 +107,9 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
         raise PermanentError(
             _text(doing, platform, error), "Declare the source's encoding or mend the text."
         ) from error
+    except errors.DataError as error:
+        hint = "A value of the source does not fit its type there; the platform's owner has to look."
+        raise SchemaMismatch(_text(doing, platform, error), hint) from error
     except psycopg2.Error as error:
         if any(words in str(error) for words in _REFUSED):
             hint = f"Check the user and password of the connection of platform {platform}."
@@ -96,6 +126,9 @@ def hub_errors(doing: str) -> Iterator[None]:
         yield
     except GatewayError:
         raise
+    except _TOO_LARGE as error:
+        hint = "The hub cannot hold such a table or key: shorten the key, or split the data set."
+        raise PermanentError(_text(doing, "hub", error), hint) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError, *_PASSING) as error:
         hint = "Free space on the hub's disk." if isinstance(error, errors.DiskFull) else "The run is repeated."
         raise HubUnavailable(_text(doing, "hub", error), hint) from error
@@ -124,6 +157,10 @@ def run(connection: Connection, statement: Any, values: Any = None) -> int:
 
 
 def _text(doing: str, where_: str, error: psycopg2.Error) -> str:
-    """Word an error without DETAIL or CONTEXT lines: those may carry values of rows."""
-    first = (error.diag.message_primary if error.diag else None) or str(error).strip().split("\n")[0]
-    return f"unable to {doing} ({where_}): {first or type(error).__name__}"
+    """Word an error without anything that may carry a value of a row or a part of an address."""
+    said = (error.diag.message_primary if error.diag else None) or ""
+    if (error.pgcode or "")[:2] in _QUOTING:
+        said = ""
+    elif not said:
+        said = next((words for words in _KNOWN_WORDS if words in str(error)), "")
+    return f"unable to {doing} ({where_}): {said or type(error).__name__}"

@@ -46,7 +46,6 @@ class Shape:
     """
 
     columns: Mapping[str, str]
-    unique_key: bool = False
     checked_text: bool = True
 
 

@@ -7,6 +7,7 @@ components, every route run once through Airflow, then a table of what happened.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -233,7 +234,10 @@ class _Background(threading.Thread):
 
 
 def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
-    table = Table(title=f"{deployment.catalog.city} · 交换结果 what was exchanged")
+    table = Table(
+        title=f"{deployment.catalog.city} · 交换结果 what was exchanged",
+        caption="各链路首次装载的数字 · figures of each route's first load",
+    )
     for heading in ("链路 route", "数据集 dataset", "来源 from"):
         table.add_column(heading, no_wrap=True)
     for heading in ("读取 read", "入库 landed", "隔离 rejected", "批次 batches", "秒 s"):
@@ -304,6 +308,13 @@ def main() -> int:
     if chosen.clean:
         _clean()
         return 0
+    HOME.mkdir(parents=True, exist_ok=True)
+    only = (HOME / "lock").open("w")
+    try:
+        fcntl.flock(only, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say.print("another demo of this checkout runs, or is still stopping: wait for its end")
+        return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:

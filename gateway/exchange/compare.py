@@ -96,7 +96,7 @@ def join(landing: Landing, source_rows: int) -> Difference:
         "dataset": sql.Literal(dataset.name), "source": sql.Literal(landing.source),
     }  # fmt: skip
     statement = sql.SQL(
-        "create unlogged table {diff} as select {key}, bool_or(gw_held) as gw_held, "
+        "create unlogged table {diff} as select {key}, bool_and(gw_held) filter (where gw_there) as gw_held, "
         "case when not bool_or(gw_here) then 'I' when not bool_or(gw_there) then 'D' else 'U' end as gw_op from ("
         "select {either}, s.gw_hash is not null as gw_there, t.gw_hash is not null as gw_here, "
         "exists (select from gateway.quarantine q where {known} and q.dataset = {dataset} "
@@ -114,10 +114,12 @@ def join(landing: Landing, source_rows: int) -> Difference:
 
 
 def slices(landing: Landing) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the keys that must be read again, at most 10,000 at a time, in constant memory."""
-    query = sql.SQL("select {} from {} where gw_op in ('I', 'U') and not gw_held").format(
-        pg.names(landing.dataset.key), landing.name("_diff")
-    )
+    """Yield the keys that must be read again, at most 10,000 at a time, in constant memory.
+
+    They travel as text: a date before Christ or an infinite one is a key to PostgreSQL and nothing to Python.
+    """
+    key = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(k)) for k in landing.dataset.key)
+    query = sql.SQL("select {} from {} where gw_op in ('I', 'U') and not gw_held").format(key, landing.name("_diff"))
     with landing.hub.cursor("wanted", withhold=True) as cursor:
         cursor.itersize = SLICE
         cursor.execute(query)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,29 @@ class _Content:
     hash_sum: int
 
 
-def verify(deployment: Deployment, *, content: bool = True) -> Proof:
-    """Verify chain, signatures and head; with `content`, every batch's rows against the hub.
+@dataclass(slots=True)
+class _Said:
+    """What the receipts say of one data set: the rows each batch wrote, and how many each source should have now."""
 
-    A batch whose rows were partly rewritten by later batches is `superseded` and cannot be compared any more; one that
-    holds more rows than its receipt, or other content in as many rows, is a fault and is named.
+    batches: dict[int, _Content] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def verify(deployment: Deployment, *, content: bool = True) -> Proof:
+    """Verify chain, signatures, head, and that what this deployment saw committed is still there; then the content.
+
+    `content` compares every batch's rows with the hub, and the number of rows with what was inserted and deleted. A batch
+    whose rows were partly rewritten by later batches is `superseded` and cannot be compared any more; one that holds more
+    rows than its receipt, or other content in as many rows, is a fault and is named.
     """
     hub = _at_one_moment(deployment)
-    said: dict[str, dict[int, _Content]] = {}
+    said: dict[str, _Said] = defaultdict(_Said)
     try:
         with pg.hub_errors("verify receipts"), hub:
             verdict = receipts.verify(_noting(chain.entries(hub), said), chain.head(hub), deployment.keys.public_keys())
-            if not verdict.ok or not content:
-                return Proof(verdict.ok, verdict.checked, verdict.fault, 0, 0)
+            fault = verdict.fault or chain.contradiction(hub)
+            if fault or not content:
+                return Proof(fault is None, verdict.checked, fault, 0, 0)
             return _with_content(hub, deployment, said, verdict.checked)
     finally:
         hub.close()
@@ -76,41 +87,61 @@ def _at_one_moment(deployment: Deployment) -> Connection:
     return hub
 
 
-def _noting(entries: Iterator[receipts.Entry], said: dict[str, dict[int, _Content]]) -> Iterator[receipts.Entry]:
+def _noting(entries: Iterator[receipts.Entry], said: dict[str, _Said]) -> Iterator[receipts.Entry]:
     """Pass the entries on and keep what each batch receipt says of its rows (two integers a batch)."""
     for entry in entries:
         body = entry.body
-        if body.get("kind") == "batch" and body["content"]["rows"]:
-            content = _Content(body["content"]["rows"], int(body["content"]["hash_sum"]))
-            said.setdefault(body["dataset"], {})[body["batch"]] = content
+        if body.get("kind") == "batch":
+            dataset, source = said[body["dataset"]], body["from"]
+            before = 0 if body["run"] == "first_load" else dataset.rows.get(source, 0)
+            dataset.rows[source] = before + body["inserted"] - body["deleted"]
+            if body["content"]["rows"]:
+                content = _Content(body["content"]["rows"], int(body["content"]["hash_sum"]))
+                dataset.batches[body["batch"]] = content
         yield entry
 
 
-def _with_content(hub: Connection, deployment: Deployment, said: dict[str, dict[int, _Content]], checked: int) -> Proof:
+def _with_content(hub: Connection, deployment: Deployment, said: dict[str, _Said], checked: int) -> Proof:
     untouched = superseded = 0
-    for name, batches in said.items():
+    for name, of in said.items():
         dataset = deployment.catalog.datasets.get(name)
         if dataset is None:
             continue
-        held = _held(hub, dataset)
-        for batch, content in sorted(batches.items()):
+        held, rows = _held(hub, dataset)
+        for batch, content in sorted(of.batches.items()):
             found = held.pop(batch, _Content(0, 0))
             if found == content:
                 untouched += 1
             elif found.rows < content.rows:
                 superseded += 1
             else:
-                fault = f"batch {batch} of {name}: the hub holds {found.rows} rows of other content than the receipt's"
-                return Proof(False, checked, fault, untouched, superseded)
-        if held:
-            return Proof(False, checked, f"{name}: rows of batch {min(held)} have no receipt", untouched, superseded)
+                wrong = f"batch {batch} of {name}: the hub holds {found.rows} rows of other content than the receipt's"
+                return Proof(False, checked, wrong, untouched, superseded)
+        if fault := _count_fault(name, of.rows, rows, held):
+            return Proof(False, checked, fault, untouched, superseded)
     return Proof(True, checked, None, untouched, superseded)
 
 
-def _held(hub: Connection, dataset: Dataset) -> dict[int, _Content]:
-    query = sql.SQL("select gw_batch, count(*), sum({}) from {} as _r_ group by gw_batch").format(
+def _count_fault(name: str, said: dict[str, int], rows: dict[str, int], unknown: dict[int, _Content]) -> str | None:
+    """Return what is wrong with the number of rows: a batch without receipt, or rows that nobody deleted and are gone."""
+    if unknown:
+        return f"{name}: rows of batch {min(unknown)} have no receipt"
+    for source, count in said.items():
+        if rows.get(source, 0) != count:
+            return f"{name}: the receipts leave {count} rows from {source}, the hub holds {rows.get(source, 0)}"
+    return None
+
+
+def _held(hub: Connection, dataset: Dataset) -> tuple[dict[int, _Content], dict[str, int]]:
+    """Return content by batch, and rows by source, as the hub holds them."""
+    query = sql.SQL("select gw_source, gw_batch, count(*), sum({}) from {} as _r_ group by gw_source, gw_batch").format(
         hub_tables.record_hash(dataset, "_r_"), hub_tables.table(dataset)
     )
+    batches: dict[int, _Content] = {}
+    by_source: dict[str, int] = defaultdict(int)
     with hub.cursor() as cursor:
         cursor.execute(query)
-        return {int(batch): _Content(int(rows), int(total)) for batch, rows, total in cursor.fetchall()}
+        for source, batch, rows, total in cursor.fetchall():
+            batches[int(batch)] = _Content(int(rows), int(total))  # a batch is of one source
+            by_source[source] += int(rows)
+    return batches, by_source

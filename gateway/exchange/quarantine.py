@@ -120,7 +120,8 @@ def settle(landing: Landing, *, whole: bool) -> None:
     if whole:
         vanished = sql.SQL(
             "{close}, state = 'gone' from {live} l where q.id = l.gw_id and {unsettled} "
-            "and not exists (select from {kh} o where {same})"
+            "and not exists (select from {kh} o where {same}) "
+            "and not exists (select from {kh} o where o.gw_hash = l.gw_hash)"  # a key with a null equals nothing
         )
         pg.run(landing.hub, vanished.format(**parts))
 
@@ -136,7 +137,11 @@ def _closing(landing: Landing) -> sql.Composed:
 def close_replayed(landing: Landing, decision: Mapping[str, Any], *, written: bool) -> None:
     """Close the entry that a person sent again: replayed, corrected when values were edited, superseded by a newer row."""
     state = "superseded" if not written else "corrected" if decision["edited"] else "replayed"
-    pg.run(landing.hub, _SQL["close_replayed"], {**decision, "batch": landing.batch, "state": state})
+    values = {**decision, "batch": landing.batch, "state": state}
+    if pg.run(landing.hub, _SQL["close_replayed"], values) != 1:
+        raise NotFound(
+            f"quarantined row {decision['row']} was closed meanwhile", "Look at it with `gateway quarantine show`."
+        )
 
 
 def _supersede_refused(landing: Landing) -> None:
@@ -224,7 +229,7 @@ def opened(deployment: Deployment, connection: Connection, row_id: int) -> tuple
     if row["state"] not in {"open", "waiting"}:
         raise NotFound(f"quarantined row {row_id} is closed ({row['state']})", "Only open rows can be replayed.")
     aad = _associated(row["dataset"], row["source"])
-    return row["route"], json.loads(deployment.keys.open_sealed(bytes(row["sealed"]), aad))
+    return row["route"], _read_record(deployment.keys.open_sealed(bytes(row["sealed"]), aad))
 
 
 def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
@@ -234,7 +239,9 @@ def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
         with pg.hub_errors("discard a quarantined row"), hub:
             if pg.one(hub, _SQL["discard"], {"id": row_id, "who": who, "why": why}) is None:
                 raise NotFound(f"there is no open quarantined row {row_id}", "Run `gateway quarantine list`.")
-            chain.append(hub, deployment.keys, "decision", {"what": "discard", "row": row_id, "who": who, "why": why})
+            body = {"what": "discard", "row": row_id, "who": who, "why": why}
+            entry = chain.append(hub, deployment.keys, "decision", body)
+        chain.remember(hub, entry)
     finally:
         hub.close()
 
@@ -291,7 +298,12 @@ def _key_of(landing: Landing, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _open(landing: Landing, keys: Keys, sealed: memoryview) -> dict[str, Any]:
     aad = _associated(landing.dataset.name, landing.source)
-    record: dict[str, Any] = json.loads(keys.open_sealed(bytes(sealed), aad), parse_float=str)
+    return _read_record(keys.open_sealed(bytes(sealed), aad))
+
+
+def _read_record(plain: bytes) -> dict[str, Any]:
+    """Read a record; numbers with a point stay text, so that no digit is lost on the way back to PostgreSQL."""
+    record: dict[str, Any] = json.loads(plain, parse_float=str)
     return record
 
 

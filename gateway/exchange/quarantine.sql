@@ -21,7 +21,7 @@ select id, dataset, source, route, state, rule, sealed from gateway.quarantine w
 -- name: close_replayed: a person's row was sent again, as it was or with edited values
 update gateway.quarantine set state = %(state)s, closed_at = clock_timestamp(), closed_by = %(who)s,
        closed_why = %(why)s, closed_batch = %(batch)s
- where id = %(row)s;
+ where id = %(row)s and (closed_at is null or closed_batch = %(batch)s);
 
 -- name: discard: a person gives a row up
 update gateway.quarantine set state = 'discarded', closed_at = clock_timestamp(), closed_by = %(who)s,

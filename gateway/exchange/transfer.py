@@ -95,7 +95,7 @@ def replay(
     """
     hub = deployment.hub(name="gateway quarantine", autocommit=True)
     try:
-        route_name, record = quarantine.opened(deployment, hub, row_id)
+        route_name, _ = quarantine.opened(deployment, hub, row_id)
     finally:
         hub.close()
     route = deployment.route(route_name)
@@ -109,6 +109,9 @@ def replay(
     source = deployment.source(route.source)
     try:
         with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
+            _, record = quarantine.opened(
+                deployment, attempt.notes, row_id
+            )  # again, now that no other run has the route
             decision = {"row": row_id, "who": who, "why": why, "edited": sorted(edits or {})}
             return _Transfer(attempt, source, dry_run=False).replay({**record, **(edits or {})}, decision)
     finally:
@@ -161,7 +164,7 @@ class _Transfer:
             quarantine.land_records(self.landing, [record])
             self.read, self.received = 1, self.attempt.now()
             self.replayed = record
-            return self._judge_and_decide(Shape({}, unique_key=False))
+            return self._judge_and_decide(Shape({}))
         finally:
             self._drop()
 
@@ -277,7 +280,7 @@ class _Transfer:
             self.landing.refuse_undecodable()
         self.warnings = _row_warnings(self.landing)
         self.warnings |= lookups.apply(self.landing, catalog, self.attempt.deployment.keys)
-        if not first and (self.live or not shape.unique_key):
+        if not first:  # whatever the source promises: a repair can make two keys one
             self.landing.refuse_duplicates()
         loaded = Moved()
         if first:

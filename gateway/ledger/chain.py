@@ -86,6 +86,12 @@ def witness() -> dict[str, Any] | None:
     return found
 
 
+def remember(connection: Connection, entry: receipts.Entry) -> None:
+    """Note an entry that was just committed outside of a run."""
+    newest = pg.one(connection, _SQL["newest_epoch"])
+    note_witness(entry, int(newest[0]) if newest else 0)
+
+
 def note_witness(entry: receipts.Entry, epoch: int) -> None:
     """Remember a committed entry outside the hub, so that a hub restored to an older point is recognised."""
     path = _witness_path()
@@ -133,6 +139,11 @@ def _fork(connection: Connection, known: str | None, identity: str) -> str | Non
         return "first use of this hub"
     if known != identity:
         return "the hub is another server or another timeline"
+    return contradiction(connection)
+
+
+def contradiction(connection: Connection) -> str | None:
+    """Return how the hub's chain contradicts what this deployment saw committed, or None when it does not."""
     seen = witness()
     if seen is None:
         return None

@@ -76,8 +76,9 @@ def _decide_hold(deployment: Deployment, hold_id: int, state: str, *, who: str, 
             if found is None:
                 raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
             body = {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}
-            chain.append(hub, deployment.keys, "decision", body, route=str(found[0]))
-            return str(found[0])
+            entry = chain.append(hub, deployment.keys, "decision", body, route=str(found[0]))
+        chain.remember(hub, entry)
+        return str(found[0])
     finally:
         hub.close()
 
@@ -93,6 +94,7 @@ def _act(
             if pg.run(hub, _SQL[statement], values) != 1:
                 raise NotFound(f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub.")
             decision = {"what": statement, "who": values.get("who"), "why": values.get("why"), **(body or {})}
-            chain.append(hub, deployment.keys, "decision", decision, route=route)
+            entry = chain.append(hub, deployment.keys, "decision", decision, route=route)
+        chain.remember(hub, entry)
     finally:
         hub.close()

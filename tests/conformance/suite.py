@@ -181,7 +181,6 @@ class SourceSuite:
         assert tuple(shape.columns) == EVERYTHING.columns
         assert shape.columns["amount"] == "numeric(24,6)"
         assert shape.columns["updated_at"] == "timestamp(0) without time zone"
-        assert shape.unique_key
 
     def test_missing_set_is_a_schema_mismatch(self, peer: SourcePeer) -> None:
         """A table that is not there is told before anything is read."""

@@ -118,6 +118,7 @@ def test_a_contract_becomes_a_data_set(tmp_path: Path) -> None:
         ("date: born}", "date: birth}", "T-02: there is no field birth"),
         ("{check: birth_matches, id: id, date: born}", "{check: when, when: {field: sex}, present: [born]}", "T-02: there is no field sex"),
         ("value: updated_at", "value: changed_at", "gatewayCursor: changed_at is not a field"),
+        ("defaultTimezone: Asia/Shanghai", "defaultTimezone: America/New_York", "America/New_York is no zone of one offset"),
         ("value: updated_at", "value: born", "gatewayCursor: born is no moment in time"),
         ("value: 60", "value: 0", "gatewayLag: 0 is no lag"),  # stamps of one second are committed in any order
         ("value: 60", "value: soon", "gatewayLag: 'soon' is no lag"),

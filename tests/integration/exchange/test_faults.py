@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -12,9 +13,17 @@ from typing import Any
 import psycopg2
 import pytest
 
-from gateway.errors import GatewayError, HubUnavailable, PermanentError, RetryableError, RouteHeld
+from connectors.postgres import PostgresSnapshot
+from gateway.errors import (
+    GatewayError,
+    HubUnavailable,
+    PermanentError,
+    RetryableError,
+    RouteHeld,
+    SchemaMismatch,
+)
 from gateway.exchange import proof, reconcile, transfer
-from tests.integration.conftest import RUN_ROUTE, hand_over
+from tests.integration.conftest import PERSON, RUN_ROUTE, hand_over
 from tests.integration.proxy import Proxy
 
 STAGES = ("probe", "describe", "extract", "land", "check", "merge", "state", "receipt", "commit", "done")
@@ -367,6 +376,94 @@ def test_keys_of_any_characters(city: Any, key: str) -> None:
     city.ask_source("delete from person where id = %s", (key,))
     transfer.run(city.deployment, "person_in", whole=True)
     assert city.good_source_rows() == city.hub_rows()
+
+
+def test_table_that_grows_during_a_first_load_loses_no_row(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both streams split the table at the same page, however much is written before the second one begins."""
+    city.fill(20_000)
+    split = PostgresSnapshot._pages
+
+    def grow(snapshot: PostgresSnapshot, dataset: Any) -> int | None:
+        pages = split(snapshot, dataset)
+        city.fill(20_000, start=20_000 * (1 + next(turn)))
+        return pages
+
+    turn = itertools.count()
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresSnapshot, "_pages", grow)
+        assert transfer.run(city.deployment, "person_in").inserted == 20_000
+    assert_whole(city)
+
+
+def test_row_without_key_stays_in_quarantine(city: Any) -> None:
+    """A row whose key is null equals nothing; it is neither lost nor taken for gone while the source has it."""
+    city.ask_source("alter table person drop constraint person_pkey; alter table person alter column id drop not null")
+    city.fill(10)
+    city.ask_source("insert into person values (null, '张', 1, 1, now() - interval '1 hour')")
+    assert dict(transfer.run(city.deployment, "person_in").rejects) == {"id.required": 1}
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.ask("select state from gateway.quarantine") == [("open",)]
+    city.ask_source("insert into person values (null, '李', 1, 1, now() - interval '1 hour')")
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.ask("select state from gateway.quarantine") == [("open",), ("open",)]
+    assert reconcile.run(city.deployment, "person_in").passed
+    city.ask_source("delete from person where id is null")
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert city.ask("select distinct state from gateway.quarantine") == [("gone",)]
+
+
+def test_keys_that_a_repair_makes_one(city: Any) -> None:
+    """Two keys of the source that are one after trimming: the newest lands, the other is quarantined by name."""
+    fields = tuple(replace(f, repairs=("trim",)) if f.name == "id" else f for f in PERSON.fields)
+    city = city.with_dataset(fields=fields)
+    city.fill(5)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source(
+        "insert into person values ('N', '旧', 1, 1, now() - interval '2 h'), ('N ', '新', 1, 1, now() - interval '1 h')"
+    )
+    outcome = transfer.run(city.deployment, "person_in", whole=True)
+    assert (outcome.inserted, dict(outcome.rejects)) == (1, {"key.duplicate": 1})
+    assert city.ask("select name from hub.test_person where id = 'N'") == [("新",)]
+
+
+def test_value_that_fails_its_type_at_the_source_is_not_repeated(city: Any) -> None:
+    """A view that cannot cast a value ends the run for good, and the error does not tell the value."""
+    city.fill(5)
+    city.ask_source("alter table person rename to base; create view person as select id, name, "
+                    "(case when id = 'P00000003' then name end)::smallint as sex, amount, updated_at from base")  # fmt: skip
+    with pytest.raises(SchemaMismatch) as caught:
+        transfer.run(city.deployment, "person_in")
+    assert "张3" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "reader:s3cret@127.0.0.1/market",  # no scheme
+        "postgresql://reader:s3c/ret@127.0.0.1/market",  # an unescaped slash: the rest becomes the database
+        "postgresql://reader:s3c%ret@127.0.0.1/market",  # an unescaped per cent sign
+        "postgresql://reader:s3c@ret@127.0.0.1/market",  # an unescaped at sign
+        "postgresql://reader:s3cret@127.0.0.1:s3cret/market",  # a port that is none
+    ],
+)
+def test_malformed_address_is_never_repeated(city: Any, address: str) -> None:
+    """An address that cannot be read is told as such, without any part of it, and is not tried again."""
+    city.fill(1)
+    with pytest.raises(PermanentError, match="address of a database cannot be read") as caught:
+        transfer.run(replace(city.deployment, resolve=lambda _name: address), "person_in")
+    assert not any(part in str(caught.value) for part in ("s3c", "ret@", "market"))
+    assert "s3c" not in str(city.ask("select error_text from gateway.batch"))
+
+
+def test_source_table_locked_by_its_owner(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that its owner locks for long is reported as unavailable instead of being waited for in silence."""
+    monkeypatch.setattr("connectors.postgres._LOCK_WAIT", "300ms")
+    city.fill(10)
+    with psycopg2.connect(city.source_dsn) as owner, owner.cursor() as cursor:
+        cursor.execute("lock table person")
+        with pytest.raises(RetryableError, match="lock timeout"):
+            transfer.run(city.deployment, "person_in")
+    assert_whole(city)
 
 
 def test_view_with_doubled_keys(city: Any) -> None:

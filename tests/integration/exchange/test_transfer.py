@@ -283,6 +283,48 @@ def test_row_changed_behind_the_gateways_back_is_named(city: Any) -> None:
     assert f"batch {outcome.batch}" in (found.first_fault or "")
 
 
+def test_row_deleted_behind_the_gateways_back_is_named(city: Any) -> None:
+    """Rows that no receipt says were deleted are missed by their number, even in a batch that was partly rewritten."""
+    city.fill(100)
+    transfer.run(city.deployment, "person_in")
+    city.ask_source("update person set amount = 1, updated_at = now() where id <= 'P00000010'")
+    transfer.run(city.deployment, "person_in")
+    assert proof.verify(city.deployment).ok
+    city.ask("delete from hub.test_person where id = 'P00000050'")
+    assert (
+        proof.verify(city.deployment).first_fault
+        == "test.person: the receipts leave 100 rows from pop, the hub holds 99"
+    )
+
+
+def test_chain_set_back_with_its_old_head_is_noticed(city: Any) -> None:
+    """Whoever cuts off the newest receipt and puts the older signed head back is betrayed by what was seen committed."""
+    city.fill(20)
+    transfer.run(city.deployment, "person_in")
+    head = city.ask("select no, hash, signature, key_id from gateway.chain_head")[0]
+    decisions.pause(city.deployment, "person_in", who="tester", why="maintenance")
+    city.ask("alter table gateway.receipt disable trigger all; delete from gateway.receipt where no > %s", (head[0],))
+    city.ask("update gateway.chain_head set no = %s, hash = %s, signature = %s, key_id = %s", head)
+    found = proof.verify(city.deployment)
+    assert not found.ok
+    assert f"lacks receipt {head[0] + 1}" in (found.first_fault or "")
+
+
+def test_replay_keeps_every_digit(city: Any) -> None:
+    """A number that a binary float cannot hold goes back to the hub as it came."""
+    city.ask_source("alter table person alter column amount type numeric(24,6)")
+    fields = tuple(replace(f, type="numeric(24,6)") if f.name == "amount" else f for f in PERSON.fields)
+    city.ask("alter table hub.test_person alter column amount type numeric(24,6)")
+    city = city.with_dataset(fields=fields)
+    city.fill(5, bad=1)
+    city.ask_source("update person set amount = 123456789012345678.123456 where id = 'P00000001'")
+    transfer.run(city.deployment, "person_in")
+    entry = city.ask("select id from gateway.quarantine")[0][0]
+    transfer.replay(city.deployment, entry, who="tester", why="confirmed", edits={"sex": 1})
+    found = city.ask("select amount::text from hub.test_person where id = 'P00000001'")
+    assert found == [("123456789012345678.123456",)]
+
+
 def test_second_run_at_once_is_busy(city: Any) -> None:
     """A run that finds another run's lock ends as busy and changes nothing."""
     city.fill(5)
