@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pendulum
@@ -12,6 +12,8 @@ from gateway_operator import RETRY, connection_of
 from gateway.deployment import Deployment
 from gateway.errors import ChainBroken
 from gateway.exchange import hub, proof
+
+AGAIN: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=20), "retry_policy": RETRY}
 
 with DAG(
     "exchange__upkeep",
@@ -27,12 +29,12 @@ with DAG(
     "`verify`：回执链、签名与各批次内容验证通过，否则任务失败并指出第一处不符 · every receipt is proven, the first fault named.",
 ) as dag:
 
-    @task(task_display_name="按目录准备 prepare", retry_policy=RETRY, retries=3)
+    @task(task_display_name="按目录准备 prepare", **AGAIN)
     def prepare() -> None:
         """Bring tables, code lists and the working-day calendar to what the catalog declares."""
         hub.prepare(Deployment.open(connection_of))
 
-    @task(task_display_name="验证回执 verify", retry_policy=RETRY, retries=3)
+    @task(task_display_name="验证回执 verify", **AGAIN)
     def verify() -> dict[str, Any]:
         """Prove the chain and the content of each batch that nothing has touched since."""
         found = proof.verify(Deployment.open(connection_of))

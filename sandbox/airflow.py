@@ -99,7 +99,8 @@ class AirflowStack:
         self._home.mkdir(parents=True, exist_ok=True)
         self._stop_stale()
         person = ["-f", "Gateway", "-l", "Admin", "-e", "admin@example.invalid"]
-        user = ["users", "create", "-u", "admin", "-r", "Admin", "-p", self.password, *person]
+        secret = f"--password={self.password}"  # one word: a password may begin with the sign of an option
+        user = ["users", "create", "-u", "admin", "-r", "Admin", secret, *person]
         self._checked(["db", "migrate"], user)
 
     def start(self) -> None:
@@ -227,7 +228,10 @@ class AirflowStack:
                 cwd=ROOT,
             )
         if done.returncode:
-            raise RuntimeError(f"airflow {' or '.join(command[0] for command in commands)} failed; see {log}")
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+            raise RuntimeError(
+                f"airflow {' or '.join(command[0] for command in commands)} ended with {done.returncode}:\n{last}"
+            )
 
     def _fernet(self) -> str:
         return base64.urlsafe_b64encode(self._secret("fernet-seed", 32).encode()[:32]).decode()

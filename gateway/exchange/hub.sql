@@ -9,9 +9,10 @@ select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n 
                 where n.nspname = 'hub' and c.relname = %(name)s::name);
 
 -- name: know_route: a route's state row, made once
+with moved as (update gateway.route_state set dataset = %(dataset)s, source = %(source)s
+                where route = %(route)s and (dataset, source) is distinct from (%(dataset)s, %(source)s))
 insert into gateway.route_state (route, dataset, source) values (%(route)s, %(dataset)s, %(source)s)
-on conflict (route) do update set dataset = excluded.dataset, source = excluded.source
- where (route_state.dataset, route_state.source) is distinct from (excluded.dataset, excluded.source);
+on conflict (route) do nothing;
 
 -- name: resync_dataset: the next run of each route of a data set compares the whole of it
 update gateway.route_state set resync = %(why)s where dataset = %(dataset)s and loaded;

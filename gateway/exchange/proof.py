@@ -56,12 +56,13 @@ def verify(deployment: Deployment, *, content: bool = True) -> Proof:
     whose rows were partly rewritten by later batches is `superseded` and cannot be compared any more; one that holds more
     rows than its receipt, or other content in as many rows, is a fault and is named.
     """
+    seen = chain.witness()  # before the snapshot: what is committed meanwhile is not part of it
     hub = _at_one_moment(deployment)
     said: dict[str, _Said] = defaultdict(_Said)
     try:
         with pg.hub_errors("verify receipts"), hub:
             verdict = receipts.verify(_noting(chain.entries(hub), said), chain.head(hub), deployment.keys.public_keys())
-            fault = verdict.fault or chain.contradiction(hub)
+            fault = verdict.fault or chain.contradiction(hub, seen)
             if fault or not content:
                 return Proof(fault is None, verdict.checked, fault, 0, 0)
             return _with_content(hub, deployment, said, verdict.checked)

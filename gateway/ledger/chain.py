@@ -139,12 +139,11 @@ def _fork(connection: Connection, known: str | None, identity: str) -> str | Non
         return "first use of this hub"
     if known != identity:
         return "the hub is another server or another timeline"
-    return contradiction(connection)
+    return contradiction(connection, witness())
 
 
-def contradiction(connection: Connection) -> str | None:
-    """Return how the hub's chain contradicts what this deployment saw committed, or None when it does not."""
-    seen = witness()
+def contradiction(connection: Connection, seen: Mapping[str, Any] | None) -> str | None:
+    """Return how the hub's chain contradicts the witness, or None; take the witness before the transaction begins."""
     if seen is None:
         return None
     found = pg.one(connection, _SQL["hash_at"], {"no": seen["no"]})
