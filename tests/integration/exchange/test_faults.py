@@ -87,7 +87,7 @@ def test_kill_during_update(city: Any, run_in_process: Any, stage: str, whole: b
 @pytest.mark.parametrize("side", ["hub", "source"])
 def test_backend_terminated_in_the_middle_of_a_copy(city: Any, side: str) -> None:
     """A backend that an administrator ends mid-COPY makes a retryable error; no row of the half copy stays."""
-    city.fill(20_000)
+    city.fill(150_000)  # more than the buffers between both ends take, so that the copy cannot be over
 
     def end_copy(seen: int) -> str:
         if seen > 300_000:
