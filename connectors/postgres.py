@@ -40,6 +40,7 @@ class Postgres:
     """Raises PlatformUnavailable (retryable); AccessDenied and SchemaMismatch (permanent)."""
 
     format: Literal["binary", "text"] = "binary"
+    typed = True
 
     def __init__(self, platform: str, dsn: str) -> None:
         """Keep name and DSN; connections are opened when they are needed."""

@@ -6,16 +6,15 @@ from datetime import UTC, datetime
 
 from psycopg2 import sql
 
+from gateway.exchange.repair_sql import repaired
 from gateway.model import Dataset, Field
 from gateway.ports import UNDECODABLE, Window
 
 
 def projected(field: Field, *, checked_text: bool = True) -> sql.Composable:
     """Return the SQL that computes a field of the projection from the source's column."""
-    column = original(field, checked_text=checked_text)
-    for repair in field.repairs:
-        column = _REPAIRS["trim_bytes" if repair == "trim" and not checked_text else repair](column)
-    return column
+    repairs = field.repairs if checked_text else tuple("trim_bytes" if r == "trim" else r for r in field.repairs)
+    return repaired(original(field, checked_text=checked_text), repairs)
 
 
 def original(field: Field, *, checked_text: bool = True) -> sql.Composable:
@@ -39,18 +38,6 @@ _UTF8_IN_HEX = (
     f"^([0-7][0-9a-f]|(c[2-9a-f]|d[0-9a-f]){_TAIL}|e0[ab][0-9a-f]{_TAIL}|(e[1-9abcef]){_TAIL}{_TAIL}|ed[89][0-9a-f]{_TAIL}"
     f"|f0[9ab][0-9a-f]{_TAIL}{_TAIL}|f[123]{_TAIL}{_TAIL}{_TAIL}|f48[0-9a-f]{_TAIL}{_TAIL})*$"
 )
-_BLANKS = " \t\u3000"
-_REPAIRS = {
-    "trim": lambda c: sql.SQL("rtrim({}, {})").format(c, sql.Literal(_BLANKS)),
-    # A server that does not know its encoding would trim single bytes of a character: it is given an alternation.
-    "trim_bytes": lambda c: sql.SQL("regexp_replace({}, {}, '')").format(c, sql.Literal(f"({'|'.join(_BLANKS)})+$")),
-    "upper": lambda c: sql.SQL('upper({} collate "C")').format(c),
-    # Written as a date or as eight digits; both spellings of "for ever" are in use.
-    "open_end": lambda c: sql.SQL(
-        "case when {0}::text in ('9999-12-31', '9999-09-09', '99991231', '99990909', '长期') then null else {0} end"
-    ).format(c),
-    "nullify": lambda c: sql.SQL("nullif({}, '')").format(c),
-}
 
 
 def table(dataset: Dataset) -> sql.Identifier:

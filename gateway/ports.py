@@ -75,9 +75,14 @@ class Snapshot(Protocol):
 
 
 class Source(Protocol):
-    """A platform that can be read. `format` is the COPY format of its streams."""
+    """A platform that can be read. `format` is the COPY format of its streams.
+
+    A typed source sends the contract's types. An untyped one sends lines of `gateway.records`: text whose type the hub
+    judges, and cannot be asked by key or for hashes: what is compared is a landed copy of the whole set.
+    """
 
     format: Literal["binary", "text"]
+    typed: bool
 
     def probe(self, dataset: Dataset) -> Probe:
         """Return clock, completeness bound and identity; may be called any time."""

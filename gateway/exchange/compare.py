@@ -70,14 +70,46 @@ def hub_totals(landing: Landing) -> tuple[int, int]:
 def stream(landing: Landing, snapshot: Hashing) -> Difference:
     """Fill `_kh` from the source and `_diff` with what differs: gw_op I (only there), D (only here), U (unlike)."""
     dataset = landing.dataset
-    keys = sql.SQL(", ").join(hub_tables.column(dataset.field(k), in_key=True) for k in dataset.key)
-    pg.run(
-        landing.hub,
-        sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys),
-    )
+    _make_hashes(landing)
     copy_in = sql.SQL("copy {} from stdin (format binary)").format(landing.name("_kh"))
     source_rows = pipe_copy(lambda out: snapshot.copy_hashes(dataset, out), landing.hub, copy_in)
     return join(landing, source_rows)
+
+
+def landed(landing: Landing) -> Difference:
+    """Fill `_kh` and `_diff` from a copy of the whole set that lies in the landing tables of an untyped source."""
+    _make_hashes(landing)
+    statement = sql.SQL(
+        "insert into {kh} select {key}, {hash} from {landing} _r_ union all select {key}, gw_hash from {mis}"
+    ).format(
+        kh=landing.name("_kh"), key=pg.names(landing.dataset.key), hash=hub_tables.record_hash(landing.dataset, "_r_"),
+        landing=landing.name(), mis=landing.name("_mis"),
+    )  # fmt: skip
+    return join(landing, pg.run(landing.hub, statement))
+
+
+def keep_differing(landing: Landing) -> None:
+    """Delete from the landed copy what the hub holds alike, and what quarantine knows already."""
+    same = sql.SQL(" and ").join(sql.SQL("d.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    wanted = sql.SQL(
+        "delete from {ok} _r_ where not exists "
+        "(select from {diff} d where d.gw_op in ('I', 'U') and not d.gw_held and {same})"
+    )
+    pg.run(landing.hub, wanted.format(ok=landing.name("_ok"), diff=landing.name("_diff"), same=same))
+    known = sql.SQL(
+        "delete from {table} _r_ using gateway.quarantine q where q.{known} and q.dataset = {dataset} "
+        "and q.source = {source} and q.row_hash = {hash}"
+    )
+    record_hash = hub_tables.record_hash(landing.dataset, "_r_")
+    for suffix, hashed in (("_bad", record_hash), ("_mis", sql.Identifier("_r_", "gw_hash"))):
+        parts = {"dataset": sql.Literal(landing.dataset.name), "source": sql.Literal(landing.source),
+                 "known": sql.SQL(_KNOWN), "table": landing.name(suffix), "hash": hashed}  # fmt: skip
+        pg.run(landing.hub, known.format(**parts))
+
+
+def _make_hashes(landing: Landing) -> None:
+    keys = sql.SQL(", ").join(hub_tables.column(landing.dataset.field(k), in_key=True) for k in landing.dataset.key)
+    pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys))
 
 
 def join(landing: Landing, source_rows: int) -> Difference:

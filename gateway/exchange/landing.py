@@ -1,8 +1,9 @@
 """The landing tables of one batch: rows arrive, are judged by being routed, and touch nothing live.
 
 The landing table is list-partitioned by the contract's reason(): good rows (reason is null) fall into `_ok`, bad ones
-into `_bad`. Rows that a set check refuses move from `_ok` to `_off`, with the rule. All of it may be dropped and
-repeated at any time; leftovers of dead attempts are dropped under the data set's lock.
+into `_bad`. Rows that a set check refuses move from `_ok` to `_off`, with the rule. Records of an untyped source arrive
+as text in `_raw` first; those that are none, or have a value of another type, go to `_mis`. All of it may be dropped
+and repeated at any time; leftovers of dead attempts are dropped under the data set's lock.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from gateway import pg
+from gateway.exchange import casting, rules
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import rules
 from gateway.model import Dataset
-from gateway.ports import UNDECODABLE
+from gateway.ports import UNDECODABLE, Window
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -26,6 +27,7 @@ SCHEMA = "landing"
 DUPLICATE = "key.duplicate"
 ENCODING = "text.encoding"
 _INDEX_BYTES_A_ROW = 128
+_WHOLE = Window()
 
 
 class Landing:
@@ -36,9 +38,11 @@ class Landing:
         self.hub, self.dataset, self.batch, self.source = hub, dataset, batch, source
         self.reason, self._reason_ddl = rules.reason_function(dataset, today)
         self._base = f"{dataset.hub_name}_b{batch}"
+        self.typed = True
+        self.repairing = False
 
     def name(self, suffix: str = "") -> sql.Identifier:
-        """Return a table of this batch: ``, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
+        """Return a table of this batch: ``, `_raw`, `_mis`, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
         return sql.Identifier(SCHEMA, self._base + suffix)
 
     @property
@@ -51,8 +55,9 @@ class Landing:
         """Return the call of the reason function on the projection's columns."""
         return sql.SQL("{}({})").format(sql.Identifier("gateway", self.reason), self.columns)
 
-    def create(self, *, logged: bool) -> None:
+    def create(self, *, logged: bool, typed: bool = True) -> None:
         """Drop leftovers and make the tables; only a first load needs a logged `_ok`, for it becomes the live table."""
+        self.typed = typed
         self.drop_leftovers()
         self._make_reason()
         shape = hub_tables.columns(self.dataset)
@@ -61,10 +66,48 @@ class Landing:
         self._run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
         self._run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
         self._run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
+        if not typed:
+            self._make_raw()
 
     def copy_in(self, form: str) -> sql.Composed:
         """Return the COPY statement that takes the source's stream; columns are always named."""
+        if not self.typed:
+            return sql.SQL("copy {} (gw_fault, {}) from stdin").format(self.name("_raw"), self.columns)
         return sql.SQL("copy {} ({}) from stdin (format {})").format(self.name(), self.columns, sql.SQL(form))
+
+    def take_raw(self, window: Window = _WHOLE) -> int:
+        """Judge the types of the records in `_raw` and route those of the window; return how many these are.
+
+        An untyped source may send more than it was asked for. A record whose cursor is no moment belongs to every window.
+        """
+        fields, inside = self.dataset.fields, self._within(window)
+        parts = {"raw": self.name("_raw"), "misfit": self._misfit, "inside": inside, "mis": self.name("_mis"),
+                 "landing": self.name(), "columns": self.columns, "record": pg.names(self.dataset.columns, "_r_")}  # fmt: skip
+        routed = sql.SQL(
+            "insert into {landing} ({columns}) select {typed} from {raw} _r_ where {misfit} is null and {inside}"
+        ).format(typed=sql.SQL(", ").join(map(casting.typed, fields)), **parts)
+        keys = sql.SQL(", ").join(
+            sql.SQL("case when {} then null else {} end").format(casting.misfit(f), casting.typed(f))
+            for f in map(self.dataset.field, self.dataset.key)
+        )
+        missed = sql.SQL(
+            "insert into {mis} select {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
+            "(select row_to_json(x) from (select {record}) x)::text, {keys} from {raw} _r_ "
+            "where {misfit} is not null and {inside}"
+        ).format(keys=keys, **parts)
+        taken = pg.run(self.hub, routed) + pg.run(self.hub, missed)
+        if any(f.repairs for f in fields):
+            self._note_repairs(inside)
+        self._run("truncate {}", self.name("_raw"))
+        return taken
+
+    def drop_doubles(self) -> int:
+        """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault."""
+        statement = sql.SQL(
+            "delete from {ok} d using (select ctid, row_number() over (partition by {key}, {hash}) as place from {ok} _r_) r "
+            "where d.ctid = r.ctid and r.place > 1"
+        ).format(ok=self.name("_ok"), key=pg.names(self.dataset.key), hash=hub_tables.record_hash(self.dataset, "_r_"))
+        return pg.run(self.hub, statement)
 
     def refuse_undecodable(self) -> int:
         """Move rows with a text that the source could not read as characters from `_ok` to `_off`; return how many."""
@@ -85,6 +128,7 @@ class Landing:
 
     def make_repairs(self) -> sql.Composed:
         """Make `_fix`, which takes (key, field, original) of repaired values; return the COPY statement that fills it."""
+        self.repairing = True
         keys = sql.SQL(", ").join(hub_tables.column(self.dataset.field(k), in_key=True) for k in self.dataset.key)
         self._run(
             "create unlogged table if not exists {} ({}, gw_field text, gw_original text)", self.name("_fix"), keys
@@ -132,7 +176,7 @@ class Landing:
 
     def drop(self) -> None:
         """Drop every table of this batch."""
-        tables = ("", "_ok", "_off", "_seal", "_kh", "_diff", "_live", "_fix")
+        tables = ("", "_raw", "_mis", "_ok", "_off", "_seal", "_kh", "_diff", "_live", "_fix")
         statement = sql.SQL("drop table if exists {}").format(sql.SQL(", ").join(self.name(t) for t in tables))
         pg.run(self.hub, statement)
 
@@ -143,6 +187,57 @@ class Landing:
             cursor.execute(_SQL["leftovers"], {"pattern": pattern})
             for (name,) in cursor.fetchall():
                 pg.run(self.hub, sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, name)))
+
+    def _make_raw(self) -> None:
+        texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in self.dataset.columns)
+        self._run("create unlogged table {} (gw_fault text, {})", self.name("_raw"), texts)
+        keys = sql.SQL(", ").join(hub_tables.column(self.dataset.field(k), in_key=True) for k in self.dataset.key)
+        self._run(
+            "create unlogged table {} (gw_rule text, gw_hash bigint, gw_record text, {})", self.name("_mis"), keys
+        )
+
+    @property
+    def _misfit(self) -> sql.Composable:
+        """Return the rule that a record of `_raw` breaks by being what it is, or null: its fault, or `<field>.type`."""
+        whens = sql.SQL(" ").join(
+            sql.SQL("when {} then {}").format(casting.misfit(f), sql.Literal(f"{f.name}.type"))
+            for f in self.dataset.fields
+            if f.hub_type != "text"
+        )
+        return sql.SQL("case when _r_.gw_fault is not null then _r_.gw_fault {} end").format(whens)
+
+    def _within(self, window: Window) -> sql.Composable:
+        if self.dataset.cursor is None or (window.after is None and window.upto is None):
+            return sql.SQL("true")
+        field = self.dataset.field(self.dataset.cursor)
+        moment, bounds = casting.cast(field), []
+        if window.after is not None:
+            bounds.append(sql.SQL("{} > {}").format(moment, sql.Literal(window.after)))
+        if window.upto is not None:
+            bounds.append(sql.SQL("{} <= {}").format(moment, sql.Literal(window.upto)))
+        return sql.SQL("case when {} then true else coalesce({}, true) end").format(
+            casting.misfit(field), sql.SQL(" and ").join(bounds)
+        )
+
+    def _note_repairs(self, inside: sql.Composable) -> None:
+        """Keep the originals of the values in `_raw` that the contract repairs."""
+        self.make_repairs()
+        repaired = [f for f in self.dataset.fields if f.repairs]
+        values = sql.SQL(", ").join(
+            sql.SQL(
+                "({0}, case when {1} then null else {2}::text end, case when {1} then null else {3}::text end)"
+            ).format(sql.Literal(f.name), casting.misfit(f), casting.cast(f), casting.typed(f))
+            for f in repaired
+        )
+        keys = sql.SQL(", ").join(casting.typed(self.dataset.field(k)) for k in self.dataset.key)
+        statement = sql.SQL(
+            "insert into {fix} select {keys}, v.field, v.original from {raw} _r_, "
+            "lateral (values {values}) as v (field, original, repaired) "
+            "where {misfit} is null and {inside} and v.original is distinct from v.repaired"
+        ).format(
+            fix=self.name("_fix"), keys=keys, raw=self.name("_raw"), values=values, misfit=self._misfit, inside=inside
+        )  # fmt: skip
+        pg.run(self.hub, statement)
 
     def _run(self, statement: str, *parts: sql.Composable) -> None:
         pg.run(self.hub, sql.SQL(statement).format(*parts))

@@ -15,10 +15,11 @@ from psycopg2.extras import Json, RealDictCursor, execute_values
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import rules
+from gateway.exchange import casting, rules
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
+from gateway.records import as_text
 from gateway.security.crypto import Keys
 from gateway.security.masking import mask_row
 from gateway.sql import queries
@@ -86,7 +87,7 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
     again = 0
     for page in _live_rows(landing, source):
         opened = [(row["id"], row["state"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
-        _insert_json(landing, live, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
+        _insert_keys(landing, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
         waiting = [record for _, state, _, record in opened if state == "waiting"]
         land_records(landing, waiting)
         again += len(waiting)
@@ -96,8 +97,13 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
 
 def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
     """Route rows that come from quarantine into the landing table, so that they pass the same checks."""
-    if records:
+    if not records:
+        return
+    if landing.typed:
         _insert_json(landing, landing.name(), records)
+    else:
+        _insert_json(landing, landing.name("_raw"), [{k: as_text(v) for k, v in r.items()} for r in records])
+        landing.take_raw()
 
 
 def settle(landing: Landing, *, whole: bool) -> None:
@@ -149,19 +155,22 @@ def _supersede_refused(landing: Landing) -> None:
     hashed = sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(landing.dataset.columns, "_r_"))
     key = pg.names(landing.dataset.key)
     statement = sql.SQL(
-        "with refused as (select {key}, {hash} as gw_hash from {bad} _r_ union all select {key}, {hash} from {off} _r_) "
+        "with refused as (select {key}, {hash} as gw_hash from {bad} _r_ union all select {key}, {hash} from {off} _r_{mis}) "
         "{close}, state = 'superseded' from {live} l where q.id = l.gw_id and {unsettled} "
         "and exists (select from refused r where ({theirs}) = ({ours})) "
         "and not exists (select from refused r where ({theirs}) = ({ours}) and r.gw_hash = q.row_hash)"
     ).format(
         key=key, hash=hashed, bad=landing.name("_bad"), off=landing.name("_off"), close=_closing(landing), unsettled=_UNSETTLED,
         live=landing.name("_live"), theirs=pg.names(landing.dataset.key, "r"), ours=pg.names(landing.dataset.key, "l"),
+        mis=_or_misfits(landing, sql.SQL("{}, gw_hash").format(key)),
     )  # fmt: skip
     pg.run(landing.hub, statement)
 
 
 def refused_rule(landing: Landing, record: Mapping[str, Any]) -> str | None:
     """Return the rule that keeps a landed record out, or None when its key is among the good rows."""
+    if not landing.typed and (misfit := pg.one(landing.hub, _misfit_of(landing, record))):
+        return str(misfit[0])
     same = sql.SQL(" and ").join(
         sql.SQL("{} = {}").format(sql.Identifier("_r_", k), sql.Literal(record[k])) for k in landing.dataset.key
     )
@@ -173,6 +182,16 @@ def refused_rule(landing: Landing, record: Mapping[str, Any]) -> str | None:
     )  # fmt: skip
     found = pg.one(landing.hub, query)
     return found[0] if found else None
+
+
+def _misfit_of(landing: Landing, record: Mapping[str, Any]) -> sql.Composed:
+    same = sql.SQL(" and ").join(
+        sql.SQL("gw_record::json ->> {} is not distinct from {}").format(
+            sql.Literal(k), sql.Literal(as_text(record[k]))
+        )
+        for k in landing.dataset.key
+    )
+    return sql.SQL("select gw_rule from {} where {}").format(landing.name("_mis"), same)
 
 
 def list_rows(
@@ -255,7 +274,7 @@ def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int,
     query = sql.SQL(
         "select case when {undecodable} then {encoding} else {reason} end, null::timestamptz, {hash}, {record} "
         "from {bad} _r_ union all "
-        "select gw_rule, gw_wait, {hash}, {record} from {off} _r_"
+        "select gw_rule, gw_wait, {hash}, {record} from {off} _r_{mis}"
     ).format(
         undecodable=landing.undecodable,
         encoding=sql.Literal(ENCODING),
@@ -264,12 +283,21 @@ def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int,
         record=record,
         bad=landing.name("_bad"),
         off=landing.name("_off"),
+        mis=_or_misfits(landing, "gw_rule, null::timestamptz, gw_hash, gw_record"),
     )
     with landing.hub.cursor("rejects", withhold=True) as cursor:
         cursor.itersize = _SLICE
         cursor.execute(query)
         while page := cursor.fetchmany(_SLICE):
             yield page
+
+
+def _or_misfits(landing: Landing, columns: str | sql.Composable) -> sql.Composable:
+    """Return the branch of a union for the records that are of another type; a typed source has none."""
+    if landing.typed:
+        return sql.SQL("")
+    chosen = sql.SQL(columns) if isinstance(columns, str) else columns
+    return sql.SQL(" union all select {} from {}").format(chosen, landing.name("_mis"))
 
 
 def _sealed(
@@ -290,6 +318,24 @@ def _live_rows(landing: Landing, source: Mapping[str, Any]) -> Iterator[list[Any
 def _insert_json(landing: Landing, table: sql.Identifier, records: list[dict[str, Any]]) -> None:
     statement = sql.SQL("insert into {0} select * from json_populate_recordset(null::{0}, %s)").format(table)
     pg.run(landing.hub, statement, (Json(records),))
+
+
+def _insert_keys(landing: Landing, keys: list[dict[str, Any]]) -> None:
+    """Fill `_live`; a key of another type, which only an untyped source can send, is null there."""
+    if landing.typed:
+        _insert_json(landing, landing.name("_live"), keys)
+        return
+    fields = [landing.dataset.field(k) for k in landing.dataset.key]
+    statement = sql.SQL(
+        "insert into {} select gw_id, gw_hash, {} from json_to_recordset(%s) as _r_ (gw_id bigint, gw_hash bigint, {})"
+    ).format(
+        landing.name("_live"),
+        sql.SQL(", ").join(
+            sql.SQL("case when {} then null else {} end").format(casting.misfit(f), casting.typed(f)) for f in fields
+        ),
+        sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f.name)) for f in fields),
+    )
+    pg.run(landing.hub, statement, (Json(keys),))
 
 
 def _key_of(landing: Landing, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from psycopg2 import sql
 
 from gateway import pg, registry
 from gateway.deployment import Deployment
-from gateway.errors import NotFound, SchemaMismatch
+from gateway.errors import NotFound
 from gateway.exchange import compare, transfer
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
-from gateway.exchange.pipe import pipe_copy
+from gateway.exchange.reading import reading
 from gateway.exchange.shape import check_shape
 from gateway.ledger import ledger
-from gateway.ports import Hashing, Probe, Snapshot, Source
+from gateway.ports import Probe, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +80,24 @@ def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
     probe = registry.patiently(lambda: source.probe(attempt.dataset))
     check_shape(attempt.dataset, attempt.route.source, source.describe(attempt.dataset))
     landing = attempt.landing()
-    landing.create(logged=False)
+    landing.create(logged=False, typed=source.typed)
     try:
-        with source.snapshot() as snapshot:
-            if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(landing)):
-                raise SchemaMismatch(
-                    f"platform {attempt.route.source.platform} does not hash records as the hub does",
-                    "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
-                )
-            found, method = compare.totals_agree(landing, snapshot), "totals"
-            pending = 0
-            if found is None:
-                found, method = compare.stream(landing, snapshot), "key hashes"
-                pending = _pending(landing, snapshot, attempt)
+        found, method = reading(attempt, landing, source).differences(_nothing, quick=True)
+        pending = 0 if found.equal else _pending(landing, attempt)
     finally:
         landing.drop()
     return _record(attempt, probe, found, pending, method)
 
 
-def _pending(landing: Landing, snapshot: Snapshot, attempt: Attempt) -> int:
+def _nothing(_: compare.Difference) -> None:
+    """Let every difference be looked at: nothing is moved."""
+
+
+def _pending(landing: Landing, attempt: Attempt) -> int:
     """Count the differing rows that lie in the next run's window: it will carry them."""
     cursor, watermark = landing.dataset.cursor, attempt.state.watermark
     if cursor is None or watermark is None or attempt.route.mode == "snapshot":
         return 0
-    for keys in compare.slices(landing):
-        copy_in = landing.copy_in("binary")
-        pipe_copy(lambda out, wanted=keys: snapshot.copy_keys(landing.dataset, wanted, out), landing.hub, copy_in)  # type: ignore[misc]
     query = sql.SQL("select count(*) from {} where {} > %s").format(landing.name(), sql.Identifier(cursor))
     begins = watermark - timedelta(seconds=landing.dataset.lag_seconds)
     return int(pg.one(landing.hub, query, (begins,))[0])

@@ -42,7 +42,7 @@ def same_type(declared: str, found: str) -> bool:
     """Tell whether a source's type carries the contract's values; strings of any length travel alike."""
     if declared.startswith(_TEXT):
         return found.startswith(_TEXT)
-    return _long(declared) == found
+    return found in {declared, _long(declared)}
 
 
 def _long(declared: str) -> str:

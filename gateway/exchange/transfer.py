@@ -8,8 +8,7 @@ transaction decides it: rows, quarantine, receipt and watermark move together or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,13 +24,11 @@ from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.landing import Landing
 from gateway.exchange.merge import Moved
-from gateway.exchange.pipe import pipe_copy, pipe_parts
+from gateway.exchange.reading import reading
 from gateway.exchange.shape import check_shape
 from gateway.ledger import ledger
 from gateway.model import Dataset
-from gateway.ports import Hashing, Probe, Repairing, Shape, Snapshot, Source, Window
-
-_STREAMS = 2  # measured: a second stream over a shared snapshot takes a third off the wall time of a first load
+from gateway.ports import Probe, Shape, Source, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +122,7 @@ class _Transfer:
         self.attempt, self.source, self.dry_run = attempt, source, dry_run
         self.dataset: Dataset = attempt.dataset
         self.landing: Landing = attempt.landing()
+        self.reading = reading(attempt, self.landing, source)
         self.kind = ""
         self.read = 0
         self.rejects: Counter[str] = Counter()
@@ -135,7 +133,7 @@ class _Transfer:
         self.live = 0
         self.deletes = 0
         self.difference: compare.Difference | None = None
-        self.repairing = False
+        self.method = ""
         self.repaired: Mapping[str, int] = {}
         self.decision: Mapping[str, Any] | None = None
         self.replayed: dict[str, Any] | None = None
@@ -146,7 +144,7 @@ class _Transfer:
         assert self.probe is not None
         self.kind = _kind(self.attempt, self.probe, whole=whole)
         ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
-        self.landing.create(logged=self.kind == "first_load")
+        self.landing.create(logged=self.kind == "first_load", typed=self.source.typed)
         try:
             {"first_load": self._read_all, "delta": self._read_window, "compare": self._read_differences}[self.kind]()
             self.received = self.attempt.now()
@@ -158,7 +156,7 @@ class _Transfer:
         """Land one row that a person sends again, judge, decide."""
         self.kind, self.decision = "replay", decision
         ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
-        self.landing.create(logged=False)
+        self.landing.create(logged=False, typed=self.source.typed)
         try:
             self.live = 1 + quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
             quarantine.land_records(self.landing, [record])
@@ -178,59 +176,27 @@ class _Transfer:
         return shape
 
     def _read_all(self) -> None:
-        """Copy the whole set in two streams over one snapshot."""
+        """Land the whole set; an empty source waits for a person."""
         self.attempt.stage("extract")
-        with self.source.snapshot(parts=_STREAMS) as snapshot, ExitStack() as opened:
-            hubs = [self.attempt.hub]
-            for _ in range(snapshot.parts - 1):
-                hubs.append(self.attempt.deployment.hub(name="gateway land", autocommit=True))
-                opened.callback(hubs[-1].close)
-            reads = [_reader(snapshot, self.dataset, Window(), part) for part in range(snapshot.parts)]
-            self.read = pipe_parts(reads, hubs, self.landing.copy_in(self.source.format))
-            self._read_repairs(snapshot, Window())
+        self.read = self.reading.everything()
         if self.read == 0:
             self._hold("empty_read", {"source_rows": 0, "hub_rows": merge.hub_rows(self.landing)})
 
     def _read_window(self) -> None:
-        """Copy the rows whose cursor moved since the watermark, less the lag within which stamps may still appear."""
+        """Land the rows whose cursor moved since the watermark, less the lag within which stamps may still appear."""
         assert self.probe is not None
         assert self.attempt.state.watermark is not None
         after = self.attempt.state.watermark - timedelta(seconds=self.dataset.lag_seconds)
         self._take_live()
         self.attempt.stage("extract")
-        with self.source.snapshot() as snapshot:
-            read = _reader(snapshot, self.dataset, Window(after, self.probe.upper), 0)
-            self.read = pipe_copy(read, self.attempt.hub, self.landing.copy_in(self.source.format))
-            self._read_repairs(snapshot, Window(after, self.probe.upper))
+        self.read = self.reading.window(Window(after, self.probe.upper))
 
     def _read_differences(self) -> None:
-        """Compare keys and hashes, guard deletes, and copy only the rows that differ, all from one snapshot."""
+        """Compare everything, guard deletes, and land only the rows that differ."""
         self._take_live()
         self.attempt.stage("extract")
-        with self.source.snapshot() as snapshot:
-            if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(self.landing)):
-                raise SchemaMismatch(
-                    f"platform {self.attempt.route.source.platform} does not hash records as the hub does",
-                    "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
-                )
-            self.difference = compare.stream(self.landing, snapshot)
-            self.read = self.difference.source_rows
-            self._guard(self.difference)
-            for keys in compare.slices(self.landing):
-                pipe_copy(
-                    _key_reader(snapshot, self.dataset, keys),
-                    self.attempt.hub,
-                    self.landing.copy_in(self.source.format),
-                )
-                self._read_repairs(snapshot, Window(), keys)
-
-    def _read_repairs(self, snapshot: Snapshot, window: Window, keys: list[tuple[Any, ...]] | None = None) -> None:
-        """Copy the originals of the values that the source's side of the projection repairs."""
-        if not isinstance(snapshot, Repairing) or not any(f.repairs for f in self.dataset.fields):
-            return
-        copy_in = self.landing.make_repairs()
-        pipe_copy(lambda out: snapshot.copy_repairs(self.dataset, out, window, keys), self.attempt.hub, copy_in)
-        self.repairing = True
+        self.difference, self.method = self.reading.differences(self._guard)
+        self.read = self.difference.source_rows
 
     def _guard(self, difference: compare.Difference) -> None:
         """Stop for a person when the source is empty or would delete too much; an approval of as many lets it pass."""
@@ -329,7 +295,7 @@ class _Transfer:
         return moved
 
     def _journal(self) -> None:
-        if self.repairing:
+        if self.landing.repairing:
             self.repaired = merge.journal_repairs(self.landing)
 
     def _move_state(self) -> None:
@@ -347,7 +313,7 @@ class _Transfer:
         expected = self.attempt.route.mode == "snapshot"
         counts = {name: getattr(found, name) for name in ("source_rows", "hub_rows", "missing", "extra", "different")}
         note = {**counts, "route": self.attempt.route.route, "batch": self.attempt.batch, "pending": 0,
-                "quarantined": found.quarantined, "method": "key hashes", "through": self.probe.upper}  # fmt: skip
+                "quarantined": found.quarantined, "method": self.method, "through": self.probe.upper}  # fmt: skip
         remark = "differences carried by this batch" if not found.equal else None
         ledger.note_reconciliation(self.attempt.hub, {**note, "passed": expected or found.equal, "remark": remark})
         ledger.note_verified(self.attempt.hub, self.attempt.route.route, self.probe.upper, None)
@@ -421,14 +387,6 @@ def _refuse_unstorable(edits: Mapping[str, Any]) -> None:
             raise RuleRefused(
                 f"the new value of field {name} holds NUL or half of a character pair", "Type the value again."
             )
-
-
-def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int) -> Callable[[Any], int]:
-    return lambda out: snapshot.copy(dataset, window, out, part)
-
-
-def _key_reader(snapshot: Snapshot, dataset: Dataset, keys: list[tuple[Any, ...]]) -> Callable[[Any], int]:
-    return lambda out: snapshot.copy_keys(dataset, keys, out)
 
 
 def _row_warnings(landing: Landing) -> dict[str, int]:

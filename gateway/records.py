@@ -1,0 +1,46 @@
+"""Records of a platform that is no PostgreSQL, as lines of a COPY stream: every value is text, the hub judges its type.
+
+A line is the record's fault (null when the connector found none) and the projection's values in order. Characters that
+PostgreSQL cannot hold arrive as `ports.UNDECODABLE` followed by the bytes in hex; such a row is quarantined.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from gateway.ports import UNDECODABLE
+
+_NULL = r"\N"
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPED = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def line(fault: str | None, values: Sequence[str | None]) -> bytes:
+    """Return one row of the stream: the fault, then the values of the projection in its order."""
+    return ("\t".join([_field(fault), *map(_field, values)]) + "\n").encode()
+
+
+def as_text(value: Any) -> str | None:
+    """Return a JSON value as the text that PostgreSQL reads; objects and arrays stay JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _field(text: str | None) -> str:
+    if text is None:
+        return _NULL
+    if _UNSTORABLE.search(text):
+        return UNDECODABLE + text.encode("utf-8", "surrogatepass").hex()
+    if _SPECIAL.search(text):
+        return _SPECIAL.sub(lambda found: _ESCAPED[found[0]], text)
+    return text

@@ -1,0 +1,255 @@
+"""A source that sends text: the hub judges every value's type, compares a landed copy, and loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, BinaryIO, Literal
+
+import pytest
+
+from gateway import registry
+from gateway.errors import RouteHeld, RuleRefused
+from gateway.exchange import proof, quarantine, reconcile, transfer
+from gateway.model import Dataset
+from gateway.ports import Probe, Shape, Window
+from gateway.records import line
+from tests.integration.conftest import PERSON, City
+
+Record = tuple[str | None, ...]
+NOON = "2026-11-24T12:00:00+08:00"
+
+
+def person(number: int, **values: str | None) -> Record:
+    """Return a good record of the test contract as text."""
+    good = {"id": f"P{number:08d}", "name": f"张{number}", "sex": "1", "amount": "1.5", "updated_at": NOON}
+    return tuple({**good, **values}.values())
+
+
+@dataclass
+class Lines:
+    """A platform that holds records and sends all of them whatever window it is asked for."""
+
+    records: list[Record] = field(default_factory=list)
+    faults: dict[int, str] = field(default_factory=dict)
+    now: datetime = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+    format: Literal["binary", "text"] = "text"
+    typed: bool = False
+    parts: int = 1
+
+    def probe(self, dataset: Dataset) -> Probe:
+        """Tell a clock of its own."""
+        return Probe(datetime.now(UTC), self.now, self.now - timedelta(seconds=dataset.lag_seconds), "lines")
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Have what the contract says."""
+        return Shape({f.name: f.type for f in dataset.fields}, checked_text=False)
+
+    @contextmanager
+    def snapshot(self, parts: int = 1) -> Iterator[Lines]:  # noqa: ARG002
+        """See itself."""
+        yield self
+
+    def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:  # noqa: ARG002
+        """Send every record."""
+        for number, record in enumerate(self.records):
+            out.write(line(self.faults.get(number), record))
+        return len(self.records)
+
+    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
+        """Never be asked: nobody can find records by key here."""
+        raise AssertionError
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """Put a platform of records in the place of the city's source."""
+    found = Lines()
+    monkeypatch.setattr(registry, "source", lambda _platform, _dsn: found)
+    return found
+
+
+def rejected(city: City) -> dict[str, str]:
+    """Return the open rows of quarantine: key to rule."""
+    rows = quarantine.list_rows(city.hub, state="open")
+    return {row["masked"]["id"]: row["rule"] for row in rows}
+
+
+def rules_of(city: City) -> list[str]:
+    """Return the rules of the open rows of quarantine, sorted."""
+    return sorted(row["rule"] for row in quarantine.list_rows(city.hub, state="open"))
+
+
+def test_text_becomes_the_contracts_types(city: City, lines: Lines) -> None:
+    """Values arrive exactly; a time without zone is China's."""
+    lines.records = [person(1, amount="12.345", updated_at="2026-11-24 12:00:00"), person(2, sex=None, amount=None)]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.read, outcome.inserted, outcome.rejected) == (2, 2, 0)
+    noon = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+    assert city.hub_rows() == [
+        ("P00000001", "张1", 1, Decimal("12.35"), noon),
+        ("P00000002", "张2", None, None, noon),
+    ]
+    assert proof.verify(city.deployment).ok
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"sex": "one"}, "sex.type"),  # no number
+        ({"sex": "40000"}, "sex.type"),  # no smallint
+        ({"sex": " 1"}, "sex.type"),  # PostgreSQL would take it
+        ({"sex": "0x1"}, "sex.type"),  # and this
+        ({"sex": "1.0"}, "sex.type"),
+        ({"sex": "１"}, "sex.type"),  # full width
+        ({"amount": "NaN"}, "amount.type"),
+        ({"amount": "1_0"}, "amount.type"),
+        ({"amount": "123456789012"}, "amount.type"),  # too large for numeric(10,2)
+        ({"amount": ""}, "amount.type"),  # an empty text is no number
+        ({"updated_at": "2026-02-30T00:00:00+08:00"}, "updated_at.type"),  # no day
+        ({"updated_at": "yesterday"}, "updated_at.type"),
+        ({"updated_at": "2026-11-24T12:00:00+99:00"}, "updated_at.type"),
+        ({"updated_at": None}, "updated_at.required"),
+        ({"sex": "7"}, "T-01"),  # a rule of the contract
+        ({"name": "长" * 21}, "name.length"),
+        ({"name": "a\0b"}, "text.encoding"),  # what PostgreSQL cannot hold
+        ({"name": "a\ud800"}, "text.encoding"),
+        ({"sex": "1\0"}, "sex.type"),
+        ({"id": None}, "id.required"),
+    ],
+)
+def test_bad_record_is_quarantined_and_the_rest_lands(
+    city: City, lines: Lines, values: dict[str, str | None], rule: str
+) -> None:
+    """One record of another type or against a rule stops nobody else."""
+    lines.records = [person(1), person(2, **values), person(3)]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.read, outcome.inserted, dict(outcome.rejects)) == (3, 2, {rule: 1})
+    assert rules_of(city) == [rule]
+
+
+def test_fault_that_the_connector_found_is_the_reason(city: City, lines: Lines) -> None:
+    """A record that is none keeps the connector's word for it, in both languages."""
+    lines.records, lines.faults = [person(1), (None,) * 5], {1: "json.duplicate_key"}
+    transfer.run(city.deployment, "person_in")
+    row = quarantine.list_rows(city.hub, state="open")[0]
+    shown = quarantine.show(city.hub, city.deployment.catalog.datasets, row["id"])
+    assert shown["rule"] == "json.duplicate_key"
+    assert shown["reason_zh"] != shown["reason_en"] != shown["rule"]
+
+
+def test_window_takes_only_its_own_records(city: City, lines: Lines) -> None:
+    """A platform that sends everything again, or what is newer than it is certain of, moves nothing twice or early."""
+    lines.records = [person(1), person(2)]
+    transfer.run(city.deployment, "person_in")
+    lines.now += timedelta(hours=1)
+    inside, ahead = "2026-11-24T14:30:00+08:00", "2026-11-24T16:00:00+08:00"
+    lines.records += [person(3, updated_at=inside), person(4, updated_at=ahead), person(1, name="新", updated_at=inside)]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.kind, outcome.read, outcome.inserted, outcome.updated) == ("delta", 2, 1, 1)
+    assert [r[:2] for r in city.hub_rows()] == [("P00000001", "新"), ("P00000002", "张2"), ("P00000003", "张3")]
+
+
+def test_record_that_came_twice_counts_once(city: City, lines: Lines) -> None:
+    """Pages that shift while they are read repeat records; two versions of a key are another thing."""
+    lines.records = [person(1), person(2), person(1), person(2, name="旧", updated_at="2026-11-24T11:00:00+08:00")]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.read, outcome.inserted, dict(outcome.rejects)) == (3, 2, {"key.duplicate": 1})
+
+
+def test_comparison_finds_inserts_edits_and_deletes(city: City, lines: Lines) -> None:
+    """A landed copy is compared by key and hash; what is alike is not moved."""
+    lines.records = [person(n) for n in range(30)]
+    transfer.run(city.deployment, "person_in")
+    lines.records = [person(n) for n in range(2, 30)] + [person(31)]
+    lines.records[0] = person(2, name="改")
+    outcome = transfer.run(city.deployment, "person_in", whole=True)
+    assert (outcome.kind, outcome.inserted, outcome.updated, outcome.deleted) == ("compare", 1, 1, 2)
+    again = transfer.run(city.deployment, "person_in", whole=True)
+    assert (again.inserted, again.updated, again.deleted, again.rejected) == (0, 0, 0, 0)
+    assert proof.verify(city.deployment).ok
+
+
+def test_comparison_does_not_reject_again_what_quarantine_holds(city: City, lines: Lines) -> None:
+    """A bad record that still stands at the source stays the one entry that it is, and both sides reconcile."""
+    lines.records = [person(1), person(2, sex="one"), person(3, sex="7"), person(4, id="x" * 19)]
+    transfer.run(city.deployment, "person_in")
+    before = [row["id"] for row in quarantine.list_rows(city.hub, state="open")]
+    outcome = transfer.run(city.deployment, "person_in", whole=True)
+    assert outcome.rejected == 0
+    assert [row["id"] for row in quarantine.list_rows(city.hub, state="open")] == before
+    found = reconcile.run(city.deployment, "person_in")
+    assert (found.passed, found.method, found.quarantined) == (True, "landed copy", 3)
+
+
+def test_record_mended_at_the_source_closes_its_entry(city: City, lines: Lines) -> None:
+    """The new version lands and the old one is superseded."""
+    lines.records = [person(1), person(2, sex="one")]
+    transfer.run(city.deployment, "person_in")
+    lines.now += timedelta(hours=1)
+    lines.records[1] = person(2, updated_at="2026-11-24T14:30:00+08:00")
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.inserted, rules_of(city)) == (1, [])
+
+
+def test_record_gone_from_the_source_closes_its_entry(city: City, lines: Lines) -> None:
+    """A comparison that no longer sees the record says so."""
+    lines.records = [person(1), person(2, sex="one")]
+    transfer.run(city.deployment, "person_in")
+    del lines.records[1]
+    transfer.run(city.deployment, "person_in", whole=True)
+    states = {row["state"] for row in quarantine.list_rows(city.hub)}
+    assert states == {"gone"}
+
+
+def test_replay_judges_the_type_too(city: City, lines: Lines) -> None:
+    """An edited value passes the same checks as one of the source; a wrong one changes nothing."""
+    lines.records = [person(1), person(2, sex="one")]
+    transfer.run(city.deployment, "person_in")
+    number = quarantine.list_rows(city.hub, state="open")[0]["id"]
+    with pytest.raises(RuleRefused, match=r"sex\.type"):
+        transfer.replay(city.deployment, number, who="tester", why="try", edits={"sex": "two"})
+    outcome = transfer.replay(city.deployment, number, who="tester", why="asked the owner", edits={"sex": "2"})
+    assert (outcome.inserted, rules_of(city)) == (1, [])
+    assert reconcile.run(city.deployment, "person_in").passed
+
+
+def test_empty_and_half_empty_sources_wait_for_a_person(city: City, lines: Lines) -> None:
+    """A source that lost its records is not believed."""
+    lines.records = [person(n) for n in range(100)]
+    transfer.run(city.deployment, "person_in")
+    lines.records = lines.records[:50]
+    with pytest.raises(RouteHeld, match="mass_delete"):
+        transfer.run(city.deployment, "person_in", whole=True)
+    assert len(city.hub_rows()) == 100
+
+
+def test_originals_of_repaired_values_are_kept(city: City, lines: Lines) -> None:
+    """A repair of the contract is applied in the hub and the value as it came is in the journal."""
+    fields = tuple(replace(f, repairs=("trim", "nullify")) if f.name == "name" else f for f in PERSON.fields)
+    trimming = city.with_dataset(fields=fields)
+    lines.records = [person(1, name="张三 　"), person(2), person(3, sex="one")]
+    outcome = transfer.run(trimming.deployment, "person_in")
+    assert outcome.inserted == 2
+    assert [r[1] for r in trimming.hub_rows()] == ["张三", "张2"]
+    assert city.ask("select key, field, original from gateway.repair") == [({"id": "P00000001"}, "name", "张三 　")]
+
+
+def test_key_of_another_type_is_told_and_not_lost(city: City, lines: Lines) -> None:
+    """Even the key may be wrong; the record waits in quarantine and the next runs go on."""
+    fields = tuple(replace(f, type="integer", limits={}) if f.name == "id" else f for f in PERSON.fields)
+    numbered = city.with_dataset(fields=fields, name="test.numbered")
+    lines.records = [person(1, id="1"), person(2, id="two")]
+    outcome = transfer.run(numbered.deployment, "person_in")
+    assert (outcome.inserted, dict(outcome.rejects)) == (1, {"id.type": 1})
+    again = transfer.run(numbered.deployment, "person_in", whole=True)
+    assert (again.rejected, rules_of(city)) == (0, ["id.type"])
+    number = quarantine.list_rows(city.hub, state="open")[0]["id"]
+    mended = transfer.replay(numbered.deployment, number, who="t", why="typo", edits={"id": "2"})
+    assert mended.inserted == 1
