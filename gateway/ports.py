@@ -1,8 +1,9 @@
 """What the engine asks of a connector.
 
 Required: Source. Optional: Hashing (exact comparison in place), Repairing (originals of repaired values), Target.
-No connector retries, limits, logs or rehearses anything: `gateway.registry` wraps it for that. Every method may
-raise the retryable PlatformUnavailable or SourceChanged and the permanent AccessDenied or SchemaMismatch.
+No connector limits, logs or rehearses anything, and none repeats more than single pages of one read: `gateway.registry`
+and the run itself do that. Every method may raise the retryable PlatformUnavailable or SourceChanged and the permanent
+AccessDenied or SchemaMismatch.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,13 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def line(fault: str | None, values: Sequence[str | None]) -> bytes:
     """Return one row of the stream: the fault, then the values of the projection in its order."""
-    return ("\t".join([_field(fault), *map(_field, values)]) + "\n").encode()
+    return lines([(fault, values)])
+
+
+def lines(rows: Iterable[tuple[str | None, Sequence[str | None]]], *, plain: bool = False) -> bytes:
+    """Return rows of the stream; `plain` says that no value holds a backslash, a control character or half a pair."""
+    write = _as_it_is if plain else _field
+    return "".join(["\t".join([_field(fault), *map(write, values)]) + "\n" for fault, values in rows]).encode()
 
 
 def as_text(value: Any) -> str | None:
@@ -33,7 +39,20 @@ def as_text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | Decimal):
         return str(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Return a JSON value as JSON with every digit it came with."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{as_json(k)}: {as_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_it_is(text: str | None) -> str:
+    return _NULL if text is None else text
 
 
 def _field(text: str | None) -> str:

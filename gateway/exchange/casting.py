@@ -14,18 +14,18 @@ from gateway.exchange.repair_sql import repaired
 from gateway.model import Field
 
 _SIZED = re.compile(r"(numeric|timestamptz|timestamp)(\(.*\))?")
-_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}"
-_TIME = "[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
-_OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-_WITH_OFFSET = f"{_TIME}{_OFFSET}$"
+# The shape before the server's own parser: without blanks, words and other bases. No regular expression: they were half
+# of the cost of a load.
 _FORMS = {
-    **dict.fromkeys(("smallint", "integer", "bigint"), "^[+-]?[0-9]{1,19}$"),
-    "numeric": "^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]{1,4})?$",
-    "date": "^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{8})$",
-    "timestamptz": f"^{_DAY}({_TIME}{_OFFSET}?)?$",
-    "boolean": "^(true|false|t|f|1|0)$",
-    "jsonb": "^",
+    **dict.fromkeys(("smallint", "integer", "bigint"), "translate({0}, '0123456789+-', '') = ''"),
+    "numeric": "translate({0}, '0123456789+-.eE', '') = ''",
+    "date": "translate({0}, '0123456789-', '') = '' "
+    "and ({0} like '____-%-%' or (length({0}) = 8 and strpos({0}, '-') = 0))",
+    "timestamptz": "{0} like '____-__-__%' and translate({0}, '0123456789-:+.TZ ', '') = ''",
+    "boolean": "{0} in ('true', 'false', 't', 'f', '1', '0')",
+    "jsonb": "true",
 }
+_WITH_OFFSET = "translate(substr({0}, 11), '+-Z', '') <> substr({0}, 11)"
 _ZONE = "Asia/Shanghai"
 
 
@@ -33,9 +33,10 @@ def misfit(field: Field, alias: str = "_r_") -> sql.Composable:
     """Return the condition that a text value is none of its field's type; a null fits every type."""
     if field.hub_type == "text":
         return sql.SQL("false")
-    fits = sql.SQL("{column} ~ {form} and pg_catalog.pg_input_is_valid({column}, {type})").format(
-        column=sql.Identifier(alias, field.name), form=sql.Literal(_FORMS[_base(field)]), type=sql.Literal(field.hub_type)
-    )  # fmt: skip
+    column = sql.Identifier(alias, field.name)
+    fits = sql.SQL("{form} and pg_catalog.pg_input_is_valid({column}, {type})").format(
+        form=sql.SQL(_FORMS[_base(field)]).format(column), column=column, type=sql.Literal(field.hub_type)
+    )
     return sql.SQL("not coalesce({}, true)").format(fits)
 
 
@@ -44,8 +45,8 @@ def cast(field: Field, alias: str = "_r_") -> sql.Composable:
     column = sql.Identifier(alias, field.name)
     if _base(field) != "timestamptz":
         return sql.SQL("{}::{}").format(column, sql.SQL(field.hub_type))
-    return sql.SQL("case when {0} ~ {1} then {0}::{2} else {0}::{3} at time zone {4} end").format(
-        column, sql.Literal(_WITH_OFFSET), sql.SQL(field.hub_type),
+    return sql.SQL("case when {1} then {0}::{2} else {0}::{3} at time zone {4} end").format(
+        column, sql.SQL(_WITH_OFFSET).format(column), sql.SQL(field.hub_type),
         sql.SQL(field.hub_type.replace("timestamptz", "timestamp")), sql.Literal(field.zone or _ZONE),
     )  # fmt: skip
 

@@ -88,6 +88,20 @@ def landed(landing: Landing) -> Difference:
     return join(landing, pg.run(landing.hub, statement))
 
 
+def missing_again(landing: Landing) -> int:
+    """Forget the deletes of `_diff` whose key is in a second copy, which lies in `_raw`; return how many are left."""
+    found = sql.SQL(
+        "delete from {diff} d using (select {key} from {raw} _r_) s where d.gw_op = 'D' and {same}"
+    ).format(
+        diff=landing.name("_diff"), raw=landing.name("_raw"), key=landing.raw_key,
+        same=sql.SQL(" and ").join(sql.SQL("d.{0} = s.{0}").format(sql.Identifier(k)) for k in landing.dataset.key),
+    )  # fmt: skip
+    pg.run(landing.hub, found)
+    pg.run(landing.hub, sql.SQL("truncate {}").format(landing.name("_raw")))
+    left = sql.SQL("select count(*) from {} where gw_op = 'D'").format(landing.name("_diff"))
+    return int(pg.one(landing.hub, left)[0])
+
+
 def keep_differing(landing: Landing) -> None:
     """Delete from the landed copy what the hub holds alike, and what quarantine knows already."""
     same = sql.SQL(" and ").join(sql.SQL("d.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)

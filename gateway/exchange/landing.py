@@ -84,21 +84,21 @@ class Landing:
         parts = {"raw": self.name("_raw"), "misfit": self._misfit, "inside": inside, "mis": self.name("_mis"),
                  "landing": self.name(), "columns": self.columns, "record": pg.names(self.dataset.columns, "_r_")}  # fmt: skip
         routed = sql.SQL(
-            "insert into {landing} ({columns}) select {typed} from {raw} _r_ where {misfit} is null and {inside}"
+            "insert into {landing} ({columns}) select {typed} from {raw} _r_ "
+            "where not exists (select from {mis} m where m.gw_at = _r_.ctid) and {inside}"
         ).format(typed=sql.SQL(", ").join(map(casting.typed, fields)), **parts)
-        keys = sql.SQL(", ").join(
-            sql.SQL("case when {} then null else {} end").format(casting.misfit(f), casting.typed(f))
-            for f in map(self.dataset.field, self.dataset.key)
-        )
         missed = sql.SQL(
-            "insert into {mis} select {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
+            "insert into {mis} select _r_.ctid, {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
             "(select row_to_json(x) from (select {record}) x)::text, {keys} from {raw} _r_ "
             "where {misfit} is not null and {inside}"
-        ).format(keys=keys, **parts)
-        taken = pg.run(self.hub, routed) + pg.run(self.hub, missed)
+        ).format(keys=self.raw_key, **parts)
+        taken = pg.run(self.hub, missed)  # first: a value that fits no type must not be cast
+        self._run("analyze {}", self.name("_mis"))
+        taken += pg.run(self.hub, routed)
         if any(f.repairs for f in fields):
             self._note_repairs(inside)
         self._run("truncate {}", self.name("_raw"))
+        self._run("update {} set gw_at = null", self.name("_mis"))
         return taken
 
     def drop_doubles(self) -> int:
@@ -193,7 +193,19 @@ class Landing:
         self._run("create unlogged table {} (gw_fault text, {})", self.name("_raw"), texts)
         keys = sql.SQL(", ").join(hub_tables.column(self.dataset.field(k), in_key=True) for k in self.dataset.key)
         self._run(
-            "create unlogged table {} (gw_rule text, gw_hash bigint, gw_record text, {})", self.name("_mis"), keys
+            "create unlogged table {} (gw_at tid, gw_rule text, gw_hash bigint, gw_record text, {})",
+            self.name("_mis"),
+            keys,
+        )
+
+    @property
+    def raw_key(self) -> sql.Composed:
+        """Return the typed key of a record `_r_` of `_raw`, under its own names; a value of another type is null."""
+        return sql.SQL(", ").join(
+            sql.SQL("case when {} then null else {} end as {}").format(
+                casting.misfit(f), casting.typed(f), sql.Identifier(f.name)
+            )
+            for f in map(self.dataset.field, self.dataset.key)
         )
 
     @property
@@ -233,9 +245,10 @@ class Landing:
         statement = sql.SQL(
             "insert into {fix} select {keys}, v.field, v.original from {raw} _r_, "
             "lateral (values {values}) as v (field, original, repaired) "
-            "where {misfit} is null and {inside} and v.original is distinct from v.repaired"
+            "where not exists (select from {mis} m where m.gw_at = _r_.ctid) and {inside} "
+            "and v.original is distinct from v.repaired"
         ).format(
-            fix=self.name("_fix"), keys=keys, raw=self.name("_raw"), values=values, misfit=self._misfit, inside=inside
+            fix=self.name("_fix"), keys=keys, raw=self.name("_raw"), values=values, mis=self.name("_mis"), inside=inside
         )  # fmt: skip
         pg.run(self.hub, statement)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Protocol
 
 from psycopg2 import sql
@@ -115,18 +116,28 @@ class _Records:
 
     def window(self, window: Window) -> int:
         """Land the records of a window; a record that came twice counts once."""
-        with self._source.snapshot() as snapshot:
-            read = _reader(snapshot, self._landing.dataset, window)
-            pipe_copy(read, self._landing.hub, self._landing.copy_in(self._source.format))
+        self._copy(window)
         return self._landing.take_raw(window) - self._landing.drop_doubles()
 
     def differences(self, guard: Guard, *, quick: bool = False) -> tuple[compare.Difference, str]:  # noqa: ARG002 - a copy is landed either way
-        """Land a copy of the whole set, compare it, and keep of it only what differs."""
+        """Land a copy of the whole set, compare it, and keep of it only what differs.
+
+        Such a source shows no view that stands still: a record may slip past one read, so that only what two reads miss is
+        gone.
+        """
         self.everything()
         found = compare.landed(self._landing)
+        if found.extra:
+            self._copy(_WHOLE)
+            found = replace(found, extra=compare.missing_again(self._landing))
         guard(found)
         compare.keep_differing(self._landing)
         return found, "landed copy"
+
+    def _copy(self, window: Window) -> None:
+        with self._source.snapshot() as snapshot:
+            read = _reader(snapshot, self._landing.dataset, window)
+            pipe_copy(read, self._landing.hub, self._landing.copy_in(self._source.format))
 
 
 def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int = 0) -> Callable[[Any], int]:

@@ -26,7 +26,7 @@ from gateway.embedded import Server, pg_binary
 from gateway.errors import AccessDenied
 from gateway.model import Dataset
 from gateway.ports import Window
-from tests.conformance.suite import EVERYTHING, HashingSuite, RepairingSuite, Row, SourceSuite, TargetSuite, row
+from tests.conformance.suite import EVERYTHING, HashingSuite, RepairingSuite, Row, TargetSuite, TypedSourceSuite, row
 
 PASSWORD = "p@ss:wörd/?#"
 
@@ -120,7 +120,7 @@ def server16() -> Iterator[Server]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class TestPostgres(SourceSuite, HashingSuite, RepairingSuite, TargetSuite):
+class TestPostgres(TypedSourceSuite, HashingSuite, RepairingSuite, TargetSuite):
     """PostgreSQL 18 on both sides."""
 
     @pytest.fixture

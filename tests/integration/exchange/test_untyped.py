@@ -39,6 +39,7 @@ class Lines:
     format: Literal["binary", "text"] = "text"
     typed: bool = False
     parts: int = 1
+    slipped: list[set[int]] = field(default_factory=list)
 
     def probe(self, dataset: Dataset) -> Probe:
         """Tell a clock of its own."""
@@ -54,12 +55,13 @@ class Lines:
         yield self
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:  # noqa: ARG002
-        """Send every record."""
-        for number, record in enumerate(self.records):
-            out.write(line(self.faults.get(number), record))
-        return len(self.records)
+        """Send every record but those that slip past this read."""
+        missed = self.slipped.pop(0) if self.slipped else set()
+        sent = [(number, record) for number, record in enumerate(self.records) if number not in missed]
+        out.writelines(line(self.faults.get(number), record) for number, record in sent)
+        return len(sent)
 
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
+    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
         """Never be asked: nobody can find records by key here."""
         raise AssertionError
 
@@ -150,7 +152,11 @@ def test_window_takes_only_its_own_records(city: City, lines: Lines) -> None:
     transfer.run(city.deployment, "person_in")
     lines.now += timedelta(hours=1)
     inside, ahead = "2026-11-24T14:30:00+08:00", "2026-11-24T16:00:00+08:00"
-    lines.records += [person(3, updated_at=inside), person(4, updated_at=ahead), person(1, name="新", updated_at=inside)]
+    lines.records += [
+        person(3, updated_at=inside),
+        person(4, updated_at=ahead),
+        person(1, name="新", updated_at=inside),
+    ]
     outcome = transfer.run(city.deployment, "person_in")
     assert (outcome.kind, outcome.read, outcome.inserted, outcome.updated) == ("delta", 2, 1, 1)
     assert [r[:2] for r in city.hub_rows()] == [("P00000001", "新"), ("P00000002", "张2"), ("P00000003", "张3")]
@@ -174,6 +180,25 @@ def test_comparison_finds_inserts_edits_and_deletes(city: City, lines: Lines) ->
     again = transfer.run(city.deployment, "person_in", whole=True)
     assert (again.inserted, again.updated, again.deleted, again.rejected) == (0, 0, 0, 0)
     assert proof.verify(city.deployment).ok
+
+
+@pytest.mark.parametrize(
+    ("slipped", "deleted"),
+    [
+        ([{3}, set()], 0),  # the second read has it
+        ([{3}, {5}], 0),  # each read misses another
+        ([{3}, {3}], 1),  # both miss it: it is gone
+    ],
+)
+def test_record_that_slipped_past_one_read_is_not_deleted(
+    city: City, lines: Lines, slipped: list[set[int]], deleted: int
+) -> None:
+    """A source without a view that stands still is read twice before anything counts as gone."""
+    lines.records = [person(n) for n in range(30)]
+    transfer.run(city.deployment, "person_in")
+    lines.slipped = slipped
+    outcome = transfer.run(city.deployment, "person_in", whole=True)
+    assert (outcome.deleted, len(city.hub_rows())) == (deleted, 30 - deleted)
 
 
 def test_comparison_does_not_reject_again_what_quarantine_holds(city: City, lines: Lines) -> None:
