@@ -12,12 +12,15 @@ from gateway import __version__
 
 # Not `postgresql`: Airflow reads that as the type `postgres` of another provider.
 CONNECTION_TYPE = "exchange_postgres"
+REST_TYPE = "exchange_rest"
+_TLS_FILES = {"ca": "CA 证书文件 ca", "cert": "客户端证书文件 cert", "key": "客户端私钥文件 key"}
 _SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 
 class Connection(Protocol):
-    """The fields of an Airflow connection that make an address; `extra_dejson` holds further libpq parameters."""
+    """The fields of an Airflow connection that make an address; `extra_dejson` holds further parameters of it."""
 
+    conn_type: str
     host: str | None
     port: int | None
     schema: str | None
@@ -31,14 +34,21 @@ class Connection(Protocol):
 
 
 def dsn(connection: Connection) -> str:
-    """Return the libpq URI of a connection; every character of user, password and database survives."""
+    """Return the address of a connection as a connector takes it; every character of user, password and path survives.
+
+    The host of a REST platform may begin with its scheme, which is https otherwise; its `schema` is the base path.
+    """
     user = ":".join(quote(part, safe="") for part in (connection.login, connection.password) if part)
-    host = connection.host or ""
+    scheme, host = "postgresql", connection.host or ""
+    if connection.conn_type == REST_TYPE:
+        scheme, _, host = host.rpartition("://")
+        scheme = scheme or "https"
     where = f"[{host}]" if ":" in host else host
     more = urlencode({name: value for name, value in connection.extra_dejson.items() if value}, quote_via=quote)
     return (
-        f"postgresql://{user}{'@' if user else ''}{where}{f':{connection.port}' if connection.port else ''}"
-        f"/{quote(connection.schema or '', safe='')}{'?' if more else ''}{more}"
+        f"{scheme}://{user}{'@' if user else ''}{where}{f':{connection.port}' if connection.port else ''}"
+        f"/{quote((connection.schema or '').strip('/'), safe='/' if connection.conn_type == REST_TYPE else '')}"
+        f"{'?' if more else ''}{more}"
     )
 
 
@@ -71,6 +81,26 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "placeholders": {"host": "10.0.0.8", "port": "5432", "login": "gateway_extract"},
                 },
-            }
+            },
+            {
+                "connection-type": REST_TYPE,
+                "hook-class-name": "gateway_hooks.ExchangeRestHook",
+                "hook-name": "数据交换平台 (REST)",
+                "conn-fields": {
+                    name: {"label": label, "schema": {"type": ["string", "null"], "default": None}}
+                    for name, label in _TLS_FILES.items()
+                },
+                "ui-field-behaviour": {
+                    "hidden-fields": ["extra"],
+                    "relabeling": {
+                        "host": "平台地址 host",
+                        "port": "端口 port",
+                        "schema": "接口根路径 base path",
+                        "login": "客户端编号 client id",
+                        "password": "密钥 secret",
+                    },
+                    "placeholders": {"host": "api.example.gov.cn", "port": "443", "schema": "openapi/v1"},
+                },
+            },
         ],
     }

@@ -1,4 +1,4 @@
-"""The hook behind the connection type 数据交换平台: only Airflow's Test button uses it."""
+"""The hooks behind the connection types 数据交换平台: only Airflow's Test button uses them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
-from gateway import pg
+from gateway import catalog, pg, registry
 from gateway.errors import GatewayError
-from gateway.provider import CONNECTION_TYPE, dsn
+from gateway.provider import CONNECTION_TYPE, REST_TYPE, dsn
 
 
 class ExchangeHook(BaseHook):
@@ -29,6 +29,35 @@ class ExchangeHook(BaseHook):
         try:
             with pg.platform_errors(self.connection_id, "connect"):
                 pg.connect(dsn(self.get_connection(self.connection_id)), name="gateway test").close()
+        except GatewayError as error:
+            return False, str(error)
+        return True, "平台可以连接 · the platform answers"
+
+
+class ExchangeRestHook(BaseHook):
+    """Asks a platform's interface for its clock, as the routes that read it do."""
+
+    conn_name_attr = "connection_id"
+    default_conn_name = "web"
+    conn_type = REST_TYPE
+    hook_name = "数据交换平台 (REST)"
+
+    def __init__(self, connection_id: str = default_conn_name, **_: Any) -> None:
+        """Take the connection's id."""
+        super().__init__()
+        self.connection_id = connection_id
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether the platform answers, and what it said."""
+        try:
+            routes = [
+                r for r in catalog.load().routes.values() if r.source.connection.lower() == self.connection_id.lower()
+            ]
+            if not routes:
+                return False, f"目录中没有使用连接 {self.connection_id} 的链路 · no route of the catalog uses it"
+            source = registry.source(routes[0].source, dsn(self.get_connection(self.connection_id)))
+            source.probe(routes[0].dataset)
+            source.close()
         except GatewayError as error:
             return False, str(error)
         return True, "平台可以连接 · the platform answers"

@@ -45,12 +45,12 @@ BUILD = Path(__file__).parent.parent / "build"
 # Autovacuum would visit each finished table within a minute and be charged to whichever job runs then.
 _SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB", "autovacuum": "off"}
 _TICKS = os.sysconf("SC_CLK_TCK")
-_COLUMNS = "id_no, name, sex, birth, ethnicity, division_code, address, updated_at"
-_SHAPE = (
+COLUMNS = "id_no, name, sex, birth, ethnicity, division_code, address, updated_at"
+SHAPE = (
     "id_no char(18), name varchar(64), sex smallint, birth date, ethnicity smallint, division_code char(12), address text, "
     "updated_at timestamptz"
 )
-_BAD_EVERY = 1253
+BAD_EVERY = 1253
 say = Console(highlight=False, width=max(120, Console().width))
 
 
@@ -93,7 +93,7 @@ class Bench:
     def __init__(self, folder: Path, rows: int) -> None:
         """Start the servers and make the table."""
         self.rows = rows
-        self.bad = rows // _BAD_EVERY
+        self.bad = rows // BAD_EVERY
         self.servers = (Server(folder / "hub", _SETTINGS), Server(folder / "source", _SETTINGS))
         for server in self.servers:
             server.start()
@@ -160,16 +160,16 @@ class Bench:
         """Make the source table as many times as long."""
         self.ask("drop table person", source=True)
         self.rows *= times
-        self.bad = self.rows // _BAD_EVERY
+        self.bad = self.rows // BAD_EVERY
         self._fill()
 
     def _fill(self) -> None:
         say.print(f"[dim]making {self.rows:,} rows[/dim]")
-        self.ask(f"create table person ({_SHAPE})", source=True)
+        self.ask(f"create table person ({SHAPE})", source=True)
         # The first 30,000 dates repeat with another serial number each time, so that every ID number is different.
         self.ask(
             f"""insert into person
-            select case when i % {_BAD_EVERY} = 0 then 'X' else '1' end || '308' || lpad((i % 30)::text, 2, '0')
+            select case when i % {BAD_EVERY} = 0 then 'X' else '1' end || '308' || lpad((i % 30)::text, 2, '0')
                    || to_char(d, 'YYYYMMDD') || lpad((i / 30000)::text, 4, '0'),
                    '王' || chr(20000 + i % 5000) || chr(21000 + i % 3000), i % 2 + 1, d, i % 56 + 1,
                    '1308' || lpad((i % 30)::text, 2, '0') || lpad((i % 999999)::text, 6, '0'),
@@ -206,8 +206,8 @@ class _Memory:
 def copy_plain(bench: Bench) -> dict[str, Any]:
     """Compare our pipe with `psql | psql`: the plain limit."""
     out, into = (
-        f"copy person ({_COLUMNS}) to stdout (format binary)",
-        f"copy plain ({_COLUMNS}) from stdin (format binary)",
+        f"copy person ({COLUMNS}) to stdout (format binary)",
+        f"copy plain ({COLUMNS}) from stdin (format binary)",
     )
     from gateway.embedded import pg_binary  # noqa: PLC0415 - only this line needs psql
 
@@ -215,13 +215,13 @@ def copy_plain(bench: Bench) -> dict[str, Any]:
 
     def between() -> None:
         bench.ask("drop table if exists plain")
-        bench.ask(f"create unlogged table plain ({_SHAPE})")
+        bench.ask(f"create unlogged table plain ({SHAPE})")
 
     def limit() -> None:
         sender = [psql, "-qX", bench.source_dsn, "-c", out]
         with subprocess.Popen(sender, stdout=subprocess.PIPE) as first:
             subprocess.run([psql, "-qX", bench.hub_dsn, "-c", into], stdin=first.stdout, check=True)
-        _check(first.returncode == 0 and bench.ask("select count(*) from plain")[0][0] == bench.rows, "psql pipe")
+        check(first.returncode == 0 and bench.ask("select count(*) from plain")[0][0] == bench.rows, "psql pipe")
 
     def ours() -> None:
         def read(stream: BinaryIO) -> int:
@@ -229,9 +229,9 @@ def copy_plain(bench: Bench) -> dict[str, Any]:
                 cursor.copy_expert(out, stream, size=262_144)
                 return int(cursor.rowcount)
 
-        _check(pipe_copy(read, bench.hub, sql.SQL(into)) == bench.rows, "pipe")
+        check(pipe_copy(read, bench.hub, sql.SQL(into)) == bench.rows, "pipe")
 
-    return bench.pairs(f"copy.{_size(bench.rows)}", 3, limit, ours, between)
+    return bench.pairs(f"copy.{size(bench.rows)}", 3, limit, ours, between)
 
 
 def first_load(bench: Bench, pairs: int) -> dict[str, Any]:
@@ -246,22 +246,22 @@ def first_load(bench: Bench, pairs: int) -> dict[str, Any]:
 
     def ours() -> None:
         outcome = transfer.run(bench.deployment, "bench_in")
-        _check(outcome.kind == "first_load" and outcome.inserted == bench.rows - bench.bad, "rows landed")
-        _check(outcome.rejected == bench.bad, "rows rejected")
+        check(outcome.kind == "first_load" and outcome.inserted == bench.rows - bench.bad, "rows landed")
+        check(outcome.rejected == bench.bad, "rows rejected")
 
-    return bench.pairs(f"first_load.{_size(bench.rows)}", pairs, limit, ours, between)
+    return bench.pairs(f"first_load.{size(bench.rows)}", pairs, limit, ours, between)
 
 
 def keyed_copy(bench: Bench) -> None:
     """Do the physical minimum of a first load: COPY into a logged table, then ADD PRIMARY KEY."""
-    bench.ask(f"create table keyed ({_SHAPE})")
+    bench.ask(f"create table keyed ({SHAPE})")
 
     def read(stream: BinaryIO) -> int:
         with bench.source.cursor() as cursor:
-            cursor.copy_expert(f"copy person ({_COLUMNS}) to stdout (format binary)", stream, size=262_144)
+            cursor.copy_expert(f"copy person ({COLUMNS}) to stdout (format binary)", stream, size=262_144)
             return int(cursor.rowcount)
 
-    pipe_copy(read, bench.hub, sql.SQL(f"copy keyed ({_COLUMNS}) from stdin (format binary)"))
+    pipe_copy(read, bench.hub, sql.SQL(f"copy keyed ({COLUMNS}) from stdin (format binary)"))
     bench.ask("alter table keyed add primary key (id_no)")
 
 
@@ -281,9 +281,9 @@ def exact_compare(bench: Bench) -> dict[str, Any]:
 
     def ours() -> None:
         found = reconcile.run(bench.deployment, "bench_in")
-        _check(found.passed and found.method == "totals" and found.quarantined == bench.bad, "reconciliation")
+        check(found.passed and found.method == "totals" and found.quarantined == bench.bad, "reconciliation")
 
-    return bench.pairs(f"compare.{_size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
+    return bench.pairs(f"compare.{size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
 
 
 def key_compare(bench: Bench) -> dict[str, Any]:
@@ -299,12 +299,12 @@ def key_compare(bench: Bench) -> dict[str, Any]:
             if not isinstance(snapshot, Hashing):
                 raise TypeError(type(snapshot).__name__)
             found = compare.stream(landing, snapshot)
-        _check(found.equal and found.source_rows == bench.rows and found.quarantined == bench.bad, "comparison")
+        check(found.equal and found.source_rows == bench.rows and found.quarantined == bench.bad, "comparison")
         landing.drop()
         source.close()
         hub.close()
 
-    return bench.pairs(f"compare_keys.{_size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
+    return bench.pairs(f"compare_keys.{size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
 
 
 def full_width(bench: Bench, persons: int) -> dict[str, Any]:
@@ -337,10 +337,10 @@ def full_width(bench: Bench, persons: int) -> dict[str, Any]:
 
     def ours() -> None:
         outcome = transfer.run(deployment, "pop_person_in")
-        _check(outcome.kind == "first_load" and outcome.inserted + outcome.rejected == rows, "persons landed")
+        check(outcome.kind == "first_load" and outcome.inserted + outcome.rejected == rows, "persons landed")
 
     try:
-        return bench.pairs(f"first_load.pop_person.{_size(rows)}", 3, limit, ours, between)
+        return bench.pairs(f"first_load.pop_person.{size(rows)}", 3, limit, ours, between)
     finally:
         source.close()
 
@@ -359,26 +359,26 @@ def one_percent(bench: Bench) -> dict[str, Any]:
 
     def reload_all() -> None:
         bench.ask("drop table if exists staged")
-        bench.ask(f"create unlogged table staged ({_SHAPE})")
+        bench.ask(f"create unlogged table staged ({SHAPE})")
 
         def read(stream: BinaryIO) -> int:
             with bench.source.cursor() as cursor:
-                cursor.copy_expert(f"copy person ({_COLUMNS}) to stdout (format binary)", stream, size=262_144)
+                cursor.copy_expert(f"copy person ({COLUMNS}) to stdout (format binary)", stream, size=262_144)
                 return int(cursor.rowcount)
 
-        pipe_copy(read, bench.hub, sql.SQL(f"copy staged ({_COLUMNS}) from stdin (format binary)"))
-        sets = ", ".join(f"{c} = excluded.{c}" for c in _COLUMNS.split(", ")[1:])
+        pipe_copy(read, bench.hub, sql.SQL(f"copy staged ({COLUMNS}) from stdin (format binary)"))
+        sets = ", ".join(f"{c} = excluded.{c}" for c in COLUMNS.split(", ")[1:])
         bench.ask(f"insert into keyed as k select * from staged where id_no not like 'X%' on conflict (id_no) do update set {sets} "
                   "where row(k.*) is distinct from row(excluded.*)")  # fmt: skip
         bench.ask("delete from keyed k where not exists (select from staged s where s.id_no = k.id_no)")
 
     def ours() -> None:
         outcome = transfer.run(bench.deployment, "bench_in", whole=True)
-        _check(outcome.kind == "compare" and outcome.deleted >= gone and outcome.updated > 0, "1 % carried")
+        check(outcome.kind == "compare" and outcome.deleted >= gone and outcome.updated > 0, "1 % carried")
 
     bench.ask("drop table if exists keyed")
     keyed_copy(bench)
-    return bench.pairs(f"sync_1pct.{_size(bench.rows)}", 2, reload_all, ours, between)
+    return bench.pairs(f"sync_1pct.{size(bench.rows)}", 2, reload_all, ours, between)
 
 
 def memory_flat(bench: Bench, times: int) -> dict[str, Any]:
@@ -388,7 +388,7 @@ def memory_flat(bench: Bench, times: int) -> dict[str, Any]:
     forget(bench)
     bench.grow(times)
     big = bench.meter(lambda: _loaded(bench))
-    return _line(f"memory.{_size(bench.rows)}_from_{_size(bench.rows // times)}", [small], [big])
+    return _line(f"memory.{size(bench.rows)}_from_{size(bench.rows // times)}", [small], [big])
 
 
 def forget(bench: Bench) -> None:
@@ -400,11 +400,14 @@ def forget(bench: Bench) -> None:
 
 def main() -> int:
     """Run the benchmark and return 0 when every job's result was right."""
+    from sandbox.bench_rest import rest_load  # noqa: PLC0415 - it imports this module
+
     options = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
     options.add_argument("--rows", type=int, default=2_000_000, help="rows of the person table (default 2,000,000)")
     options.add_argument(
         "--persons", type=int, default=200_000, help="rows of pop.person at full width (default 200,000)"
     )
+    options.add_argument("--records", type=int, default=200_000, help="records read over REST (default 200,000)")
     options.add_argument("--pairs", type=int, default=5, help="pairs of the first load (default 5)")
     chosen = options.parse_args()
     BUILD.mkdir(exist_ok=True)
@@ -412,7 +415,8 @@ def main() -> int:
         bench = Bench(Path(folder), chosen.rows)
         try:
             lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), key_compare(bench)]
-            lines += [one_percent(bench), full_width(bench, chosen.persons), memory_flat(bench, 5)]
+            lines += [one_percent(bench), full_width(bench, chosen.persons), rest_load(bench, chosen.records, 3)]
+            lines += [memory_flat(bench, 5)]
         finally:
             bench.close()
     (BUILD / "bench.json").write_text(json.dumps(lines, indent=2))
@@ -430,7 +434,7 @@ def main() -> int:
 
 
 def _loaded(bench: Bench) -> None:
-    _check(transfer.run(bench.deployment, "bench_in").kind == "first_load", "first load")
+    check(transfer.run(bench.deployment, "bench_in").kind == "first_load", "first load")
 
 
 def _catalog() -> Catalog:
@@ -481,12 +485,14 @@ def _cpu_ticks(pid: int, *, with_children: bool) -> int:
     return sum(int(v) for v in fields[11 : 15 if with_children else 13])
 
 
-def _check(right: bool, what: str) -> None:  # noqa: FBT001 - reads like an assertion
+def check(right: bool, what: str) -> None:  # noqa: FBT001 - reads like an assertion
+    """Void the line when a job's result is not right."""
     if not right:
         raise RuntimeError(f"bench: {what} is not what it should be; the line is void")
 
 
-def _size(rows: int) -> str:
+def size(rows: int) -> str:
+    """Return a number of rows as the names of lines tell it."""
     return f"{rows // 1_000_000}m" if rows >= 1_000_000 else f"{rows // 1000}k"
 
 

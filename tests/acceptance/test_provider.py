@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import gateway_operator
 import pytest
 from airflow.sdk import Connection
-from gateway_hooks import ExchangeHook
+from gateway_hooks import ExchangeHook, ExchangeRestHook
 from psycopg2.extensions import parse_dsn
 
 from gateway import provider
-from sandbox.running import RunningCity, ask
+from sandbox.running import ROOT, RunningCity, ask
 
 HARD = "p@ss:w/rd?#%&= 密码'\"\\"
 
@@ -27,6 +28,7 @@ class Fields:
     login: str | None = "reader"
     password: str | None = "secret"
     extra_dejson: dict[str, Any] = field(default_factory=dict)
+    conn_type: str = provider.CONNECTION_TYPE
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,20 @@ def test_an_address_keeps_every_character(given: Fields, wanted: dict[str, str])
     """What libpq reads from the address is what the connection holds."""
     found = parse_dsn(provider.dsn(given))
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, "https://reader:secret@10.0.0.8:5432/pop"),  # https unless told otherwise
+        ({"host": "http://127.0.0.1", "schema": "/api/v1/"}, "http://reader:secret@127.0.0.1:5432/api/v1"),  # loopback
+        ({"password": "p@ss:w/rd", "port": None, "schema": None}, "https://reader:p%40ss%3Aw%2Frd@10.0.0.8/"),
+        ({"extra_dejson": {"ca": "/etc/ca 1.pem", "key": None}}, "https://reader:secret@10.0.0.8:5432/pop?ca=/etc/ca%201.pem"),
+    ],
+)  # fmt: skip
+def test_an_address_of_a_rest_platform(given: dict[str, Any], wanted: str) -> None:
+    """The base path stays a path, the TLS files go along, and what is not set is left out."""
+    assert provider.dsn(Fields(**given, conn_type=provider.REST_TYPE)) == wanted
 
 
 def test_a_task_resolves_a_connection_of_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +113,23 @@ def test_a_connection_kept_in_airflow_goes_before_the_environment(running: Runni
             ask(owner, "drop owned by hard; drop role hard")
     log = running.api.log("route__geo_division_in", failed["dag_run_id"], "exchange", 1)
     assert (failed["state"], "GW-202" in log, HARD in log) == ("failed", True, False)
+
+
+@pytest.mark.parametrize(("secret", "answers"), [(None, True), ("wrong", False)])  # as it is; refused
+def test_the_test_button_asks_a_rest_platform_too(
+    running: RunningCity, monkeypatch: pytest.MonkeyPatch, secret: str | None, answers: bool
+) -> None:
+    """The hook asks as the routes do, with the options of the catalog, and repeats no secret."""
+    where = urlsplit(running.connections["WEB"])
+    kept = Connection(
+        conn_id="web", conn_type=provider.REST_TYPE, host=f"http://{where.hostname}", port=where.port,
+        schema=where.path, login=where.username, password=secret or where.password,
+    )  # fmt: skip
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", kept.as_json())
+    monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
+    good, text = ExchangeRestHook("web").test_connection()
+    assert good is answers, text
+    assert str(secret or where.password) not in text
 
 
 @pytest.mark.parametrize(("password", "answers"), [(None, True), ("wrong", False)])  # as it is; refused

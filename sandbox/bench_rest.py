@@ -1,0 +1,138 @@
+"""The benchmark's REST line: JSON pages over HTTP into the hub, every record checked, against parsing and COPY alone.
+
+`python -m sandbox.bench_rest ROWS` serves the pages from memory until its standard input ends; its own CPU is not
+counted, for it is the peer's.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
+
+from gateway.exchange import transfer
+from gateway.model import DeleteLimit, Platform, Route
+from sandbox import bench
+
+PAGE = 5_000
+_COLUMNS = [name.strip() for name in bench.COLUMNS.split(",")]
+_RESOURCE = {
+    "path": "/persons",
+    "records": "items",
+    "total": "total",
+    "paging": {"kind": "page", "parameter": "page", "size": PAGE, "first": 0},
+}
+
+
+def rest_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
+    """Compare a whole run over HTTP with fetching the same pages, json.loads and a COPY into a table without key."""
+    bad = rows // bench.BAD_EVERY
+    with _server(rows) as url:
+        _add_route(city)
+        os.environ["GATEWAY_CONN_BENCH_REST"] = url
+
+        def between() -> None:
+            city.ask("drop table if exists hub.bench_person__bench_rest")
+            city.ask("update gateway.route_state set loaded = false where route = 'bench_rest_in'")
+            city.ask("alter table gateway.quarantine disable trigger all; delete from gateway.quarantine")
+            city.ask("drop table if exists plain")
+            city.ask(f"create unlogged table plain ({bench.SHAPE})")
+
+        def limit() -> None:
+            bench.check(_parse_and_copy(city, url, rows) == rows, "pages copied")
+
+        def ours() -> None:
+            outcome = transfer.run(city.deployment, "bench_rest_in")
+            bench.check((outcome.inserted, outcome.rejected) == (rows - bad, bad), "records landed")
+
+        return city.pairs(f"rest_load.{bench.size(rows)}", pairs, limit, ours, between)
+
+
+def _add_route(city: bench.Bench) -> None:
+    catalog = city.deployment.catalog
+    source = Platform(
+        "bench_rest", "测试接口", "rest", "BENCH_REST", "bench", options={"resources": {bench.PERSON.name: _RESOURCE}}
+    )
+    term = catalog.terms["bench"]
+    route = Route("bench_rest_in", bench.PERSON, source, "incremental", "manual", term, delete_limit=DeleteLimit())
+    platforms, routes = {**catalog.platforms, "bench_rest": source}, {**catalog.routes, route.route: route}
+    city.deployment = replace(city.deployment, catalog=replace(catalog, platforms=platforms, routes=routes))
+
+
+def _parse_and_copy(city: bench.Bench, url: str, rows: int) -> int:
+    copied, session = 0, requests.Session()
+    for page in range(-(-rows // PAGE)):
+        records = json.loads(session.get(f"{url}/persons", params={"page": page}, timeout=60).content)["items"]
+        lines = "".join("\t".join(str(r[c]) for c in _COLUMNS) + "\n" for r in records)
+        with city.hub.cursor() as cursor:
+            cursor.copy_expert(f"copy plain ({bench.COLUMNS}) from stdin", io.StringIO(lines))
+        copied += len(records)
+    return copied
+
+
+@contextmanager
+def _server(rows: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "sandbox.bench_rest", str(rows)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.stdin.close()
+
+
+def _record(i: int) -> dict[str, Any]:
+    born = date(1940, 1, 1) + timedelta(days=i * 7919 % 30_000)
+    head = "X" if i % bench.BAD_EVERY == 0 else "1"
+    moment = datetime(2026, 11, 1, tzinfo=UTC) - timedelta(seconds=i)
+    return {
+        "id_no": f"{head}308{i % 30:02d}{born:%Y%m%d}{i // 30_000:04d}", "name": f"王{chr(20_000 + i % 5_000)}",
+        "sex": i % 2 + 1, "birth": born.isoformat(), "ethnicity": i % 56 + 1,
+        "division_code": f"1308{i % 30:02d}{i % 999_999:06d}",
+        "address": f"河北省承德市双桥区某某街道某某路{i}号某某小区{i % 30}号楼", "updated_at": moment.isoformat(),
+    }  # fmt: skip
+
+
+def _pages(rows: int) -> list[bytes]:
+    return [
+        json.dumps(
+            {"total": rows, "items": [_record(i) for i in range(begin + 1, min(begin + PAGE, rows) + 1)]},
+            ensure_ascii=False,
+        ).encode()
+        for begin in range(0, rows + 1, PAGE)
+    ]
+
+
+def _serve(rows: int, say: Callable[[str], Any]) -> None:
+    pages = _pages(rows)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = pages[int(self.path.rpartition("page=")[2])]
+            self.send_response_only(200)
+            self.send_header("Date", self.date_time_string())
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    say(str(server.server_address[1]))
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]), lambda port: print(port, flush=True))
