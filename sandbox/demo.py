@@ -1,7 +1,8 @@
 """`make demo`: a whole city on one machine, exchanging for real, watched through Airflow.
 
-Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), Airflow's four
-components, every route run once through Airflow, then a table of what happened. Ctrl-C stops everything.
+Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), the official
+site as an HTTP server of this process, Airflow's four components, every route run once through Airflow, then a table of
+what happened. Ctrl-C stops everything.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
 from sandbox import approval, city
 from sandbox.airflow import AirflowStack, Api
+from sandbox.messages import POST, REPLY
+from sandbox.web import WebSite
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -41,6 +44,7 @@ HOME = BUILD / "demo"
 _HEALTHY_SECONDS = 180.0
 _ROUTES_SECONDS = 300.0
 _FREE_SECONDS = 60.0
+_MESSAGE_SECONDS = 20.0
 _SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
 # A log file or a narrow terminal must not lose columns of the table.
 say = Console(highlight=False, width=max(160, Console().width))
@@ -62,10 +66,12 @@ class Demo:
         """Start everything, show every route, stop everything; return whether all was well."""
         with ExitStack() as running:
             hub, platforms = self._servers(running)
+            site = self._site(running)
             stack = AirflowStack(HOME / "airflow", hub.dsn("airflow"), {})
             running.enter_context(self._watching_memory(stack, hub, platforms))
             migration = _Background(stack.prepare)
             connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
+            connections["WEB"] = site.dsn
             deployment = self._deployment(hub, connections, stack)
             migration.result()
             self.step("Airflow's database is ready")
@@ -73,7 +79,7 @@ class Demo:
             self._start_airflow(stack, deployment)
             well = self._show(stack, deployment)
             if not once:
-                self._stay(stack, connections)
+                self._stay(stack, connections, site)
         return well
 
     def step(self, text: str) -> None:
@@ -90,6 +96,14 @@ class Demo:
         hub.create_database("airflow")
         self.step(f"two PostgreSQL 18 servers run: hub on port {hub.port}, platforms on port {platforms.port}")
         return hub, platforms
+
+    def _site(self, running: ExitStack) -> WebSite:
+        """Start the official site; its thread is a part of this process and of its memory."""
+        site = running.enter_context(WebSite(HOME / "web.sqlite"))
+        self.step(
+            f"the official site answers at {site.url}: {len(site.rows(POST)):,} messages, {len(site.rows(REPLY)):,} replies"
+        )
+        return site
 
     def _deployment(self, hub: Server, connections: dict[str, str], stack: AirflowStack) -> Deployment:
         """Make keys, ledger and hub tables, and hand their settings to Airflow."""
@@ -180,11 +194,14 @@ class Demo:
             row["reconciled"] = _when_free(lambda: reconcile.run(deployment, name).passed)
         return row
 
-    def _stay(self, stack: AirflowStack, connections: dict[str, str]) -> None:
-        """Keep cases coming until the user stops the demo."""
+    def _stay(self, stack: AirflowStack, connections: dict[str, str], site: WebSite) -> None:
+        """Keep cases and messages coming until the user stops the demo."""
+        latest, due = "", 0.0
         with approval.Producer(connections["APPROVAL_ADMIN"], per_second=2):
-            say.print("the approval system keeps producing cases; press Ctrl-C to stop everything")
+            say.print("cases and citizens' messages keep coming; press Ctrl-C to stop everything")
             while all(psutil.pid_exists(pid) for pid in stack.pids()):
+                if (now := time.monotonic()) >= due:
+                    latest, due = _one_more(site, latest), now + _MESSAGE_SECONDS
                 time.sleep(0.5)
 
     def _stop_airflow(self, stack: AirflowStack) -> None:
@@ -249,6 +266,13 @@ def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
         marks = ["[green]✓[/green]" if row[k] else "[red]✗[/red]" for k in ("chain_ok", "reconciled")]
         table.add_row(row["route"], row["dataset"], row["from"], *numbers, str(row["seconds"]), *marks, row["state"])
     return table
+
+
+def _one_more(site: WebSite, latest: str) -> str:
+    """Let a citizen write, and an office answer the message before; return the number of the new one."""
+    if latest:
+        site.add_reply(latest)
+    return str(site.add_post()["message_id"])
 
 
 def _when_free(call: Callable[[], bool]) -> bool:

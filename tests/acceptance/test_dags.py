@@ -44,7 +44,7 @@ def task(dags: dict[str, DAG], route: str) -> Any:
 
 
 def test_every_route_has_a_dag_of_its_own(dags: dict[str, DAG]) -> None:
-    """Eleven routes, eleven DAGs, each named after its route."""
+    """As many routes, as many DAGs, each named after its route."""
     assert sorted(dags) == [f"route__{name}" for name in ROUTES]
 
 
@@ -158,7 +158,7 @@ def test_links_lead_below_the_path_that_airflow_is_served_at(dags: dict[str, DAG
 
 
 def test_a_broken_route_keeps_its_place_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong file does not make a DAG vanish with its history, and leaves the other ten alone."""
+    """A wrong file does not make a DAG vanish with its history, and leaves the others alone."""
     shutil.copytree(ROOT / "catalog", tmp_path / "catalog")
     (tmp_path / "schemas").symlink_to(ROOT / "schemas")
     path = tmp_path / "catalog" / "routes" / "pop_person_in.yaml"

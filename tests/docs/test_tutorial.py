@@ -1,4 +1,4 @@
-"""The tutorial works: its own blocks are run, and what it shows is what comes out."""
+"""Tutorial and how-to work: their own blocks are run, and what they show is what comes out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
 
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
+REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SECONDS = 600.0
 
 
@@ -33,26 +35,38 @@ def shell() -> Iterator[Shell]:
 
 def test_the_tutorial_does_what_it_shows(shell: Shell) -> None:
     """Every file is written, every command and query run in order; each shown output is compared with the real one."""
+    follow(shell, PAGE)
+
+
+def test_a_rest_interface_is_connected_by_yaml_alone(shell: Shell) -> None:
+    """The how-to's files connect a strict HTTP server of somebody else: OAuth 2, cursors, declared totals, bad records."""
+    with WebSite(posts=300, replies=10) as site:
+        shell.run(f"gateway init city && cd city && export GATEWAY_CONN_WEB='{site.dsn}'")
+        follow(shell, REST)
+
+
+def follow(shell: Shell, page: Path) -> None:
+    """Do what a page says, block by block."""
     said, code, last = "", 0, Block("sh", None, "", 0)
-    for block in blocks(PAGE):
-        where = f"{PAGE.name}:{block.line}"
+    for block in blocks(page):
+        where = f"{page.name}:{block.line}"
         if block.language == "text":
             assert matches(block.text, said), f"{where}: the page shows\n{block.text}\nbut this came out\n{said}"
             said, code = "", 0
             continue
-        assert code == 0, f"{PAGE.name}:{last.line} ended with {code}:\n{said}"
+        assert code == 0, f"{page.name}:{last.line} ended with {code}:\n{said}"
         if block.language in {"sh", "sql", "yaml"}:
-            said, code = shell.run(_commands(block))
+            said, code = shell.run(_commands(block, page))
             last = block
-    assert code == 0, f"{PAGE.name}:{last.line} ended with {code}:\n{said}"
+    assert code == 0, f"{page.name}:{last.line} ended with {code}:\n{said}"
 
 
-def _commands(block: Block) -> str:
+def _commands(block: Block, page: Path) -> str:
     if block.language == "sh":
         return block.text
     if block.language == "sql":
         return f"psql -qX -v ON_ERROR_STOP=1 \"$MARKET\" <<'END_OF_SQL'\n{block.text}END_OF_SQL"
-    assert block.file, f"{PAGE.name}:{block.line}: no file is named above this block"
+    assert block.file, f"{page.name}:{block.line}: no file is named above this block"
     return f"mkdir -p \"$(dirname {block.file})\" && cat > {block.file} <<'END_OF_FILE'\n{block.text}END_OF_FILE"
 
 

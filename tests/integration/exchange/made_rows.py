@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, persons, places, sources
+from sandbox import breaking, cases, city, entities, messages, persons, places, sources
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -104,6 +104,10 @@ def good_rows(dataset: Dataset) -> list[Record]:
 
 def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
     """Yield one row per rule of the contract, made bad as the stand-in city does it."""
+    if dataset.name in messages.KEYS:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
+        return
     table = sources.table(dataset.name)
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
         worse = breaking.broken(rule, table, rows[0], rows[1])
@@ -120,6 +124,10 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         yield from everybody
     elif name.startswith("legal."):
         yield from (entities.entity(name, number, seed, key) for number in range(100))
+    elif name in messages.KEYS:
+        now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
+        written = list(messages.posts(now, seed, 100))
+        yield from written if name == messages.POST else messages.replies(now, seed, written[:20], 20)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
