@@ -56,6 +56,16 @@ def typed(field: Field, alias: str = "_r_") -> sql.Composable:
     return repaired(cast(field, alias), field.repairs)
 
 
+def cast_or_null(field: Field, alias: str = "_r_") -> sql.Composable:
+    """Return the typed value of any text value before repairs; null for one that does not fit."""
+    return sql.SQL("case when {} then null else {} end").format(misfit(field, alias), cast(field, alias))
+
+
+def typed_or_null(field: Field, alias: str = "_r_") -> sql.Composable:
+    """Return the value of the projection of any text value; null for one that does not fit."""
+    return sql.SQL("case when {} then null else {} end").format(misfit(field, alias), typed(field, alias))
+
+
 def _base(field: Field) -> str:
     sized = _SIZED.fullmatch(field.hub_type)
     return sized[1] if sized else field.hub_type

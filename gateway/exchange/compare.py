@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.exchange import hub as hub_tables
+from gateway.exchange import raw
 from gateway.exchange.landing import Landing
 from gateway.exchange.pipe import pipe_copy
 from gateway.ports import Hashing
@@ -93,7 +94,7 @@ def missing_again(landing: Landing) -> int:
     found = sql.SQL(
         "delete from {diff} d using (select {key} from {raw} _r_) s where d.gw_op = 'D' and {same}"
     ).format(
-        diff=landing.name("_diff"), raw=landing.name("_raw"), key=landing.raw_key,
+        diff=landing.name("_diff"), raw=landing.name("_raw"), key=raw.key(landing),
         same=sql.SQL(" and ").join(sql.SQL("d.{0} = s.{0}").format(sql.Identifier(k)) for k in landing.dataset.key),
     )  # fmt: skip
     pg.run(landing.hub, found)
@@ -109,16 +110,15 @@ def keep_differing(landing: Landing) -> None:
         "delete from {ok} _r_ where not exists "
         "(select from {diff} d where d.gw_op in ('I', 'U') and not d.gw_held and {same})"
     )
+    record_hash = hub_tables.record_hash(landing.dataset, "_r_")
+    whose = {"dataset": sql.Literal(landing.dataset.name), "source": sql.Literal(landing.source)}
     pg.run(landing.hub, wanted.format(ok=landing.name("_ok"), diff=landing.name("_diff"), same=same))
     known = sql.SQL(
         "delete from {table} _r_ using gateway.quarantine q where q.{known} and q.dataset = {dataset} "
         "and q.source = {source} and q.row_hash = {hash}"
     )
-    record_hash = hub_tables.record_hash(landing.dataset, "_r_")
     for suffix, hashed in (("_bad", record_hash), ("_mis", sql.Identifier("_r_", "gw_hash"))):
-        parts = {"dataset": sql.Literal(landing.dataset.name), "source": sql.Literal(landing.source),
-                 "known": sql.SQL(_KNOWN), "table": landing.name(suffix), "hash": hashed}  # fmt: skip
-        pg.run(landing.hub, known.format(**parts))
+        pg.run(landing.hub, known.format(known=sql.SQL(_KNOWN), table=landing.name(suffix), hash=hashed, **whose))
 
 
 def _make_hashes(landing: Landing) -> None:

@@ -1,9 +1,8 @@
 """The landing tables of one batch: rows arrive, are judged by being routed, and touch nothing live.
 
 The landing table is list-partitioned by the contract's reason(): good rows (reason is null) fall into `_ok`, bad ones
-into `_bad`. Rows that a set check refuses move from `_ok` to `_off`, with the rule. Records of an untyped source arrive
-as text in `_raw` first; those that are none, or have a value of another type, go to `_mis`. All of it may be dropped
-and repeated at any time; leftovers of dead attempts are dropped under the data set's lock.
+into `_bad`. Rows that a set check refuses move from `_ok` to `_off`, with the rule. All of it may be dropped and
+repeated at any time; leftovers of dead attempts are dropped under the data set's lock.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from gateway import pg
-from gateway.exchange import casting, rules
 from gateway.exchange import hub as hub_tables
+from gateway.exchange import rules
 from gateway.model import Dataset
-from gateway.ports import UNDECODABLE, Window
+from gateway.ports import UNDECODABLE
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -27,7 +26,6 @@ SCHEMA = "landing"
 DUPLICATE = "key.duplicate"
 ENCODING = "text.encoding"
 _INDEX_BYTES_A_ROW = 128
-_WHOLE = Window()
 
 
 class Landing:
@@ -55,9 +53,8 @@ class Landing:
         """Return the call of the reason function on the projection's columns."""
         return sql.SQL("{}({})").format(sql.Identifier("gateway", self.reason), self.columns)
 
-    def create(self, *, logged: bool, typed: bool = True) -> None:
+    def create(self, *, logged: bool) -> None:
         """Drop leftovers and make the tables; only a first load needs a logged `_ok`, for it becomes the live table."""
-        self.typed = typed
         self.drop_leftovers()
         self._make_reason()
         shape = hub_tables.columns(self.dataset)
@@ -66,48 +63,10 @@ class Landing:
         self._run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
         self._run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
         self._run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
-        if not typed:
-            self._make_raw()
 
     def copy_in(self, form: str) -> sql.Composed:
         """Return the COPY statement that takes the source's stream; columns are always named."""
-        if not self.typed:
-            return sql.SQL("copy {} (gw_fault, {}) from stdin").format(self.name("_raw"), self.columns)
         return sql.SQL("copy {} ({}) from stdin (format {})").format(self.name(), self.columns, sql.SQL(form))
-
-    def take_raw(self, window: Window = _WHOLE) -> int:
-        """Judge the types of the records in `_raw` and route those of the window; return how many these are.
-
-        An untyped source may send more than it was asked for. A record whose cursor is no moment belongs to every window.
-        """
-        fields, inside = self.dataset.fields, self._within(window)
-        parts = {"raw": self.name("_raw"), "misfit": self._misfit, "inside": inside, "mis": self.name("_mis"),
-                 "landing": self.name(), "columns": self.columns, "record": pg.names(self.dataset.columns, "_r_")}  # fmt: skip
-        routed = sql.SQL(
-            "insert into {landing} ({columns}) select {typed} from {raw} _r_ "
-            "where not exists (select from {mis} m where m.gw_at = _r_.ctid) and {inside}"
-        ).format(typed=sql.SQL(", ").join(map(casting.typed, fields)), **parts)
-        missed = sql.SQL(
-            "insert into {mis} select _r_.ctid, {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
-            "(select row_to_json(x) from (select {record}) x)::text, {keys} from {raw} _r_ "
-            "where {misfit} is not null and {inside}"
-        ).format(keys=self.raw_key, **parts)
-        taken = pg.run(self.hub, missed)  # first: a value that fits no type must not be cast
-        self._run("analyze {}", self.name("_mis"))
-        taken += pg.run(self.hub, routed)
-        if any(f.repairs for f in fields):
-            self._note_repairs(inside)
-        self._run("truncate {}", self.name("_raw"))
-        self._run("update {} set gw_at = null", self.name("_mis"))
-        return taken
-
-    def drop_doubles(self) -> int:
-        """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault."""
-        statement = sql.SQL(
-            "delete from {ok} d using (select ctid, row_number() over (partition by {key}, {hash}) as place from {ok} _r_) r "
-            "where d.ctid = r.ctid and r.place > 1"
-        ).format(ok=self.name("_ok"), key=pg.names(self.dataset.key), hash=hub_tables.record_hash(self.dataset, "_r_"))
-        return pg.run(self.hub, statement)
 
     def refuse_undecodable(self) -> int:
         """Move rows with a text that the source could not read as characters from `_ok` to `_off`; return how many."""
@@ -187,70 +146,6 @@ class Landing:
             cursor.execute(_SQL["leftovers"], {"pattern": pattern})
             for (name,) in cursor.fetchall():
                 pg.run(self.hub, sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, name)))
-
-    def _make_raw(self) -> None:
-        texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in self.dataset.columns)
-        self._run("create unlogged table {} (gw_fault text, {})", self.name("_raw"), texts)
-        keys = sql.SQL(", ").join(hub_tables.column(self.dataset.field(k), in_key=True) for k in self.dataset.key)
-        self._run(
-            "create unlogged table {} (gw_at tid, gw_rule text, gw_hash bigint, gw_record text, {})",
-            self.name("_mis"),
-            keys,
-        )
-
-    @property
-    def raw_key(self) -> sql.Composed:
-        """Return the typed key of a record `_r_` of `_raw`, under its own names; a value of another type is null."""
-        return sql.SQL(", ").join(
-            sql.SQL("case when {} then null else {} end as {}").format(
-                casting.misfit(f), casting.typed(f), sql.Identifier(f.name)
-            )
-            for f in map(self.dataset.field, self.dataset.key)
-        )
-
-    @property
-    def _misfit(self) -> sql.Composable:
-        """Return the rule that a record of `_raw` breaks by being what it is, or null: its fault, or `<field>.type`."""
-        whens = sql.SQL(" ").join(
-            sql.SQL("when {} then {}").format(casting.misfit(f), sql.Literal(f"{f.name}.type"))
-            for f in self.dataset.fields
-            if f.hub_type != "text"
-        )
-        return sql.SQL("case when _r_.gw_fault is not null then _r_.gw_fault {} end").format(whens)
-
-    def _within(self, window: Window) -> sql.Composable:
-        if self.dataset.cursor is None or (window.after is None and window.upto is None):
-            return sql.SQL("true")
-        field = self.dataset.field(self.dataset.cursor)
-        moment, bounds = casting.cast(field), []
-        if window.after is not None:
-            bounds.append(sql.SQL("{} > {}").format(moment, sql.Literal(window.after)))
-        if window.upto is not None:
-            bounds.append(sql.SQL("{} <= {}").format(moment, sql.Literal(window.upto)))
-        return sql.SQL("case when {} then true else coalesce({}, true) end").format(
-            casting.misfit(field), sql.SQL(" and ").join(bounds)
-        )
-
-    def _note_repairs(self, inside: sql.Composable) -> None:
-        """Keep the originals of the values in `_raw` that the contract repairs."""
-        self.make_repairs()
-        repaired = [f for f in self.dataset.fields if f.repairs]
-        values = sql.SQL(", ").join(
-            sql.SQL(
-                "({0}, case when {1} then null else {2}::text end, case when {1} then null else {3}::text end)"
-            ).format(sql.Literal(f.name), casting.misfit(f), casting.cast(f), casting.typed(f))
-            for f in repaired
-        )
-        keys = sql.SQL(", ").join(casting.typed(self.dataset.field(k)) for k in self.dataset.key)
-        statement = sql.SQL(
-            "insert into {fix} select {keys}, v.field, v.original from {raw} _r_, "
-            "lateral (values {values}) as v (field, original, repaired) "
-            "where not exists (select from {mis} m where m.gw_at = _r_.ctid) and {inside} "
-            "and v.original is distinct from v.repaired"
-        ).format(
-            fix=self.name("_fix"), keys=keys, raw=self.name("_raw"), values=values, mis=self.name("_mis"), inside=inside
-        )  # fmt: skip
-        pg.run(self.hub, statement)
 
     def _run(self, statement: str, *parts: sql.Composable) -> None:
         pg.run(self.hub, sql.SQL(statement).format(*parts))

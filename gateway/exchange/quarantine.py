@@ -15,7 +15,7 @@ from psycopg2.extras import Json, RealDictCursor, execute_values
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import casting, rules
+from gateway.exchange import casting, raw, rules
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
@@ -68,11 +68,8 @@ def store(landing: Landing, route: str) -> None:
     pg.run(landing.hub, statement)
 
 
-def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
-    """Decrypt the keys of the source's quarantined rows into `_live`, and land again those that were waiting.
-
-    Returns the number of rows that were landed again: they are judged once more, as what they wait for may have come.
-    """
+def load_live(landing: Landing, keys: Keys, now: datetime) -> None:
+    """Decrypt the keys of the source's quarantined rows into `_live`; rows that waited too long wait no longer."""
     source = {"dataset": landing.dataset.name, "source": landing.source, "now": now}
     pg.run(landing.hub, _SQL["ripen"], source)
     key_shape = sql.SQL(", ").join(
@@ -84,15 +81,28 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> int:
         landing.hub,
         sql.SQL("create unlogged table {} (gw_id bigint, gw_hash bigint, {})").format(live, key_shape),
     )
-    again = 0
     for page in _live_rows(landing, source):
-        opened = [(row["id"], row["state"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
-        _insert_keys(landing, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, _, h, r in opened])
-        waiting = [record for _, state, _, record in opened if state == "waiting"]
-        land_records(landing, waiting)
-        again += len(waiting)
+        opened = [(row["id"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
+        _insert_keys(landing, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, h, r in opened])
     pg.run(landing.hub, sql.SQL("analyze {}").format(live))  # joined with every key of the source after a comparison
-    return again
+
+
+def land_waiting(landing: Landing, keys: Keys, *, compared: bool = False) -> None:
+    """Land the waiting rows of the source again, to be judged once more: what they wait for may have come.
+
+    After a comparison only those that the source still holds: `_kh` knows.
+    """
+    held = sql.SQL("exists (select from {} s where s.gw_hash = q.row_hash)").format(landing.name("_kh"))
+    query = sql.SQL(
+        "select sealed from gateway.quarantine q where q.state = 'waiting' and q.dataset = {} and q.source = {} and {}"
+    ).format(
+        sql.Literal(landing.dataset.name), sql.Literal(landing.source), held if compared else sql.SQL("true")
+    )  # fmt: skip
+    with landing.hub.cursor("waiting", withhold=True) as cursor:
+        cursor.itersize = _SLICE
+        cursor.execute(query)
+        while page := cursor.fetchmany(_SLICE):
+            land_records(landing, [_open(landing, keys, sealed) for (sealed,) in page])
 
 
 def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
@@ -103,7 +113,7 @@ def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
         _insert_json(landing, landing.name(), records)
     else:
         _insert_json(landing, landing.name("_raw"), [{k: as_text(v) for k, v in r.items()} for r in records])
-        landing.take_raw()
+        raw.take(landing)
 
 
 def settle(landing: Landing, *, whole: bool) -> None:
@@ -330,9 +340,7 @@ def _insert_keys(landing: Landing, keys: list[dict[str, Any]]) -> None:
         "insert into {} select gw_id, gw_hash, {} from json_to_recordset(%s) as _r_ (gw_id bigint, gw_hash bigint, {})"
     ).format(
         landing.name("_live"),
-        sql.SQL(", ").join(
-            sql.SQL("case when {} then null else {} end").format(casting.misfit(f), casting.typed(f)) for f in fields
-        ),
+        sql.SQL(", ").join(map(casting.typed_or_null, fields)),
         sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f.name)) for f in fields),
     )
     pg.run(landing.hub, statement, (Json(keys),))

@@ -3,7 +3,7 @@ update gateway.quarantine set state = 'open'
  where state = 'waiting' and dataset = %(dataset)s and source = %(source)s and wait_until <= %(now)s;
 
 -- name: live: the sealed rows of a source that are not in the hub as they are, those included that a person decided on
-select id, state, row_hash, sealed from gateway.quarantine
+select id, row_hash, sealed from gateway.quarantine
  where state in ('open', 'waiting', 'corrected', 'discarded') and dataset = %(dataset)s and source = %(source)s order by id;
 
 -- name: list: quarantined rows, newest first, masked

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from psycopg2 import sql
 
 from gateway.errors import SchemaMismatch
-from gateway.exchange import compare
+from gateway.exchange import compare, raw
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
 from gateway.exchange.pipe import pipe_copy, pipe_parts
@@ -22,7 +22,6 @@ from gateway.model import Dataset
 from gateway.ports import Hashing, Repairing, Snapshot, Source, Window
 
 _STREAMS = 2  # measured: a second stream over a shared snapshot takes a third off the wall time of a first load
-_WHOLE = Window()
 Guard = Callable[[compare.Difference], None]
 
 
@@ -60,9 +59,9 @@ class _Rows:
             for _ in range(snapshot.parts - 1):
                 hubs.append(self._attempt.deployment.hub(name="gateway land", autocommit=True))
                 opened.callback(hubs[-1].close)
-            reads = [_reader(snapshot, self._landing.dataset, _WHOLE, part) for part in range(snapshot.parts)]
+            reads = [_reader(snapshot, self._landing.dataset, raw.WHOLE, part) for part in range(snapshot.parts)]
             read = pipe_parts(reads, hubs, self._landing.copy_in(self._source.format))
-            self._read_repairs(snapshot, _WHOLE)
+            self._read_repairs(snapshot, raw.WHOLE)
         return read
 
     def window(self, window: Window) -> int:
@@ -82,7 +81,7 @@ class _Rows:
             guard(found)
             for keys in compare.slices(self._landing):
                 pipe_copy(_key_reader(snapshot, self._landing.dataset, keys), *self._into())
-                self._read_repairs(snapshot, _WHOLE, keys)
+                self._read_repairs(snapshot, raw.WHOLE, keys)
         return found, "key hashes"
 
     def _hashing(self, snapshot: Snapshot) -> Hashing:
@@ -112,12 +111,12 @@ class _Records:
 
     def everything(self) -> int:
         """Land every record."""
-        return self.window(_WHOLE)
+        return self.window(raw.WHOLE)
 
     def window(self, window: Window) -> int:
         """Land the records of a window; a record that came twice counts once."""
         self._copy(window)
-        return self._landing.take_raw(window) - self._landing.drop_doubles()
+        return raw.take(self._landing, window) - raw.drop_doubles(self._landing)
 
     def differences(self, guard: Guard, *, quick: bool = False) -> tuple[compare.Difference, str]:  # noqa: ARG002 - a copy is landed either way
         """Land a copy of the whole set, compare it, and keep of it only what differs.
@@ -128,7 +127,7 @@ class _Records:
         self.everything()
         found = compare.landed(self._landing)
         if found.extra:
-            self._copy(_WHOLE)
+            self._copy(raw.WHOLE)
             found = replace(found, extra=compare.missing_again(self._landing))
         guard(found)
         compare.keep_differing(self._landing)
@@ -137,7 +136,7 @@ class _Records:
     def _copy(self, window: Window) -> None:
         with self._source.snapshot() as snapshot:
             read = _reader(snapshot, self._landing.dataset, window)
-            pipe_copy(read, self._landing.hub, self._landing.copy_in(self._source.format))
+            pipe_copy(read, self._landing.hub, raw.copy_in(self._landing))
 
 
 def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int = 0) -> Callable[[Any], int]:

@@ -15,7 +15,7 @@ from psycopg2 import sql
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import compare, transfer
+from gateway.exchange import compare, raw, transfer
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
 from gateway.exchange.reading import reading
@@ -80,7 +80,9 @@ def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
     probe = registry.patiently(lambda: source.probe(attempt.dataset))
     check_shape(attempt.dataset, attempt.route.source, source.describe(attempt.dataset))
     landing = attempt.landing()
-    landing.create(logged=False, typed=source.typed)
+    landing.create(logged=False)
+    if not source.typed:
+        raw.create(landing)
     try:
         found, method = reading(attempt, landing, source).differences(_nothing, quick=True)
         pending = 0 if found.equal else _pending(landing, attempt)

@@ -19,7 +19,7 @@ from psycopg2 import sql
 from gateway import pg, registry, settings
 from gateway.deployment import Deployment
 from gateway.errors import RouteHeld, RuleRefused, SchemaMismatch
-from gateway.exchange import compare, lookups, merge, quarantine, rules
+from gateway.exchange import compare, lookups, merge, quarantine, raw, rules
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.landing import Landing
@@ -144,7 +144,7 @@ class _Transfer:
         assert self.probe is not None
         self.kind = _kind(self.attempt, self.probe, whole=whole)
         ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
-        self.landing.create(logged=self.kind == "first_load", typed=self.source.typed)
+        self._make_landing()
         try:
             {"first_load": self._read_all, "delta": self._read_window, "compare": self._read_differences}[self.kind]()
             self.received = self.attempt.now()
@@ -156,15 +156,20 @@ class _Transfer:
         """Land one row that a person sends again, judge, decide."""
         self.kind, self.decision = "replay", decision
         ledger.note_kind(self.attempt.notes, self.attempt.batch, self.kind)
-        self.landing.create(logged=False, typed=self.source.typed)
+        self._make_landing()
         try:
-            self.live = 1 + quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
+            self._take_live()
             quarantine.land_records(self.landing, [record])
             self.read, self.received = 1, self.attempt.now()
             self.replayed = record
             return self._judge_and_decide(Shape({}))
         finally:
             self._drop()
+
+    def _make_landing(self) -> None:
+        self.landing.create(logged=self.kind == "first_load")
+        if not self.source.typed:
+            raw.create(self.landing)
 
     def _look(self) -> Shape:
         """Ask the source for its clock and shape; nothing has been made yet when it answers badly."""
@@ -188,6 +193,7 @@ class _Transfer:
         assert self.attempt.state.watermark is not None
         after = self.attempt.state.watermark - timedelta(seconds=self.dataset.lag_seconds)
         self._take_live()
+        quarantine.land_waiting(self.landing, self.attempt.deployment.keys)
         self.attempt.stage("extract")
         self.read = self.reading.window(Window(after, self.probe.upper))
 
@@ -196,6 +202,7 @@ class _Transfer:
         self._take_live()
         self.attempt.stage("extract")
         self.difference, self.method = self.reading.differences(self._guard)
+        quarantine.land_waiting(self.landing, self.attempt.deployment.keys, compared=True)
         self.read = self.difference.source_rows
 
     def _guard(self, difference: compare.Difference) -> None:
@@ -230,7 +237,7 @@ class _Transfer:
         )
 
     def _take_live(self) -> None:
-        """Bring in what quarantine holds of this source: keys to close, and waiting rows to judge again."""
+        """Bring in the keys of what quarantine holds of this source, to be closed when their rows are settled."""
         quarantine.load_live(self.landing, self.attempt.deployment.keys, settings.now())
         self.live = self.landing.count("_live")
 

@@ -56,7 +56,7 @@ def test_an_address_keeps_every_character(given: Fields, wanted: dict[str, str])
         ({}, "https://reader:secret@10.0.0.8:5432/pop"),  # https unless told otherwise
         ({"host": "http://127.0.0.1", "schema": "/api/v1/"}, "http://reader:secret@127.0.0.1:5432/api/v1"),  # loopback
         ({"password": "p@ss:w/rd", "port": None, "schema": None}, "https://reader:p%40ss%3Aw%2Frd@10.0.0.8/"),
-        ({"extra_dejson": {"ca": "/etc/ca 1.pem", "key": None}}, "https://reader:secret@10.0.0.8:5432/pop?ca=/etc/ca%201.pem"),
+        ({"extra_dejson": {"ca": "/etc/ca 1.pem", "key": None}}, "https://reader:secret@10.0.0.8:5432/pop?ca=%2Fetc%2Fca%201.pem"),
     ],
 )  # fmt: skip
 def test_an_address_of_a_rest_platform(given: dict[str, Any], wanted: str) -> None:

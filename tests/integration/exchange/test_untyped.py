@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, BinaryIO, Literal
 
 import pytest
 
 from gateway import registry
 from gateway.errors import RouteHeld, RuleRefused
 from gateway.exchange import proof, quarantine, reconcile, transfer
-from gateway.model import Dataset
-from gateway.ports import Probe, Shape, Window
-from gateway.records import line
 from tests.integration.conftest import PERSON, City
-
-Record = tuple[str | None, ...]
-NOON = "2026-11-24T12:00:00+08:00"
-
-
-def person(number: int, **values: str | None) -> Record:
-    """Return a good record of the test contract as text."""
-    good = {"id": f"P{number:08d}", "name": f"张{number}", "sex": "1", "amount": "1.5", "updated_at": NOON}
-    return tuple({**good, **values}.values())
-
-
-@dataclass
-class Lines:
-    """A platform that holds records and sends all of them whatever window it is asked for."""
-
-    records: list[Record] = field(default_factory=list)
-    faults: dict[int, str] = field(default_factory=dict)
-    now: datetime = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
-    format: Literal["binary", "text"] = "text"
-    typed: bool = False
-    parts: int = 1
-    slipped: list[set[int]] = field(default_factory=list)
-
-    def probe(self, dataset: Dataset) -> Probe:
-        """Tell a clock of its own."""
-        return Probe(datetime.now(UTC), self.now, self.now - timedelta(seconds=dataset.lag_seconds), "lines")
-
-    def describe(self, dataset: Dataset) -> Shape:
-        """Have what the contract says."""
-        return Shape({f.name: f.type for f in dataset.fields}, checked_text=False)
-
-    @contextmanager
-    def snapshot(self, parts: int = 1) -> Iterator[Lines]:  # noqa: ARG002
-        """See itself."""
-        yield self
-
-    def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:  # noqa: ARG002
-        """Send every record but those that slip past this read."""
-        missed = self.slipped.pop(0) if self.slipped else set()
-        sent = [(number, record) for number, record in enumerate(self.records) if number not in missed]
-        out.writelines(line(self.faults.get(number), record) for number, record in sent)
-        return len(sent)
-
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
-        """Never be asked: nobody can find records by key here."""
-        raise AssertionError
-
-    def close(self) -> None:
-        """Hold nothing."""
+from tests.integration.exchange.lines import Lines, person
 
 
 @pytest.fixture

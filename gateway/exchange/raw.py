@@ -1,0 +1,124 @@
+"""Records of an untyped source on their way into landing: text in `_raw`, judged by type, then cast and routed.
+
+What is no record, or holds a value that is none of its field's type, stays in `_mis` with the rule it breaks.
+"""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from gateway import pg
+from gateway.exchange import casting
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.landing import Landing
+from gateway.ports import Window
+
+WHOLE = Window()
+
+
+def create(landing: Landing) -> None:
+    """Make `_raw` and `_mis` beside the other landing tables."""
+    landing.typed = False
+    texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in landing.dataset.columns)
+    pg.run(
+        landing.hub,
+        sql.SQL("create unlogged table {} (gw_fault text, {})").format(landing.name("_raw"), texts),
+    )
+    keys = sql.SQL(", ").join(hub_tables.column(landing.dataset.field(k), in_key=True) for k in landing.dataset.key)
+    shape = sql.SQL("create unlogged table {} (gw_at tid, gw_rule text, gw_hash bigint, gw_record text, {})")
+    pg.run(landing.hub, shape.format(landing.name("_mis"), keys))
+
+
+def copy_in(landing: Landing) -> sql.Composed:
+    """Return the COPY statement that takes lines of `gateway.records`."""
+    return sql.SQL("copy {} (gw_fault, {}) from stdin").format(landing.name("_raw"), landing.columns)
+
+
+def take(landing: Landing, window: Window = WHOLE) -> int:
+    """Judge the types of the records in `_raw` and route those of the window; return how many these are.
+
+    An untyped source may send more than it was asked for. A record whose cursor is no moment belongs to every window.
+    """
+    parts = _parts(landing, window)
+    missed = sql.SQL(
+        "insert into {mis} select _r_.ctid, {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
+        "(select row_to_json(x) from (select {record}) x)::text, {key} from {raw} _r_ where {misfit} is not null and {inside}"
+    )
+    routed = sql.SQL("insert into {landing} ({columns}) select {typed} from {raw} _r_ where {fits} and {inside}")
+    taken = pg.run(landing.hub, missed.format(**parts))  # first: a value that fits no type must not be cast
+    pg.run(landing.hub, sql.SQL("analyze {mis}").format(**parts))
+    taken += pg.run(landing.hub, routed.format(**parts))
+    if any(f.repairs for f in landing.dataset.fields):
+        _note_repairs(landing, parts)
+    pg.run(landing.hub, sql.SQL("truncate {raw}").format(**parts))
+    pg.run(landing.hub, sql.SQL("update {mis} set gw_at = null").format(**parts))
+    return taken
+
+
+def drop_doubles(landing: Landing) -> int:
+    """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault."""
+    dataset = landing.dataset
+    statement = sql.SQL(
+        "delete from {ok} d using (select ctid, row_number() over (partition by {key}, {hash}) as place from {ok} _r_) r "
+        "where d.ctid = r.ctid and r.place > 1"
+    )
+    hashed = hub_tables.record_hash(dataset, "_r_")
+    return pg.run(landing.hub, statement.format(ok=landing.name("_ok"), key=pg.names(dataset.key), hash=hashed))
+
+
+def key(landing: Landing) -> sql.Composed:
+    """Return the typed key of a record `_r_` of `_raw`, under its own names; a value of another type is null."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} as {}").format(casting.typed_or_null(f), sql.Identifier(f.name))
+        for f in map(landing.dataset.field, landing.dataset.key)
+    )
+
+
+def _parts(landing: Landing, window: Window) -> dict[str, sql.Composable]:
+    dataset = landing.dataset
+    return {
+        "raw": landing.name("_raw"), "mis": landing.name("_mis"), "landing": landing.name(), "columns": landing.columns,
+        "record": pg.names(dataset.columns, "_r_"), "key": key(landing), "misfit": _misfit(landing),
+        "typed": sql.SQL(", ").join(map(casting.typed, dataset.fields)), "inside": _within(landing, window),
+        "fits": sql.SQL("not exists (select from {} m where m.gw_at = _r_.ctid)").format(landing.name("_mis")),
+    }  # fmt: skip
+
+
+def _misfit(landing: Landing) -> sql.Composable:
+    """Return the rule that a record of `_raw` breaks by being what it is, or null: its fault, or `<field>.type`."""
+    whens = sql.SQL(" ").join(
+        sql.SQL("when {} then {}").format(casting.misfit(f), sql.Literal(f"{f.name}.type"))
+        for f in landing.dataset.fields
+        if f.hub_type != "text"
+    )
+    return sql.SQL("case when _r_.gw_fault is not null then _r_.gw_fault {} end").format(whens)
+
+
+def _within(landing: Landing, window: Window) -> sql.Composable:
+    cursor = landing.dataset.cursor
+    if cursor is None or (window.after is None and window.upto is None):
+        return sql.SQL("true")
+    moment, bounds = casting.typed_or_null(landing.dataset.field(cursor)), []
+    if window.after is not None:
+        bounds.append(sql.SQL("{} > {}").format(moment, sql.Literal(window.after)))
+    if window.upto is not None:
+        bounds.append(sql.SQL("{} <= {}").format(moment, sql.Literal(window.upto)))
+    return sql.SQL("coalesce({}, true)").format(sql.SQL(" and ").join(bounds))
+
+
+def _note_repairs(landing: Landing, parts: dict[str, sql.Composable]) -> None:
+    """Keep the originals of the values in `_raw` that the contract repairs."""
+    landing.make_repairs()
+    values = sql.SQL(", ").join(
+        sql.SQL("({}, {}::text, {}::text)").format(
+            sql.Literal(f.name), casting.cast_or_null(f), casting.typed_or_null(f)
+        )
+        for f in landing.dataset.fields
+        if f.repairs
+    )
+    statement = sql.SQL(
+        "insert into {fix} select {key}, v.field, v.original from {raw} _r_, "
+        "lateral (values {values}) as v (field, original, repaired) "
+        "where {fits} and {inside} and v.original is distinct from v.repaired"
+    )
+    pg.run(landing.hub, statement.format(fix=landing.name("_fix"), values=values, **parts))
