@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Literal
 
 from connectors import rest_lines, rest_pages
-from connectors.rest_address import Address, address
+from connectors.http_address import Address, address
+from connectors.http_peer import Clock, date_of
 from connectors.rest_auth import auth
-from connectors.rest_http import Answer, Clock, Peer
+from connectors.rest_http import Answer, RestPeer
 from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
 from gateway.errors import SchemaMismatch
@@ -30,7 +30,7 @@ def connect(platform: Platform, dsn: str) -> Rest:
     options = checked(platform)
     where = address(platform, dsn)
     signing = auth(options.get("auth", {"kind": "none"}), where, platform.platform)
-    return Rest(platform, where, Peer(platform.platform, where, signing, Limits(**options.get("limits", {}))))
+    return Rest(platform, where, RestPeer(platform.platform, where, signing, Limits(**options.get("limits", {}))))
 
 
 class Rest:
@@ -39,7 +39,7 @@ class Rest:
     format: Literal["binary", "text"] = "text"
     typed = False
 
-    def __init__(self, platform: Platform, where: Address, peer: Peer) -> None:
+    def __init__(self, platform: Platform, where: Address, peer: RestPeer) -> None:
         """Keep where to ask; connections are opened when they are needed."""
         self._platform, self._address, self._peer = platform, where, peer
 
@@ -54,7 +54,7 @@ class Rest:
         before = datetime.now(UTC)
         answer = self._get(declared, ask, Clock(self._peer.limits.seconds), body=False)
         after = datetime.now(UTC)
-        now = _date(answer.headers.get("Date")) or after
+        now = date_of(answer.headers) or after
         return Probe(
             at=before + (after - before) / 2, now=now, upper=now - timedelta(seconds=dataset.lag_seconds),
             identity=ask.url,
@@ -132,11 +132,3 @@ class RestSnapshot:
 
 def _anywhere(records: list[Any], path: tuple[str, ...]) -> bool:
     return any(rest_pages.exists(record, path) for record in records)
-
-
-def _date(value: str | None) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
-        return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

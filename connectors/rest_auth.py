@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote_plus, urlencode
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from requests import PreparedRequest, Request
 
-from connectors.rest_address import Address
+from connectors.http_address import Address, basic
 from gateway.errors import AccessDenied
 
 Post = Callable[[PreparedRequest], bytes]
@@ -126,17 +125,13 @@ def auth(options: Mapping[str, Any], address: Address, platform: str) -> Auth:
     """Return the authentication that the options name, with the DSN's credentials."""
     kind = options["kind"]
     if kind == "basic":
-        return Headers({"Authorization": _basic(address.user, address.secret)})
+        return Headers({"Authorization": basic(address.user, address.secret)})
     if kind == "api_key":
         return Headers({options.get("header", "X-Api-Key"): address.secret})
     if kind == "hmac":
         return Signature(address.user, address.secret, options.get("digest", "sha256"))
     if kind == "oauth2":
         # RFC 6749, 2.3.1: both parts are form-encoded first
-        basic = _basic(quote_plus(address.user), quote_plus(address.secret))
-        return Token(f"{address.origin}{address.base}{options['token_path']}", basic, options.get("scope"), platform)
+        encoded = basic(quote_plus(address.user), quote_plus(address.secret))
+        return Token(f"{address.origin}{address.base}{options['token_path']}", encoded, options.get("scope"), platform)
     return Headers({})
-
-
-def _basic(user: str, secret: str) -> str:
-    return f"Basic {b64encode(f'{user}:{secret}'.encode()).decode()}"

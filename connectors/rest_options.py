@@ -8,56 +8,33 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from gateway.errors import CatalogInvalid
+from connectors import options
+from connectors.options import POSITIVE, SIZE, WORD, kinds, shape
 from gateway.model import Dataset, Platform
 
-Dotted = tuple[str, ...]
-_WORD = {"type": "string", "minLength": 1}
+Dotted = options.Path
 _DOTTED = {"type": "string", "pattern": r"^[^.]+(\.[^.]+)*\Z"}
 _PATH = {"type": "string", "pattern": r"^/[^?#\s]*\Z"}
-_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
-_SIZE = {"type": "integer", "minimum": 1}
-
-
-def _object(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(required),
-        "properties": dict(properties),
-    }
-
-
-def _kinds(**kinds: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object whose `kind` decides what else it may hold."""
-    cases = []
-    for kind, shape in kinds.items():
-        named = {**shape, "properties": {"kind": {}, **shape["properties"]}}
-        cases.append({"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}}, "then": named})
-    known = {"enum": list(kinds)}
-    return {"type": "object", "required": ["kind"], "properties": {"kind": known}, "allOf": cases}
-
-
-_SIZED = {"parameter": _WORD, "size_parameter": _WORD, "size": _SIZE}
-_AUTH = _kinds(
-    none=_object({}),
-    basic=_object({}),
-    api_key=_object({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}}),
-    oauth2=_object({"token_path": _PATH, "scope": _WORD}, "token_path"),
-    hmac=_object({"digest": {"enum": ["sha256", "sm3"]}}),
+_SIZED = {"parameter": WORD, "size_parameter": WORD, "size": SIZE}
+_AUTH = kinds(
+    none=shape({}),
+    basic=shape({}),
+    api_key=shape({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}}),
+    oauth2=shape({"token_path": _PATH, "scope": WORD}, "token_path"),
+    hmac=shape({"digest": {"enum": ["sha256", "sm3"]}}),
 )
-_PAGING = _kinds(
-    none=_object({}),
-    page=_object({**_SIZED, "first": {"type": "integer", "minimum": 0}}, "parameter", "size"),
-    offset=_object(_SIZED, "parameter", "size"),
-    cursor=_object({"parameter": _WORD, "at": _DOTTED}, "parameter", "at"),
-    next=_object({"at": _DOTTED}, "at"),
-    link=_object({}),
+_PAGING = kinds(
+    none=shape({}),
+    page=shape({**_SIZED, "first": {"type": "integer", "minimum": 0}}, "parameter", "size"),
+    offset=shape(_SIZED, "parameter", "size"),
+    cursor=shape({"parameter": WORD, "at": _DOTTED}, "parameter", "at"),
+    next=shape({"at": _DOTTED}, "at"),
+    link=shape({}),
 )
-_SINCE = _object(
-    {"parameter": _WORD, "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "until": _WORD}, "parameter", "format"
+_SINCE = shape(
+    {"parameter": WORD, "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "until": WORD}, "parameter", "format"
 )
-_RESOURCE = _object(
+_RESOURCE = shape(
     {
         "path": _PATH,
         "records": _DOTTED,
@@ -66,14 +43,14 @@ _RESOURCE = _object(
         "since": _SINCE,
         "parameters": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
         "fields": {"type": "object", "additionalProperties": _DOTTED},
-        "ignored": {"type": "array", "items": _WORD},
+        "ignored": {"type": "array", "items": WORD},
     },
     "path",
 )
-OPTIONS: dict[str, Any] = _object(
+OPTIONS: dict[str, Any] = shape(
     {
         "auth": _AUTH,
-        "limits": _object({"seconds": _POSITIVE, "page_mb": _POSITIVE, "page_seconds": _POSITIVE}),
+        "limits": shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE}),
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },
     "resources",
@@ -106,31 +83,13 @@ class Resource:
 
 def checked(platform: Platform) -> Mapping[str, Any]:
     """Return the platform's options, or raise CatalogInvalid naming the first wrong field."""
-    error = min(_VALIDATOR.iter_errors(platform.options), key=lambda e: (len(e.path), str(e.path)), default=None)
-    if error is None:
-        return platform.options
-    where = ".".join(["options", *map(str, error.absolute_path)])
-    raise CatalogInvalid(f"platform {platform.platform}: {where}: {error.message}", _hint(error))
-
-
-def _hint(error: Any) -> str:
-    if error.validator == "additionalProperties":
-        return f"Known here: {', '.join(sorted(error.schema.get('properties', {})))}."
-    if error.validator == "enum":
-        return f"Write one of: {', '.join(map(str, error.validator_value))}."
-    return "Add the missing line." if error.validator == "required" else "See the options of the rest connector."
+    return options.checked(platform, _VALIDATOR)
 
 
 def resource(platform: Platform, dataset: Dataset) -> Resource:
     """Return how a data set is read here; CatalogInvalid when that is not declared or maps an unknown field."""
-    declared = platform.options["resources"].get(dataset.name)
-    where = f"platform {platform.platform}: options.resources"
-    if declared is None:
-        raise CatalogInvalid(f"{where} has no {dataset.name}", "Add the resource, or correct the route's source.")
+    declared = options.declared(platform, dataset)
     mapped = declared.get("fields", {})
-    if unknown := sorted(set(mapped) - set(dataset.columns)):
-        hint = f"Write fields of the contract of {dataset.name}."
-        raise CatalogInvalid(f"{where}.{dataset.name}.fields names {', '.join(unknown)}", hint)
     return Resource(
         path=declared["path"], records=dotted(declared.get("records")), total=dotted(declared.get("total")),
         paging=declared.get("paging", {"kind": "none"}), since=declared.get("since", {}),
@@ -142,7 +101,7 @@ def resource(platform: Platform, dataset: Dataset) -> Resource:
 
 def dotted(path: str | None) -> Dotted:
     """Return the steps of a dotted path; none for the document itself."""
-    return tuple(path.split(".")) if path else ()
+    return options.steps(path, ".")
 
 
 def _plain(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from connectors import rest_json
-from connectors.rest_address import Address
+from connectors.http_address import Address
 from connectors.rest_http import Answer
 from connectors.rest_options import Dotted, Resource
 from gateway.errors import AccessDenied, SchemaMismatch, SourceChanged

@@ -44,6 +44,11 @@ _FAULTS = {
     "json.duplicate_key": ("JSON 记录中同一名称出现两次", "a name stands twice in the JSON record"),
     "json.number": ("JSON 记录含有 NaN 或 Infinity", "the JSON record holds NaN or Infinity"),
     "json.type": ("JSON 记录不是对象", "the JSON record is no object"),
+    "xml.repeated": ("XML 记录中同一元素出现多次", "an element stands more than once in the XML record"),
+    "xml.type": (
+        "XML 记录的元素结构与声明不符",
+        "an element of the XML record holds elements where text is declared, or the reverse",
+    ),
 }
 
 

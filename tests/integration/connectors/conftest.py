@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors import rest_http
+from connectors import http_peer
 from tests.integration.connectors.site import Site
 
 
@@ -29,7 +29,7 @@ def site() -> Iterator[Site]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the waits that were asked for; none is slept."""
     asked: list[float] = []
-    monkeypatch.setattr(rest_http, "_sleep", asked.append)
+    monkeypatch.setattr(http_peer, "_sleep", asked.append)
     return asked
 
 

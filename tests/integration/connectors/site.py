@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from connectors.rest import Rest, connect
 from gateway.model import Dataset, Field, Platform
-from gateway.ports import Window
+from gateway.ports import Source, Window
 
 POST = Dataset(
     name="message.post", chinese="", version="1.0.0", table="message_post", owner="zfb", rules=(),
@@ -163,7 +163,7 @@ def opened(site: Site, resource: Any = None, *, auth: Any = None, limits: Any = 
         source.close()
 
 
-def copied(source: Rest, window: Window | None = None, dataset: Dataset = POST) -> list[Row]:
+def copied(source: Source, window: Window | None = None, dataset: Dataset = POST) -> list[Row]:
     """Return what one copy writes: the fault and the values of each record; the count must fit."""
     out = io.BytesIO()
     with source.snapshot() as snapshot:

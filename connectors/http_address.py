@@ -1,10 +1,11 @@
-"""What the connection secret (the DSN) of a REST platform says; no error repeats any of it."""
+"""What the connection secret (the DSN) of a platform over HTTP says; no error repeats any of it."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,11 @@ from gateway.model import Platform
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What the DSN says; never shown but for its origin and base path."""
+    """What the DSN says; never shown but for its origin and path. `base` is the path without a slash at its end."""
 
     origin: str
     base: str
+    path: str
     user: str = field(repr=False)
     secret: str = field(repr=False)
     ca: str | None = None
@@ -43,6 +45,11 @@ def address(platform: Platform, dsn: str) -> Address:
     return found
 
 
+def basic(user: str, secret: str) -> str:
+    """Return what HTTP Basic writes into the header Authorization."""
+    return f"Basic {b64encode(f'{user}:{secret}'.encode()).decode()}"
+
+
 def _parsed(dsn: str) -> Address | None:
     if not re.fullmatch(r"https?://[!-~]+", dsn):
         return None
@@ -57,7 +64,7 @@ def _parsed(dsn: str) -> Address | None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     cert: tuple[str, str] | str | None = query.get("cert")
     return Address(
-        origin=f"{parts.scheme}://{host}:{port}", base=parts.path.rstrip("/"),
+        origin=f"{parts.scheme}://{host}:{port}", base=parts.path.rstrip("/"), path=parts.path,
         user=unquote(parts.username or "", errors="strict"), secret=unquote(parts.password or "", errors="strict"),
         ca=query.get("ca"), cert=(query["cert"], query["key"]) if "key" in query else cert,
     )  # fmt: skip

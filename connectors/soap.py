@@ -1,0 +1,151 @@
+"""Read a platform that is a SOAP service: zeep makes the requests, the replies are read as they arrive (source).
+
+What it sends is not typed: every value leaves as text, and the hub judges it. Nothing here promises that two reads see
+the same records; a declared total, and the hub's comparison, tell when they did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, BinaryIO, Literal
+
+from connectors import soap_pages, soap_records
+from connectors.http_address import Address, address
+from connectors.http_peer import Clock, date_of
+from connectors.soap_http import Answer, SoapPeer
+from connectors.soap_options import OPTIONS, Limits, Resource, checked, operation, resource
+from connectors.soap_pages import Arguments, Page
+from connectors.soap_records import Plan
+from connectors.soap_reply import Reply
+from connectors.soap_wsdl import Service
+from gateway.errors import SchemaMismatch
+from gateway.model import Dataset, Platform
+from gateway.ports import Probe, Shape, Window
+
+__all__ = ["OPTIONS", "Soap", "connect"]
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def connect(platform: Platform, dsn: str) -> Soap:
+    """Return the platform as a source; CatalogInvalid for wrong options or WSDL, SettingMissing for a useless DSN."""
+    options = checked(platform)
+    where = address(platform, dsn)
+    service = Service(platform, where)
+    for name, declared in options["resources"].items():
+        asked = operation(declared, {})
+        arguments = partial(soap_pages.first, asked, Window(_ANY_TIME, _ANY_TIME))
+        service.check(f"platform {platform.platform}: options.resources.{name}", asked.operation, arguments)
+    return Soap(platform, where, service, SoapPeer(platform.platform, where, Limits(**options.get("limits", {}))))
+
+
+class Soap:
+    """Raises PlatformUnavailable, SourceChanged (retryable); AccessDenied, SchemaMismatch, CatalogInvalid (permanent)."""
+
+    format: Literal["binary", "text"] = "text"
+    typed = False
+
+    def __init__(self, platform: Platform, where: Address, service: Service, peer: SoapPeer) -> None:
+        """Keep whom to ask; connections are opened when they are needed."""
+        self._platform, self._address, self._service, self._peer = platform, where, service, peer
+
+    def __repr__(self) -> str:
+        """Name the platform, never the DSN."""
+        return f"Soap({self._platform.platform!r})"
+
+    def probe(self, dataset: Dataset) -> Probe:
+        """Return the clock of the platform's HTTP head, or ours when it shows none."""
+        declared = resource(self._platform, dataset)
+        before = datetime.now(UTC)
+        answer = self._call(declared, soap_pages.smallest(declared), self._clock())
+        after = datetime.now(UTC)
+        now = date_of(answer.headers) or after
+        return Probe(
+            at=before + (after - before) / 2, now=now, upper=now - timedelta(seconds=dataset.lag_seconds),
+            identity=f"{self._address.origin}{self._address.path}#{declared.operation}",
+        )  # fmt: skip
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the contract's fields that the first reply has, and its elements that nothing explains.
+
+        An optional field counts as there: interfaces leave out what is null.
+        """
+        declared = resource(self._platform, dataset)
+        plan, what = Plan(declared.fields), self._what(declared)
+        found, names = set[str](), dict[str, None]()
+
+        def look(reply: Reply) -> None:
+            for record in soap_pages.limited(reply.records(), declared, what):
+                found.update(plan.found(record))
+                names.update((child.tag.rpartition("}")[2], None) for child in record)
+
+        came = self._call(declared, soap_pages.first(declared, Window()), self._clock(), look).reply.came
+        columns = {f.name: f.type for f in dataset.fields if not came or not f.required or f.name in found}
+        explained = {path[0] for path in declared.fields.values()} | declared.ignored
+        for name in names:
+            if name not in explained:
+                # the name of a field that is read from elsewhere must not pass for that field
+                columns[f"$.{name}" if name in dataset.columns else name] = "xml"
+        return Shape(columns=columns, checked_text=False)
+
+    @contextmanager
+    def snapshot(self, parts: int = 1) -> Iterator[SoapSnapshot]:  # noqa: ARG002 - pages come one after the other
+        """Yield what reads the platform; it is one part."""
+        yield SoapSnapshot(self)
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        self._peer.close()
+
+    def write(self, dataset: Dataset, window: Window, out: BinaryIO) -> int:
+        """Write the records of a window within the total time of one read, and return their number."""
+        declared, clock = resource(self._platform, dataset), self._clock()
+        plan, what = Plan(declared.fields), self._what(declared)
+
+        def copy(reply: Reply) -> None:
+            soap_records.write(plan, reply, soap_pages.limited(reply.records(), declared, what), out)
+
+        def page(arguments: Arguments) -> Page:
+            reply = self._call(declared, arguments, clock, copy).reply
+            return Page(reply.came, reply.totals, reply.digest)
+
+        return sum(one.came for one in soap_pages.read(declared, window, what, page))
+
+    def unkeyed(self, dataset: Dataset) -> SchemaMismatch:
+        """Return the error of who asks for records by key."""
+        said = f"platform {self._platform.platform} cannot be asked for {dataset.name} by key"
+        return SchemaMismatch(said, "Read the whole set, or a window.")
+
+    def _call(
+        self, declared: Resource, arguments: Arguments, clock: Clock, look: Callable[[Reply], None] | None = None
+    ) -> Answer:
+        return self._peer.call(
+            declared.operation, lambda: self._service.message(declared.operation, arguments),
+            lambda chunks: Reply(chunks, declared.record, declared.total, self._what(declared)), clock, look,
+        )  # fmt: skip
+
+    def _clock(self) -> Clock:
+        return Clock(self._peer.limits.seconds)
+
+    def _what(self, declared: Resource) -> str:
+        return f"{declared.operation} of platform {self._platform.platform}"
+
+
+class SoapSnapshot:
+    """Reads the platform as it is now."""
+
+    parts = 1
+
+    def __init__(self, source: Soap) -> None:
+        """Keep the source."""
+        self._source = source
+
+    def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
+        """Write a line for each record as it arrives, with what is wrong with it."""
+        return self._source.write(dataset, window, out) if part == 0 else 0
+
+    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
+        """Refuse: an untyped source is compared as a whole."""
+        raise self._source.unkeyed(dataset)

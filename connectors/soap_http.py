@@ -1,0 +1,97 @@
+"""Calls of a SOAP platform: requests with credentials of their own, replies read as they arrive, faults as errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import requests
+
+from connectors.http_address import Address
+from connectors.http_peer import Again, Clock, Peer
+from connectors.soap_options import Limits
+from connectors.soap_reply import Fault, Reply
+from connectors.soap_wsdl import Message
+from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
+
+_NO_FAULT = frozenset({401, 403, 429})  # these say it all
+_CALLERS = frozenset({"client", "sender", "versionmismatch", "mustunderstand", "dataencodingunknown"})
+_WSSE = frozenset({
+    "failedauthentication", "failedcheck", "invalidsecurity", "invalidsecuritytoken", "securitytokenunavailable",
+    "unsupportedsecuritytoken", "messageexpired",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer and its reply, unread when nobody looked."""
+
+    headers: Mapping[str, str]
+    reply: Reply
+
+
+class SoapPeer(Peer):
+    """A SOAP platform to ask."""
+
+    unit, declared = "reply", "operation and arguments"
+
+    def __init__(self, platform: str, address: Address, limits: Limits) -> None:
+        """Connect to nobody yet."""
+        super().__init__(platform, address, limits.reply_seconds, limits.reply_mb)
+        self.limits = limits
+
+    def call(
+        self, what: str, message: Callable[[], Message], reply: Callable[[Iterator[bytes]], Reply], clock: Clock,
+        look: Callable[[Reply], None] | None,
+    ) -> Answer:  # fmt: skip
+        """Return an answer whose reply `look` has read; a call that may pass is repeated until the clock is over."""
+
+        def receive(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
+            if response.status_code != requests.codes.ok:
+                raise self._unwell(response, chunks, what)
+            found = reply(chunks)
+            try:
+                if look:
+                    look(found)
+            except (Fault, Again) as broken:
+                raise self._broken(broken, found, response, what) from None
+            return Answer(response.headers, found)
+
+        return self.repeated(lambda: self.exchange(_prepared(message()), what, clock, receive), clock)
+
+    def _broken(self, broken: Fault | Again, reply: Reply, response: requests.Response, what: str) -> GatewayError:
+        """Return the error of a reply that ended wrongly; one whose records are on their way is not asked for again."""
+        error = self._meaning(broken, response, what) if isinstance(broken, Fault) else broken
+        return SourceChanged(error.message, error.hint) if reply.kept and isinstance(error, Again) else error
+
+    def _unwell(self, response: requests.Response, chunks: Iterator[bytes], what: str) -> GatewayError:
+        """Return what a status other than 200 means: the fault in its body, if there is one."""
+        status, kind = response.status_code, response.headers.get("Content-Type", "")
+        if status >= requests.codes.bad_request and status not in _NO_FAULT and "xml" in kind:
+            try:
+                for _ in Reply(chunks, None, None, what).records():
+                    pass
+            except Fault as fault:
+                return self._meaning(fault, response, what)
+            except (SchemaMismatch, SourceChanged):  # no envelope: the status alone counts
+                pass
+        return self.refusal(response, what)
+
+    def _meaning(self, fault: Fault, response: requests.Response, what: str) -> GatewayError:
+        """Return the error of a fault, in none of its own words."""
+        codes = [code.lower() for code in fault.codes]
+        said = f"platform {self.platform} answers {what} with a SOAP fault"
+        if any(code in _WSSE for code in codes) or (codes[:1] and codes[0] in _CALLERS and _of_access(codes)):
+            return self.denied(what, "a SOAP fault that refuses who asks")
+        if codes[:1] and codes[0] in _CALLERS:
+            hint = f"Compare {self.declared} of the resource with the platform's manual."
+            return SchemaMismatch(f"{said} that blames the request", hint)
+        return self.busy(f"{said} of its own", response.headers)
+
+
+def _prepared(message: Message) -> requests.PreparedRequest:
+    return requests.Request("POST", message.url, headers=dict(message.headers), data=message.body).prepare()
+
+
+def _of_access(codes: list[str]) -> bool:
+    return any(word in code for code in codes for word in ("authenti", "authoriz", "accessdenied"))

@@ -1,0 +1,147 @@
+"""One reply as it arrives: its records one after the other, in flat memory, and nothing that XML can hide.
+
+A DOCTYPE is refused before anything is made of it. A record is given before the rest has come: what is made of it counts
+only when the reply ends well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from lxml import etree
+
+from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
+
+_SOAP = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
+_ENVELOPES, _BODIES, _FAULTS = (tuple(f"{{{ns}}}{name}" for ns in _SOAP) for name in ("Envelope", "Body", "Fault"))
+_FRAME = {*_ENVELOPES, *_BODIES, *_FAULTS}
+_RECORD, _TOTAL, _PART = range(3)
+_KEPT = 100  # records that wait to be dropped together
+_TAIL = 100
+_STRETCH = 16 * 1_048_576  # bytes between two records: what holds none would grow in memory
+
+
+class Fault(Exception):
+    """Raised when a reply is a fault; `codes` are the local names of its codes, from the outer to the inner."""
+
+    def __init__(self, codes: tuple[str, ...]) -> None:
+        """Keep the codes; what the peer says beside them is not kept."""
+        super().__init__("SOAP fault")
+        self.codes = codes
+
+
+class Reply:
+    """Reads one reply. When its records have come, `came`, `totals` and `digest` tell what it held.
+
+    `kept` is set by who hands records on, since such a reply cannot be asked for again.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], record: str | None, total: str | None, what: str) -> None:
+        """Keep where it comes from and which elements matter."""
+        self._chunks, self._record, self._total, self._what = chunks, record, total, what
+        self._kind = lru_cache(64)(self._told)
+        self._hash, self._ended, self._tail, self._stretch = sha256(), False, b"", 0
+        self._depth, self._enveloped, self._inside, self._filled = 0, False, False, False
+        self.came, self.totals, self.kept = 0, set[int](), False
+
+    @property
+    def digest(self) -> bytes:
+        """Return the digest of what was read."""
+        return self._hash.digest()
+
+    def read(self, _: int = -1) -> bytes:
+        """Give the parser the next piece."""
+        chunk = next(self._chunks, b"")
+        self._ended = not chunk
+        self._hash.update(chunk)
+        self._tail = (self._tail + chunk)[-_TAIL:]
+        self._stretch += len(chunk)
+        if self._stretch > _STRETCH:
+            raise self._wrong(f"has no record within {_STRETCH // 1_048_576} MB")
+        return chunk
+
+    def records(self) -> Iterator[Any]:
+        """Yield each record's element, which lives until the next; Fault, SchemaMismatch or SourceChanged."""
+        try:
+            yield from self._walked()
+        except etree.XMLSyntaxError:  # its words would tell what was sent
+            raise self._broken() from None
+        if not self._filled:
+            raise self._wrong("is no SOAP envelope with a body")
+
+    def _walked(self) -> Iterator[Any]:
+        wanted = [f"{{*}}{name}" for name in (self._record, self._total) if name]
+        events = etree.iterparse(
+            self, events=("start", "end"), tag=(*_FRAME, *wanted),
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
+            remove_pis=True, collect_ids=False,
+        )  # fmt: skip
+        kept = 0
+        for event, element in events:
+            kind = self._kind(element.tag)
+            if kind == _RECORD and self._inside:
+                self._depth += 1 if event == "start" else -1
+                if event == "end" and self._depth == 0:  # one within another is a part of it
+                    self.came, self._stretch = self.came + 1, 0
+                    yield element
+                    kept += 1
+                    if kept == _KEPT:
+                        kept = _forgotten(element)
+            elif self._depth == 0 and kind == _PART:
+                self._framed(event, element)
+            elif self._depth == 0 and self._inside and event == "end":
+                self._count(element.text)
+
+    def _told(self, tag: str) -> int:
+        """Tell what an element is, by its full name."""
+        if tag in _FRAME:
+            return _PART
+        return _RECORD if tag.rpartition("}")[2] == self._record else _TOTAL
+
+    def _framed(self, event: str, element: Any) -> None:
+        """Follow envelope, body and fault where SOAP has them."""
+        parent = element.getparent()
+        if element.tag in _ENVELOPES and parent is None:
+            self._enveloped = True
+            if element.getroottree().docinfo.doctype:
+                raise self._wrong("has a DOCTYPE")
+        elif element.tag in _BODIES and self._enveloped and parent.getparent() is None:
+            self._inside = event == "start"
+            self._filled = event == "end" and len(element) > 0
+        elif element.tag in _FAULTS and self._inside and event == "end" and parent.tag in _BODIES:
+            raise Fault(_codes(element))
+
+    def _count(self, text: str | None) -> None:
+        digits = (text or "").strip()
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):  # noqa: PLR2004 - 64 bits
+            hint = "Compare `total` with what it sends."
+            raise SchemaMismatch(f"{self._what} has no number in {self._total}", hint)
+        self.totals.add(int(digits))
+
+    def _broken(self) -> GatewayError:
+        closed = self._tail.replace(b"\0", b"").rstrip().endswith(b"Envelope>")  # in UTF-16 as well
+        if self._ended and not closed:
+            return SourceChanged(f"a reply of {self._what} is cut off", "The run is repeated.")
+        return self._wrong("is no XML, or goes beyond 256 levels or 10 MB in one text")
+
+    def _wrong(self, words: str) -> SchemaMismatch:
+        return SchemaMismatch(f"a reply of {self._what} {words}", "Ask the platform's owner what its interface sends.")
+
+
+def _forgotten(element: Any) -> int:
+    """Drop all that came before an element, up to the body; return how much is kept then."""
+    node, parent = element, element.getparent()
+    while parent is not None and node.tag not in _BODIES:
+        while node.getprevious() is not None:
+            del parent[0]
+        node, parent = parent, parent.getparent()
+    return 0
+
+
+def _codes(fault: Any) -> tuple[str, ...]:
+    """Return the codes of a fault of either version without their prefixes; `Client.Authentication` is two."""
+    texts = [e.text or "" for e in fault.iter("faultcode", "{*}faultcode", "{*}Value")]
+    return tuple(part for text in texts for part in text.strip().rpartition(":")[2].split("."))
