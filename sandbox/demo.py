@@ -1,8 +1,8 @@
 """`make demo`: a whole city on one machine, exchanging for real, watched through Airflow.
 
 Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), the official
-site as an HTTP server of this process, Airflow's four components, every route run once through Airflow, then a table of
-what happened. Ctrl-C stops everything.
+site and the supervision system as servers of this process, Airflow's four components, every route run once through
+Airflow, then a table of what happened. Ctrl-C stops everything.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from gateway.security.crypto import Keys
 from sandbox import approval, city
 from sandbox.airflow import AirflowStack, Api
 from sandbox.messages import POST, REPLY
+from sandbox.superv import SupervisionSystem
+from sandbox.supervision import FEEDBACK, TASK
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parent.parent
@@ -66,12 +68,12 @@ class Demo:
         """Start everything, show every route, stop everything; return whether all was well."""
         with ExitStack() as running:
             hub, platforms = self._servers(running)
-            site = self._site(running)
+            site, superv = self._site(running), self._supervision(running)
             stack = AirflowStack(HOME / "airflow", hub.dsn("airflow"), {})
             running.enter_context(self._watching_memory(stack, hub, platforms))
             migration = _Background(stack.prepare)
             connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
-            connections["WEB"] = site.dsn
+            connections |= {"WEB": site.dsn, "SUPERV": superv.dsn}
             deployment = self._deployment(hub, connections, stack)
             migration.result()
             self.step("Airflow's database is ready")
@@ -79,7 +81,7 @@ class Demo:
             self._start_airflow(stack, deployment)
             well = self._show(stack, deployment)
             if not once:
-                self._stay(stack, connections, site)
+                self._stay(stack, connections, site, superv)
         return well
 
     def step(self, text: str) -> None:
@@ -104,6 +106,14 @@ class Demo:
             f"the official site answers at {site.url}: {len(site.rows(POST)):,} messages, {len(site.rows(REPLY)):,} replies"
         )
         return site
+
+    def _supervision(self, running: ExitStack) -> SupervisionSystem:
+        """Start the approval-supervision interaction system; its thread is a part of this process too."""
+        superv = running.enter_context(SupervisionSystem(HOME / "superv.sqlite"))
+        self.step(
+            f"the supervision system answers at {superv.url}: {len(superv.rows(TASK)):,} tasks, {len(superv.rows(FEEDBACK)):,} feedbacks"
+        )
+        return superv
 
     def _deployment(self, hub: Server, connections: dict[str, str], stack: AirflowStack) -> Deployment:
         """Make keys, ledger and hub tables, and hand their settings to Airflow."""
@@ -194,14 +204,14 @@ class Demo:
             row["reconciled"] = _when_free(lambda: reconcile.run(deployment, name).passed)
         return row
 
-    def _stay(self, stack: AirflowStack, connections: dict[str, str], site: WebSite) -> None:
-        """Keep cases and messages coming until the user stops the demo."""
-        latest, due = "", 0.0
+    def _stay(self, stack: AirflowStack, connections: dict[str, str], site: WebSite, superv: SupervisionSystem) -> None:
+        """Keep cases, messages and supervision tasks coming until the user stops the demo."""
+        latest, task, due = "", "", 0.0
         with approval.Producer(connections["APPROVAL_ADMIN"], per_second=2):
-            say.print("cases and citizens' messages keep coming; press Ctrl-C to stop everything")
+            say.print("cases, citizens' messages and supervision tasks keep coming; press Ctrl-C to stop everything")
             while all(psutil.pid_exists(pid) for pid in stack.pids()):
                 if (now := time.monotonic()) >= due:
-                    latest, due = _one_more(site, latest), now + _MESSAGE_SECONDS
+                    latest, task, due = _one_more(site, latest), _one_task(superv, task), now + _MESSAGE_SECONDS
                 time.sleep(0.5)
 
     def _stop_airflow(self, stack: AirflowStack) -> None:
@@ -273,6 +283,13 @@ def _one_more(site: WebSite, latest: str) -> str:
     if latest:
         site.add_reply(latest)
     return str(site.add_post()["message_id"])
+
+
+def _one_task(superv: SupervisionSystem, latest: str) -> str:
+    """Push a task to its unit, which feeds something back on the task before; return the number of the new one."""
+    if latest:
+        superv.add_feedback(latest)
+    return str(superv.add_task()["superv_id"])
 
 
 def _when_free(call: Callable[[], bool]) -> bool:

@@ -48,8 +48,8 @@ def test_the_login_leads_to_where_one_was_going(seen: Visitor) -> None:
 
 
 def test_the_list_names_every_route_in_words(running: RunningCity, seen: Visitor) -> None:
-    """Eleven routes and the upkeep, by data set and platform in Chinese; a tag finds a platform's routes."""
-    seen.open("/dags?limit=50", "12 Dags")
+    """Each route and the upkeep, by data set and platform in Chinese; a tag finds a platform's routes."""
+    seen.open("/dags?limit=50", f"{len(running.deployment.catalog.routes) + 1} Dags")
     text = seen.read()
     missing = [r.dataset.chinese for r in running.deployment.catalog.routes.values()
                if f"{r.dataset.chinese} · {r.source.name} → 交换库" not in text]  # fmt: skip

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
 
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
+SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
 SECONDS = 600.0
 
 
@@ -43,6 +45,15 @@ def test_a_rest_interface_is_connected_by_yaml_alone(shell: Shell) -> None:
     with WebSite(posts=300, replies=10) as site:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_WEB='{site.dsn}'")
         follow(shell, REST)
+
+
+def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
+    """The how-to's files and a copy of the vendor's WSDL connect a strict SOAP server: WS-Security, pages, bad records."""
+    wsdl = ROOT / "catalog" / "wsdl" / "superv.wsdl"
+    with SupervisionSystem(tasks=60, feedbacks=250) as system:
+        shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SUPERV='{system.dsn}'")
+        shell.run(f"mkdir -p catalog/wsdl && cp '{wsdl}' catalog/wsdl/")
+        follow(shell, SOAP)
 
 
 def follow(shell: Shell, page: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, messages, persons, places, sources
+from sandbox import breaking, cases, city, entities, messages, persons, places, sources, supervision
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -108,6 +108,12 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
         known = {rule.id for rule in rules.row_rules(dataset)}
         yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
         return
+    if dataset.name in supervision.KEYS:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        for rule_id in supervision.breakable(dataset.name):
+            if rule_id in known:
+                yield supervision.broken(dataset.name, rule_id, rows[1], rows[0])
+        return
     table = sources.table(dataset.name)
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
         worse = breaking.broken(rule, table, rows[0], rows[1])
@@ -128,6 +134,10 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         written = list(messages.posts(now, seed, 100))
         yield from written if name == messages.POST else messages.replies(now, seed, written[:20], 20)
+    elif name in supervision.KEYS:
+        now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
+        pushed = list(supervision.tasks(now, seed, key, 100))
+        yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":

@@ -18,6 +18,7 @@ from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
@@ -32,8 +33,19 @@ def site() -> Iterator[WebSite]:
 
 
 @pytest.fixture
+def superv() -> Iterator[SupervisionSystem]:
+    """Yield the approval-supervision interaction system."""
+    with SupervisionSystem() as superv:
+        yield superv
+
+
+@pytest.fixture
 def chengde(
-    servers: tuple[Server, Server], site: WebSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    servers: tuple[Server, Server],
+    site: WebSite,
+    superv: SupervisionSystem,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployment]:
     """Yield a deployment of the city's own catalog in front of a small stand-in city."""
     hub, source = servers
@@ -43,7 +55,7 @@ def chengde(
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
-    dsns["WEB"] = site.dsn
+    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn}
     migrate.upgrade(hub.dsn(name))
     deployment = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
@@ -59,7 +71,7 @@ def _in_order(deployment: Deployment) -> list[str]:
     return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
 
 
-def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite) -> None:
+def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite, superv: SupervisionSystem) -> None:
     """Each error rule has rows in quarantine or waiting, no good row is among them, and both sides agree."""
     warned: set[str] = set()
     for route in _in_order(chengde):
@@ -80,7 +92,9 @@ def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite
         return rule.severity == "error" and (rule.needs is None or rule.needs in names)
 
     expected = {f"{d.name} {rule.id}" for d in chengde.catalog.datasets.values() for rule in d.rules if awake(rule)}
-    expected |= {f"{dataset} {rule}" for dataset, made in site.bad.items() for _, rule in made}
+    expected |= {
+        f"{dataset} {rule}" for peer in (site, superv) for dataset, made in peer.bad.items() for _, rule in made
+    }
     assert sorted(expected - found) == []
     assert sorted(found - expected) == []
     assert [r for r in _in_order(chengde) if not reconcile.run(chengde, r).passed] == []

@@ -1,0 +1,398 @@
+"""The approval-supervision interaction system: a real SOAP server, strict in what it takes.
+
+SOAP 1.1 and 1.2, document/literal, WS-Security UsernameToken with a digest, arguments checked against its WSDL, pages
+of a view that stands still. What it holds survives a restart in an SQLite file, its address and its account too.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox import city, messages, supervision
+from sandbox.messages import Row
+from sandbox.standin import Standin
+from sandbox.standin import now as _now
+from sandbox.supervision import FEEDBACK, KEYS, NESTED, REPEATED, TASK
+
+Element = Any  # lxml has no types
+PATH = "/services/supervision"
+WSDL = Path(__file__).parent.parent / "catalog" / "wsdl" / "superv.wsdl"
+REGION = "130800"
+SEED = 20261125
+LARGEST_PAGE = 500
+SOAP_11, SOAP_12 = "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"
+TNS = "http://ws.superv.example.invalid/"
+_OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
+WSSE, WSU = f"{_OASIS}wssecurity-secext-1.0.xsd", f"{_OASIS}wssecurity-utility-1.0.xsd"
+DIGEST, BASE64 = f"{_OASIS}username-token-profile-1.0#PasswordDigest", f"{_OASIS}soap-message-security-1.0#Base64Binary"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_FRESH = timedelta(minutes=5)
+_LARGEST_REQUEST = 1 << 20
+_VIEWS = 16
+_DATE_TIME = re.compile(r"-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_OPERATIONS: Mapping[str, str] = {"GetTasks": TASK, "GetFeedback": FEEDBACK}
+_ARGUMENTS = ("region", "BeginTime", "EndTime", "PageNo", "PageSize")
+_OPTIONAL = frozenset({"BeginTime", "EndTime"})
+# The elements of a record in their order, each with the contract's field; the id stands in an attribute.
+_ELEMENTS: Mapping[str, Mapping[str, str]] = {
+    TASK: {
+        "ProjectNo": "project_no", "ItemCode": "task_code", "ResultType": "result_type", "Party/Kind": "party_kind",
+        "Party/Key": "party_key", "Party/Name": "party_name", "LicenceId": "licence_source_id", "ApprovalUnit": "approval_unit",
+        "SupervisingUnit": "supervising_unit", "PushedAt": "pushed_at", "ClaimDue": "claim_due", "State": "state",
+        "ClaimedAt": "claimed_at", "ClaimedBy": "claimed_by", "ReturnReason": "return_reason", "NextCheckOn": "next_check_on",
+        "UpdatedAt": "updated_at",
+    },
+    FEEDBACK: {
+        "No": "feedback_no", "kind": "kind", "content": "content", "feedback_at": "feedback_at", "unit": "unit",
+        "updated_at": "updated_at",
+    },
+}  # fmt: skip
+_ABSENT = frozenset({"LicenceId", "ClaimedBy", "ReturnReason"})  # left out when there is nothing; the others are nil
+_SPOILT: Mapping[str, str] = {TASK: "ProjectNo", FEEDBACK: "content"}  # where a record's XML is made wrong
+_REMARKS: Mapping[str, str] = {TASK: "由行政审批系统自动推送", FEEDBACK: "监管单位填报"}
+
+
+class _Fault(Exception):
+    """Raised to answer with a fault: a code of SOAP 1.1 without prefix (Client, Server, …) or one of `wsse:`."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What was asked: the page, and the rest of the arguments, which name the view that the pages are of."""
+
+    dataset: str
+    low: float
+    high: float
+    size: int
+    page: int
+
+    @property
+    def view(self) -> tuple[Any, ...]:
+        """Return what all pages of one reading have in common."""
+        return self.dataset, self.low, self.high, self.size
+
+
+class SupervisionSystem(Standin):
+    """The stand-in interaction system on 127.0.0.1, in a thread of its owner's process; a context manager."""
+
+    name, keys = "supervision system", KEYS
+
+    def __init__(
+        self, path: Path | None = None, *, seed: int = SEED, tasks: int = supervision.TASKS,
+        feedbacks: int = supervision.FEEDBACKS, key: bytes = city.CERT_KEY,
+    ) -> None:  # fmt: skip
+        """Take the file that keeps everything (default: memory); fill it when it is new."""
+        self._seed, self._party_key = seed, key
+        self._nonces: dict[str, float] = {}
+        self._views: OrderedDict[tuple[Any, ...], tuple[int, ...]] = OrderedDict()
+        super().__init__(path, lambda: self._fill(tasks, feedbacks))
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route(PATH, self._guarded(self._call), methods=["POST"]),
+            Route(PATH, self._guarded(self._wsdl), methods=["GET"]),
+        ]
+
+    @property
+    def url(self) -> str:
+        """Return the address without account."""
+        return f"http://127.0.0.1:{self.port}{PATH}"
+
+    @property
+    def dsn(self) -> str:
+        """Return the address as GATEWAY_CONN_SUPERV holds it."""
+        return f"http://{self._setting('account')}:{self._setting('secret')}@127.0.0.1:{self.port}{PATH}"
+
+    def add_task(self, **changes: Any) -> Row:
+        """Take in a new task, good unless `changes` make it bad, and return it."""
+        now = _now()
+        with self._writing():
+            row = supervision.task(self._next(), now, now, self._seed, self._party_key) | changes
+            self._write(TASK, row)
+        return row
+
+    def add_feedback(self, superv_id: str, **changes: Any) -> Row:
+        """Let the unit feed something back on a task, which it supervises from then on, and return that."""
+        now, stamp = _now(), messages.moment(_now())
+        with self._writing():
+            task = next((row for row in self.rows(TASK) if row["superv_id"] == superv_id), None)
+            if task is None:
+                raise KeyError(superv_id)
+            known = [row["feedback_no"] for row in self.rows(FEEDBACK) if row["superv_id"] == superv_id]
+            number = max((n for n in known if isinstance(n, int)), default=0) + 1
+            made = supervision.feedback(task, number, now, self._seed)
+            row = made | {"feedback_at": stamp, "updated_at": stamp} | changes
+            self._write(FEEDBACK, row)
+            self.edit(TASK, (superv_id,), **supervision.claimed(task, now, self._seed))
+        return row
+
+    # What it holds
+
+    def _fill(self, tasks: int, feedbacks: int) -> None:
+        """Make the account and write good records and bad ones."""
+        now = _now()
+        self._set("account", f"gateway-{secrets.token_hex(4)}")
+        self._set("secret", secrets.token_urlsafe(24))
+        good = list(supervision.tasks(now, self._seed, self._party_key, tasks))
+        watched = [row for row in good if supervision.is_watched(row)]
+        for row in good:
+            self._write(TASK, row)
+        said = list(supervision.feedbacks(now, self._seed, watched, feedbacks))
+        for row in said:
+            self._write(FEEDBACK, row)
+        for place, rule in enumerate(supervision.breakable(TASK)):
+            pushed = now - timedelta(days=10, hours=place)
+            row = supervision.task(tasks + place, pushed, now, self._seed, self._party_key)
+            self._write_bad(TASK, rule, supervision.broken(TASK, rule, row, good[0]))
+        for place, rule in enumerate(supervision.breakable(FEEDBACK)):
+            about = (watched or good)[place % len(watched or good)]
+            row = supervision.feedback(about, 50 + place, now, self._seed)
+            self._write_bad(FEEDBACK, rule, supervision.broken(FEEDBACK, rule, row, row))
+        self._set("next", tasks + len(supervision.breakable(TASK)))
+
+    def _body(self, dataset: str, row: Row, fault: str | None) -> str:
+        tag = "Task" if dataset == TASK else "Feedback"
+        record = etree.Element(f"{{{TNS}}}{tag}", nsmap={"ns2": TNS, "xsi": _XSI}, id=row["superv_id"])
+        for path, field in _ELEMENTS[dataset].items():
+            _put(record, path, row[field])
+        spoilt = record.find(f"{{{TNS}}}{_SPOILT[dataset]}")
+        if fault == REPEATED:
+            spoilt.addprevious(_element(_SPOILT[dataset], "前一个值"))
+        elif fault == NESTED:
+            spoilt.append(_element("Value", spoilt.text))
+            spoilt.text = None
+        record.append(_element("Remark", _REMARKS[dataset]))
+        return str(etree.tostring(record, encoding="unicode"))
+
+    # What it answers
+
+    def _wsdl(self, request: Request, _: bytes) -> Response:
+        """Answer `?wsdl` with the description, this server's own address in it."""
+        if request.url.query.lower() != "wsdl":
+            return Response(status_code=HTTPStatus.NOT_FOUND)
+        text = re.sub(r'location="[^"]*"', f'location="{self.url}"', WSDL.read_text(encoding="utf-8"))
+        return Response(text, media_type="text/xml")
+
+    def _call(self, request: Request, body: bytes) -> Response:
+        """Answer a call in the version of SOAP it came in."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        soap = {"text/xml": SOAP_11, "application/soap+xml": SOAP_12}.get(kind)
+        if soap is None:
+            return Response(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        try:
+            envelope = _parsed(body)
+            headers, call = _opened(envelope, soap)
+            self._admit(headers, soap)
+            operation = _operation(call, request.headers.get("soapaction", "") if soap == SOAP_11 else "")
+            answer, status = self._answer(operation, _query(operation, call)), HTTPStatus.OK
+        except _Fault as fault:
+            answer, status = _fault(fault, soap)
+        return _written(answer, soap, status)
+
+    def _admit(self, headers: list[Element], soap: str) -> None:
+        """Refuse a call without a fresh UsernameToken of the account, used for the first time."""
+        for header in headers:
+            if header.tag != f"{{{WSSE}}}Security" and header.get(f"{{{soap}}}mustUnderstand") in {"1", "true"}:
+                raise _Fault("MustUnderstand", "不支持的消息头")
+        security = [header for header in headers if header.tag == f"{{{WSSE}}}Security"]
+        tokens = [token for header in security for token in header.findall(f"{{{WSSE}}}UsernameToken")]
+        if len(security) != 1 or len(tokens) != 1:
+            raise _Fault("wsse:InvalidSecurity", "须有且仅有一个UsernameToken")
+        password, nonce, created = _token(tokens[0])
+        account, secret = self._setting("account") or "", self._setting("secret") or ""
+        wanted = base64.b64encode(hashlib.sha1(nonce + created.encode() + secret.encode()).digest())  # noqa: S324 - WS-Security has no other digest
+        given = (tokens[0].findtext(f"{{{WSSE}}}Username") or "").encode(), password.encode()
+        known = [secrets.compare_digest(a, b) for a, b in zip(given, (account.encode(), wanted), strict=True)]
+        if not all(known):
+            raise _Fault("wsse:FailedAuthentication", "用户名或密码错误")
+        if abs(datetime.fromisoformat(created) - datetime.now(UTC)) > _FRESH:
+            raise _Fault("wsse:FailedAuthentication", "Created超出5分钟")
+        self._use(nonce)
+
+    def _use(self, nonce: bytes) -> None:
+        """Remember a nonce for as long as its moment could be taken for fresh."""
+        now = time.monotonic()
+        with self._lock:
+            self._nonces = {n: until for n, until in self._nonces.items() if until > now}
+            if nonce.hex() in self._nonces:
+                raise _Fault("wsse:FailedAuthentication", "Nonce已使用")
+            self._nonces[nonce.hex()] = now + 2 * _FRESH.total_seconds()
+
+    def _answer(self, operation: str, query: _Query) -> Element:
+        """Return a page; the first one of a reading decides what the others show, whatever is written meanwhile."""
+        with self._lock:
+            if query.page == 1 or query.view not in self._views:
+                self._views[query.view] = self._versions(query.dataset, query.low, query.high, order="updated, seq")
+                self._views.move_to_end(query.view)
+                while len(self._views) > _VIEWS:
+                    self._views.popitem(last=False)
+            versions = self._views[query.view]
+        answer = etree.Element(f"{{{TNS}}}{operation}Response", nsmap={"ns2": TNS, "xsi": _XSI})
+        answer.append(_element("Total", str(len(versions))))
+        for body in self._bodies(versions[(query.page - 1) * query.size : query.page * query.size]):
+            answer.append(etree.fromstring(body))
+        return answer
+
+
+def _element(name: str, text: str | None) -> Element:
+    made = etree.Element(f"{{{TNS}}}{name}")
+    made.text = text
+    return made
+
+
+def _put(record: Element, path: str, value: Any) -> None:
+    """Put a value where it belongs in a record; null is left out or nil."""
+    if value is None and path in _ABSENT:
+        return
+    *outer, name = path.split("/")
+    for step in outer:
+        found = record.find(f"{{{TNS}}}{step}")
+        record = etree.SubElement(record, f"{{{TNS}}}{step}") if found is None else found
+    made = etree.SubElement(record, f"{{{TNS}}}{name}")
+    if value is None:
+        made.set(f"{{{_XSI}}}nil", "true")
+    else:
+        made.text = str(value)
+
+
+def _parsed(body: bytes) -> Element:
+    """Return the root of a request: no entities, no document type, no network."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    if len(body) > _LARGEST_REQUEST:
+        raise _Fault("Client", "请求过大")
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        raise _Fault("Client", "不是格式良好的XML") from None
+    if root.getroottree().docinfo.doctype:
+        raise _Fault("Client", "SOAP消息不得有DOCTYPE")
+    return root
+
+
+def _opened(envelope: Element, soap: str) -> tuple[list[Element], Element]:
+    """Return the header blocks and the one element of the body."""
+    if envelope.tag != f"{{{soap}}}Envelope":
+        raise _Fault("VersionMismatch", "SOAP版本与Content-Type不符")
+    parts = [part.tag for part in envelope]
+    if parts not in ([f"{{{soap}}}Body"], [f"{{{soap}}}Header", f"{{{soap}}}Body"]):
+        raise _Fault("Client", "不是SOAP消息")
+    if len(envelope[-1]) != 1:
+        raise _Fault("Client", "消息体须有且仅有一个元素")
+    return list(envelope[0]) if len(parts) > 1 else [], envelope[-1][0]
+
+
+def _token(token: Element) -> tuple[str, bytes, str]:
+    """Return digest, nonce and moment of creation as they were written; a token of another kind is refused."""
+    password, nonce = token.find(f"{{{WSSE}}}Password"), token.find(f"{{{WSSE}}}Nonce")
+    created = (token.findtext(f"{{{WSU}}}Created") or "").strip()
+    if password is None or nonce is None or password.get("Type") != DIGEST:
+        raise _Fault("wsse:InvalidSecurity", "须使用PasswordDigest，并带Nonce和Created")
+    if nonce.get("EncodingType", BASE64) != BASE64 or not _is_moment(created):
+        raise _Fault("wsse:InvalidSecurity", "Nonce须为Base64Binary，Created须为带时区的时间")
+    try:
+        return (password.text or "").strip(), base64.b64decode((nonce.text or "").strip(), validate=True), created
+    except (binascii.Error, ValueError):
+        raise _Fault("wsse:InvalidSecurity", "Nonce不是Base64") from None
+
+
+def _operation(call: Element, action: str) -> str:
+    """Return the operation that was called; an action of SOAP 1.1 must be its own, or empty."""
+    name = etree.QName(call)
+    if name.namespace != TNS or name.localname not in _OPERATIONS:
+        raise _Fault("Client", "没有这个操作")
+    if action.strip('"') not in {"", f"{TNS}{name.localname}"}:
+        raise _Fault("Client", "SOAPAction与操作不符")
+    return str(name.localname)
+
+
+def _query(operation: str, call: Element) -> _Query:
+    """Return the arguments, each known, once, in the order of the WSDL and in its form."""
+    given = [etree.QName(argument) for argument in call]
+    found = [name.localname for name in given]
+    wanted = [name for name in _ARGUMENTS if name in found or name not in _OPTIONAL]
+    if found != wanted or any(name.namespace != TNS for name in given) or (call.text or "").strip():
+        raise _Fault("Client", f"参数应为：{'、'.join(_ARGUMENTS)}，依次各一个")
+    if any(len(argument) or (argument.tail or "").strip() for argument in call):
+        raise _Fault("Client", "参数应为文本")
+    asked = {name: argument.text or "" for name, argument in zip(found, call, strict=True)}
+    if asked["region"] != REGION:
+        raise _Fault("Client", f"region：无权查询，只能是{REGION}")
+    low, high = _moment(asked, "BeginTime", -math.inf), _moment(asked, "EndTime", math.inf)
+    if low > high:
+        raise _Fault("Client", "BeginTime晚于EndTime")
+    size, page = _whole(asked, "PageSize", LARGEST_PAGE), _whole(asked, "PageNo", 10**6)
+    return _Query(_OPERATIONS[operation], low, high, size, page)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return bool(_DATE_TIME.fullmatch(text)) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _moment(asked: Mapping[str, str], name: str, otherwise: float) -> float:
+    """Return a moment as milliseconds; one without offset is refused."""
+    if name not in asked:
+        return otherwise
+    if not _is_moment(asked[name].strip()):
+        raise _Fault("Client", f"{name}：应为带时区的xsd:dateTime，如2026-09-30T08:00:00+08:00")
+    return datetime.fromisoformat(asked[name].strip()).timestamp() * 1000
+
+
+def _whole(asked: Mapping[str, str], name: str, high: int) -> int:
+    text = asked[name].strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= high):
+        raise _Fault("Client", f"{name}：应为1至{high}的整数")
+    return int(text)
+
+
+def _fault(fault: _Fault, soap: str) -> tuple[Element, HTTPStatus]:
+    """Return a fault in the form of its version, and the status it is sent with."""
+    made = etree.Element(f"{{{soap}}}Fault", nsmap={"soap": soap, "wsse": WSSE})
+    if soap == SOAP_11:
+        code = fault.code if ":" in fault.code else f"soap:{fault.code}"
+        for name, text in (("faultcode", code), ("faultstring", str(fault))):
+            etree.SubElement(made, name).text = text
+        return made, HTTPStatus.INTERNAL_SERVER_ERROR
+    named = {"Client": "Sender", "Server": "Receiver"}.get(fault.code, fault.code)
+    code = etree.SubElement(made, f"{{{soap}}}Code")
+    etree.SubElement(code, f"{{{soap}}}Value").text = "soap:Sender" if ":" in named else f"soap:{named}"
+    if ":" in named:
+        etree.SubElement(etree.SubElement(code, f"{{{soap}}}Subcode"), f"{{{soap}}}Value").text = named
+    reason = etree.SubElement(etree.SubElement(made, f"{{{soap}}}Reason"), f"{{{soap}}}Text")
+    reason.set("{http://www.w3.org/XML/1998/namespace}lang", "zh-CN")
+    reason.text = str(fault)
+    return made, HTTPStatus.BAD_REQUEST if named == "Sender" or ":" in named else HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _written(answer: Element, soap: str, status: HTTPStatus) -> Response:
+    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
+    etree.SubElement(envelope, f"{{{soap}}}Body").append(answer)
+    body = etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+    kind = "text/xml" if soap == SOAP_11 else "application/soap+xml"
+    return Response(body, status, headers={"Content-Type": f"{kind}; charset=UTF-8"})
