@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,14 +19,21 @@ T = TypeVar("T")
 
 def source(platform: Platform, dsn: str) -> Source:
     """Return the platform's connector as a source; its small calls are repeated three times when it is away."""
-    if not re.fullmatch(r"[a-z_]+", platform.connector):
-        raise CatalogInvalid(
-            f"platform {platform.platform}: connector {platform.connector!r} is not a connector's name",
-            "Use the name of a module in connectors/, such as postgres.",
-        )
-    module = importlib.import_module(f"connectors.{platform.connector}")
-    connected: Source = module.connect(platform, dsn)
+    connected: Source = _connect(platform)(platform, dsn)
     return connected
+
+
+def _connect(platform: Platform) -> Callable[[Platform, str], Source]:
+    """Return the function that every connector's module has; CatalogInvalid when there is no such connector."""
+    name = f"connectors.{platform.connector}"
+    if re.fullmatch(r"[a-z_]+", platform.connector) and importlib.util.find_spec(name):
+        found: Callable[[Platform, str], Source] | None = getattr(importlib.import_module(name), "connect", None)
+        if found is not None:
+            return found
+    raise CatalogInvalid(
+        f"platform {platform.platform}: there is no connector {platform.connector!r}",
+        "Use one of the manual's page Connectors, such as postgres.",
+    )
 
 
 def patiently(call: Callable[[], T]) -> T:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import tenacity.nap
 
@@ -21,10 +23,17 @@ def test_a_connector_is_a_module_of_its_name() -> None:
     source.close()
 
 
-@pytest.mark.parametrize("name", ["../x", "os.path", "Postgres", "", "postgres;"])
-def test_a_name_that_is_no_module_is_refused(name: str) -> None:
-    """Nothing outside connectors/ can be imported by a catalog."""
-    with pytest.raises(CatalogInvalid, match="is not a connector's name"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../x", "os.path", "Postgres", "", "postgres;"),  # nothing outside connectors/ can be imported by a catalog
+        "oracle",  # nobody wrote it
+        "postgres_target",  # a part of one
+    ],
+)
+def test_a_name_that_is_no_connector_is_refused(name: str) -> None:
+    """The platform and the name are told, and where to look."""
+    with pytest.raises(CatalogInvalid, match=f"platform pop: there is no connector '{re.escape(name)}'"):
         registry.source(_platform(name), "")
 
 
