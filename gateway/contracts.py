@@ -109,7 +109,8 @@ def _field(document: Located, entry: Mapping[str, Any]) -> Field:
     if any(isinstance(b, bool) or not isinstance(b, int | float) for b in bounds) or (bounds and not _is_number(kind)):
         raise document.fault(where, "minimum and maximum are for numbers", "Use a rule such as order or not_future.")
     return Field(
-        name=name, type=kind, chinese=entry.get("businessName", ""), required=bool(entry.get("required")),
+        name=name, type=kind, chinese=entry.get("businessName", ""),
+        required=bool(entry.get("required") or entry.get("primaryKey")),
         classification=entry["classification"], zone=options["defaultTimezone"] if naive else None, limits=limits, repairs=repairs,
     )  # fmt: skip
 

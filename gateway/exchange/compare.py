@@ -13,7 +13,6 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import raw
 from gateway.exchange.landing import Landing
 from gateway.exchange.pipe import pipe_copy
 from gateway.ports import Hashing
@@ -89,18 +88,16 @@ def landed(landing: Landing) -> Difference:
     return join(landing, pg.run(landing.hub, statement))
 
 
-def missing_again(landing: Landing) -> int:
-    """Forget the deletes of `_diff` whose key is in a second copy, which lies in `_raw`; return how many are left."""
-    found = sql.SQL(
-        "delete from {diff} d using (select {key} from {raw} _r_) s where d.gw_op = 'D' and {same}"
-    ).format(
-        diff=landing.name("_diff"), raw=landing.name("_raw"), key=raw.key(landing),
-        same=sql.SQL(" and ").join(sql.SQL("d.{0} = s.{0}").format(sql.Identifier(k)) for k in landing.dataset.key),
-    )  # fmt: skip
-    pg.run(landing.hub, found)
-    pg.run(landing.hub, sql.SQL("truncate {}").format(landing.name("_raw")))
-    left = sql.SQL("select count(*) from {} where gw_op = 'D'").format(landing.name("_diff"))
-    return int(pg.one(landing.hub, left)[0])
+def unseen(landing: Landing) -> bool:
+    """Tell whether quarantine holds a row that the landed copy does not have, where a run looks after quarantine."""
+    if not landing.watching:
+        return False
+    same = sql.SQL(" and ").join(sql.SQL("s.{0} = l.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    query = sql.SQL(
+        "select exists (select from {live} l where not exists (select from {kh} s where {same}) "
+        "and not exists (select from {kh} s where s.gw_hash = l.gw_hash))"
+    )
+    return bool(pg.one(landing.hub, query.format(live=landing.name("_live"), kh=landing.name("_kh"), same=same))[0])
 
 
 def keep_differing(landing: Landing) -> None:
@@ -122,6 +119,8 @@ def keep_differing(landing: Landing) -> None:
 
 
 def _make_hashes(landing: Landing) -> None:
+    tables = sql.SQL(", ").join(landing.name(t) for t in ("_kh", "_diff"))
+    pg.run(landing.hub, sql.SQL("drop table if exists {}").format(tables))
     keys = sql.SQL(", ").join(hub_tables.column(landing.dataset.field(k), in_key=True) for k in landing.dataset.key)
     pg.run(landing.hub, sql.SQL("create unlogged table {} ({}, gw_hash bigint)").format(landing.name("_kh"), keys))
 
@@ -151,12 +150,32 @@ def join(landing: Landing, source_rows: int) -> Difference:
         "where s.gw_hash is null or t.gw_hash is null) unlike group by {key}"
     ).format(**parts)
     pg.run(landing.hub, statement)
+    _spare_corrected(landing, parts)
     counts = sql.SQL(
         "select (select count(*) from {part}), count(*) filter (where gw_op = 'I' and not gw_held), "
         "count(*) filter (where gw_op = 'D'), count(*) filter (where gw_op = 'U' and not gw_held), "
         "count(*) filter (where gw_held) from {diff}"
     ).format(**parts)
     return Difference(source_rows, *(int(n) for n in pg.one(landing.hub, counts)))
+
+
+def _spare_corrected(landing: Landing, parts: dict[str, sql.Composable]) -> None:
+    """Forget the delete of a row whose key a person corrected, while the source holds the row as it was.
+
+    The batch that closed the entry wrote that one row.
+    """
+    corrected = (
+        "select exists (select from gateway.quarantine where state = 'corrected' and dataset = %s and source = %s)"
+    )
+    if not pg.one(landing.hub, corrected, (landing.dataset.name, landing.source))[0]:
+        return
+    same = sql.SQL(" and ").join(sql.SQL("d.{0} = t.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    statement = sql.SQL(
+        "delete from {diff} d using {part} t, gateway.quarantine q where d.gw_op = 'D' and {same} "
+        "and q.state = 'corrected' and q.dataset = {dataset} and q.source = {source} and t.gw_batch = q.closed_batch "
+        "and exists (select from {kh} s where s.gw_hash = q.row_hash)"
+    )
+    pg.run(landing.hub, statement.format(same=same, **{k: v for k, v in parts.items() if k != "same"}))
 
 
 def slices(landing: Landing) -> Iterator[list[tuple[Any, ...]]]:

@@ -38,6 +38,7 @@ class Landing:
         self._base = f"{dataset.hub_name}_b{batch}"
         self.typed = True
         self.repairing = False
+        self.watching = False  # whether `_live` is filled
 
     def name(self, suffix: str = "") -> sql.Identifier:
         """Return a table of this batch: ``, `_raw`, `_mis`, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
@@ -100,7 +101,9 @@ class Landing:
 
     def refuse_duplicates(self) -> int:
         """Keep the newest row of each key in `_ok` and move the others to `_off`; return how many moved."""
-        order = [sql.SQL("_r_.{} desc nulls last").format(sql.Identifier(c)) for c in (self.dataset.cursor,) if c]
+        cursors = [c for c in (self.dataset.cursor,) if c]
+        order: list[sql.Composable] = [sql.SQL("_r_.{} desc nulls last").format(sql.Identifier(c)) for c in cursors]
+        order += [] if self.typed else [sql.SQL("_r_.ctid desc")]  # of what arrived in turn, the last
         ranked = sql.SQL(
             "delete from {ok} d using (select ctid, row_number() over (partition by {key} order by {order}) as place "
             "from {ok} _r_) r where d.ctid = r.ctid and r.place > 1 returning {columns}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg2 import sql
@@ -19,13 +21,14 @@ from gateway.exchange import casting, raw, rules
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
-from gateway.records import as_text
+from gateway.records import as_json, as_text
 from gateway.security.crypto import Keys
 from gateway.security.masking import mask_row
 from gateway.sql import queries
 
 _SQL = queries(__file__)
 _SLICE = 1000
+_MOST_DIGITS = 1000  # Python refuses to read whole numbers of more than 4,300, PostgreSQL holds 131,072
 # The source's row is not in the hub as it is: nobody looked at it yet, or a person corrected it here or gave it up.
 _UNSETTLED = sql.SQL("q.state in ('open', 'waiting', 'corrected', 'discarded')")
 
@@ -84,6 +87,7 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> None:
     for page in _live_rows(landing, source):
         opened = [(row["id"], row["row_hash"], _open(landing, keys, row["sealed"])) for row in page]
         _insert_keys(landing, [{"gw_id": i, "gw_hash": h, **_key_of(landing, r)} for i, h, r in opened])
+    landing.watching = True
     pg.run(landing.hub, sql.SQL("analyze {}").format(live))  # joined with every key of the source after a comparison
 
 
@@ -119,8 +123,8 @@ def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
 def settle(landing: Landing, *, whole: bool) -> None:
     """Close the entries that this batch answers, inside the deciding transaction.
 
-    The same row passed: replayed. Another version of its key passed or was refused: superseded. Its key is gone from
-    the source (only known after a whole comparison): gone.
+    The same row passed: replayed. Another version of its key passed or was refused: superseded. After a whole comparison
+    it is also known that the source holds another version, which the hub has already: superseded; or none: gone.
     """
     same = sql.SQL(" and ").join(sql.SQL("o.{0} = l.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
     parts = {
@@ -134,6 +138,11 @@ def settle(landing: Landing, *, whole: bool) -> None:
     pg.run(landing.hub, passed.format(**parts))
     _supersede_refused(landing)
     if whole:
+        changed = sql.SQL(
+            "{close}, state = 'superseded' from {live} l where q.id = l.gw_id and {unsettled} "
+            "and exists (select from {kh} o where {same}) and not exists (select from {kh} o where o.gw_hash = l.gw_hash)"
+        )
+        pg.run(landing.hub, changed.format(**parts))
         vanished = sql.SQL(
             "{close}, state = 'gone' from {live} l where q.id = l.gw_id and {unsettled} "
             "and not exists (select from {kh} o where {same}) "
@@ -177,31 +186,13 @@ def _supersede_refused(landing: Landing) -> None:
     pg.run(landing.hub, statement)
 
 
-def refused_rule(landing: Landing, record: Mapping[str, Any]) -> str | None:
-    """Return the rule that keeps a landed record out, or None when its key is among the good rows."""
-    if not landing.typed and (misfit := pg.one(landing.hub, _misfit_of(landing, record))):
-        return str(misfit[0])
-    same = sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("_r_", k), sql.Literal(record[k])) for k in landing.dataset.key
-    )
-    query = sql.SQL(
-        "select null from {ok} _r_ where {same} union all select {reason} from {bad} _r_ where {same} "
-        "union all select gw_rule from {off} _r_ where {same} limit 1"
-    ).format(
-        ok=landing.name("_ok"), bad=landing.name("_bad"), off=landing.name("_off"), reason=landing.reason_call, same=same
+def refused_rule(landing: Landing) -> str | None:
+    """Return the rule that keeps the one row of a replay out, or None when it is among the good ones."""
+    query = sql.SQL("select {reason} from {bad} _r_ union all select gw_rule from {off} _r_{mis} limit 1").format(
+        bad=landing.name("_bad"), off=landing.name("_off"), reason=landing.reason_call, mis=_or_misfits(landing, "gw_rule")
     )  # fmt: skip
     found = pg.one(landing.hub, query)
     return found[0] if found else None
-
-
-def _misfit_of(landing: Landing, record: Mapping[str, Any]) -> sql.Composed:
-    same = sql.SQL(" and ").join(
-        sql.SQL("gw_record::json ->> {} is not distinct from {}").format(
-            sql.Literal(k), sql.Literal(as_text(record[k]))
-        )
-        for k in landing.dataset.key
-    )
-    return sql.SQL("select gw_rule from {} where {}").format(landing.name("_mis"), same)
 
 
 def list_rows(
@@ -248,8 +239,17 @@ def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[st
     return rules.describe(datasets[dataset], rule)
 
 
-def opened(deployment: Deployment, connection: Connection, row_id: int) -> tuple[str, dict[str, Any]]:
-    """Return the route of a quarantined row and its original, decrypted; for a replay, never for display."""
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A quarantined row as it came, decrypted; for a replay, never for display."""
+
+    route: str
+    rule: str
+    record: dict[str, Any]
+
+
+def opened(deployment: Deployment, connection: Connection, row_id: int) -> Original:
+    """Return the original of an open or waiting row; NotFound when there is none."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_SQL["sealed"], {"id": row_id})
         row = cursor.fetchone()
@@ -258,7 +258,7 @@ def opened(deployment: Deployment, connection: Connection, row_id: int) -> tuple
     if row["state"] not in {"open", "waiting"}:
         raise NotFound(f"quarantined row {row_id} is closed ({row['state']})", "Only open rows can be replayed.")
     aad = _associated(row["dataset"], row["source"])
-    return row["route"], _read_record(deployment.keys.open_sealed(bytes(row["sealed"]), aad))
+    return Original(row["route"], row["rule"], _read_record(deployment.keys.open_sealed(bytes(row["sealed"]), aad)))
 
 
 def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
@@ -313,7 +313,7 @@ def _or_misfits(landing: Landing, columns: str | sql.Composable) -> sql.Composab
 def _sealed(
     dataset: Dataset, source: str, keys: Keys, rule: str, wait: datetime | None, row_hash: int, record: str
 ) -> tuple[Any, ...]:
-    masked = Json(mask_row(dataset, json.loads(record)))
+    masked = Json(mask_row(dataset, json.loads(record, parse_float=Decimal, parse_int=_shown)), dumps=as_json)
     return rule, wait, row_hash, masked, keys.seal(record.encode(), _associated(dataset.name, source))
 
 
@@ -327,7 +327,7 @@ def _live_rows(landing: Landing, source: Mapping[str, Any]) -> Iterator[list[Any
 
 def _insert_json(landing: Landing, table: sql.Identifier, records: list[dict[str, Any]]) -> None:
     statement = sql.SQL("insert into {0} select * from json_populate_recordset(null::{0}, %s)").format(table)
-    pg.run(landing.hub, statement, (Json(records),))
+    pg.run(landing.hub, statement, (Json(records, dumps=as_json),))
 
 
 def _insert_keys(landing: Landing, keys: list[dict[str, Any]]) -> None:
@@ -343,7 +343,7 @@ def _insert_keys(landing: Landing, keys: list[dict[str, Any]]) -> None:
         sql.SQL(", ").join(map(casting.typed_or_null, fields)),
         sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f.name)) for f in fields),
     )
-    pg.run(landing.hub, statement, (Json(keys),))
+    pg.run(landing.hub, statement, (Json(keys, dumps=as_json),))
 
 
 def _key_of(landing: Landing, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,9 +356,18 @@ def _open(landing: Landing, keys: Keys, sealed: memoryview) -> dict[str, Any]:
 
 
 def _read_record(plain: bytes) -> dict[str, Any]:
-    """Read a record; numbers with a point stay text, so that no digit is lost on the way back to PostgreSQL."""
-    record: dict[str, Any] = json.loads(plain, parse_float=str)
+    """Read a record; no digit of a number is lost on the way back to PostgreSQL, and none is too many."""
+    record: dict[str, Any] = json.loads(plain, parse_float=Decimal, parse_int=_whole)
     return record
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _MOST_DIGITS else Decimal(digits)
+
+
+def _shown(digits: str) -> int | str:
+    """Return a whole number as who reads the ledger can: Python's readers refuse one that is too long."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _associated(dataset: str, source: str) -> bytes:

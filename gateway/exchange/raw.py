@@ -25,7 +25,9 @@ def create(landing: Landing) -> None:
         sql.SQL("create unlogged table {} (gw_fault text, {})").format(landing.name("_raw"), texts),
     )
     keys = sql.SQL(", ").join(hub_tables.column(landing.dataset.field(k), in_key=True) for k in landing.dataset.key)
-    shape = sql.SQL("create unlogged table {} (gw_at tid, gw_rule text, gw_hash bigint, gw_record text, {})")
+    shape = sql.SQL(
+        "create unlogged table {} (gw_at tid, gw_cursor timestamptz, gw_rule text, gw_hash bigint, gw_record text, {})"
+    )
     pg.run(landing.hub, shape.format(landing.name("_mis"), keys))
 
 
@@ -41,7 +43,7 @@ def take(landing: Landing, window: Window = WHOLE) -> int:
     """
     parts = _parts(landing, window)
     missed = sql.SQL(
-        "insert into {mis} select _r_.ctid, {misfit}, pg_catalog.hash_record_extended(row(_r_.gw_fault, {record}), 0), "
+        "insert into {mis} select _r_.ctid, {cursor}, {misfit}, {hash}, "
         "(select row_to_json(x) from (select {record}) x)::text, {key} from {raw} _r_ where {misfit} is not null and {inside}"
     )
     routed = sql.SQL("insert into {landing} ({columns}) select {typed} from {raw} _r_ where {fits} and {inside}")
@@ -53,6 +55,22 @@ def take(landing: Landing, window: Window = WHOLE) -> int:
     pg.run(landing.hub, sql.SQL("truncate {raw}").format(**parts))
     pg.run(landing.hub, sql.SQL("update {mis} set gw_at = null").format(**parts))
     return taken
+
+
+def keep_new(landing: Landing) -> None:
+    """Delete from `_raw` what a first copy, which `_kh` tells of, had already: by key, or by hash what has no key."""
+    same = sql.SQL(" and ").join(sql.SQL("s.{0} = k.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    statement = sql.SQL(
+        "delete from {raw} r using (select _r_.ctid as gw_at, {hash} as gw_hash, {key} from {raw} _r_) k "
+        "where r.ctid = k.gw_at and (exists (select from {kh} s where {same}) "
+        "or exists (select from {kh} s where s.gw_hash = k.gw_hash))"
+    )
+    pg.run(
+        landing.hub,
+        statement.format(
+            raw=landing.name("_raw"), kh=landing.name("_kh"), key=key(landing), same=same, hash=_hash(landing)
+        ),
+    )
 
 
 def drop_doubles(landing: Landing) -> int:
@@ -80,8 +98,20 @@ def _parts(landing: Landing, window: Window) -> dict[str, sql.Composable]:
         "raw": landing.name("_raw"), "mis": landing.name("_mis"), "landing": landing.name(), "columns": landing.columns,
         "record": pg.names(dataset.columns, "_r_"), "key": key(landing), "misfit": _misfit(landing),
         "typed": sql.SQL(", ").join(map(casting.typed, dataset.fields)), "inside": _within(landing, window),
+        "hash": _hash(landing), "cursor": _cursor(landing),
         "fits": sql.SQL("not exists (select from {} m where m.gw_at = _r_.ctid)").format(landing.name("_mis")),
     }  # fmt: skip
+
+
+def _hash(landing: Landing) -> sql.Composable:
+    """Return the hash by which a record of another type is known again."""
+    columns = pg.names(landing.dataset.columns, "_r_")
+    return sql.SQL("pg_catalog.hash_record_extended(row(_r_.gw_fault, {}), 0)").format(columns)
+
+
+def _cursor(landing: Landing) -> sql.Composable:
+    name = landing.dataset.cursor
+    return casting.typed_or_null(landing.dataset.field(name)) if name else sql.SQL("null::timestamptz")
 
 
 def _misfit(landing: Landing) -> sql.Composable:
@@ -95,10 +125,9 @@ def _misfit(landing: Landing) -> sql.Composable:
 
 
 def _within(landing: Landing, window: Window) -> sql.Composable:
-    cursor = landing.dataset.cursor
-    if cursor is None or (window.after is None and window.upto is None):
+    if landing.dataset.cursor is None or (window.after is None and window.upto is None):
         return sql.SQL("true")
-    moment, bounds = casting.typed_or_null(landing.dataset.field(cursor)), []
+    moment, bounds = _cursor(landing), []
     if window.after is not None:
         bounds.append(sql.SQL("{} > {}").format(moment, sql.Literal(window.after)))
     if window.upto is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any, Protocol
 
 from psycopg2 import sql
@@ -122,13 +121,16 @@ class _Records:
         """Land a copy of the whole set, compare it, and keep of it only what differs.
 
         Such a source shows no view that stands still: a record may slip past one read, so that only what two reads miss is
-        gone.
+        gone, from the hub or from quarantine.
         """
         self.everything()
         found = compare.landed(self._landing)
-        if found.extra:
+        if found.extra or compare.unseen(self._landing):
             self._copy(raw.WHOLE)
-            found = replace(found, extra=compare.missing_again(self._landing))
+            raw.keep_new(self._landing)
+            raw.take(self._landing)
+            raw.drop_doubles(self._landing)
+            found = compare.landed(self._landing)
         guard(found)
         compare.keep_differing(self._landing)
         return found, "landed copy"

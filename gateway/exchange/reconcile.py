@@ -100,9 +100,13 @@ def _pending(landing: Landing, attempt: Attempt) -> int:
     cursor, watermark = landing.dataset.cursor, attempt.state.watermark
     if cursor is None or watermark is None or attempt.route.mode == "snapshot":
         return 0
-    query = sql.SQL("select count(*) from {} where {} > %s").format(landing.name(), sql.Identifier(cursor))
     begins = watermark - timedelta(seconds=landing.dataset.lag_seconds)
-    return int(pg.one(landing.hub, query, (begins,))[0])
+    query = sql.SQL("select count(*) from {} where {} > %s").format(landing.name(), sql.Identifier(cursor))
+    found = int(pg.one(landing.hub, query, (begins,))[0])
+    if not landing.typed:  # a record whose cursor is no moment belongs to every window
+        misfits = sql.SQL("select count(*) from {} where coalesce(gw_cursor > %s, true)").format(landing.name("_mis"))
+        found += int(pg.one(landing.hub, misfits, (begins,))[0])
+    return found
 
 
 def _record(attempt: Attempt, probe: Probe, found: compare.Difference, pending: int, method: str) -> Reconciliation:

@@ -40,7 +40,7 @@ _IMPLICIT = {
     "type": ("{0}类型不符", "{1} is not of the declared type"),
 }
 # What a connector finds wrong with a record before the contract sees it.
-_FAULTS = {
+FAULTS = {
     "json.duplicate_key": ("JSON 记录中同一名称出现两次", "a name stands twice in the JSON record"),
     "json.number": ("JSON 记录含有 NaN 或 Infinity", "the JSON record holds NaN or Infinity"),
     "json.type": ("JSON 记录不是对象", "the JSON record is no object"),
@@ -137,8 +137,8 @@ def judge(dataset: Dataset, today: date) -> Callable[[Mapping[str, Any]], str | 
 
 def describe(dataset: Dataset, rule_id: str) -> tuple[str, str]:
     """Return why a rule rejects, in Chinese and English."""
-    if rule_id in _FAULTS:
-        return _FAULTS[rule_id]
+    if rule_id in FAULTS:
+        return FAULTS[rule_id]
     for rule in dataset.rules:
         if rule.id == rule_id:
             return rule.chinese or rule.id, rule.english or rule.id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
 from gateway.ports import Shape
@@ -12,6 +14,8 @@ _LONG = {
     "timestamp": "timestamp without time zone",
     "timestamptz": "timestamp with time zone",
 }
+_NAME = re.compile(r"(\$\.)?[^\W\d]\w{0,62}")  # what is no name may be a value, which no error repeats
+_MOST = 20
 _TEXT = ("character", "varchar", "char", "text")
 
 
@@ -23,7 +27,10 @@ def check_shape(dataset: Dataset, platform: Platform, shape: Shape) -> None:
     faults = [f"column {new} looks like {old} renamed" for old, new in _renamed(dataset, found, missing, extra)]
     renamed = {name for pair in _renamed(dataset, found, missing, extra) for name in pair}
     faults += [f"column {name} is missing" for name in missing if name not in renamed]
-    faults += [f"column {name} is not in the contract" for name in extra if name not in renamed]
+    shown = [name for name in extra if name not in renamed and _NAME.fullmatch(name)][:_MOST]
+    faults += [f"column {name} is not in the contract" for name in shown]
+    if hidden := len([name for name in extra if name not in renamed]) - len(shown):
+        faults.append(f"{hidden} more are not in the contract")
     faults += [
         f"column {f.name} is {found[f.name]}, the contract says {f.type}"
         for f in dataset.fields

@@ -92,7 +92,7 @@ def replay(
     """
     hub = deployment.hub(name="gateway quarantine", autocommit=True)
     try:
-        route_name, _ = quarantine.opened(deployment, hub, row_id)
+        route_name = quarantine.opened(deployment, hub, row_id).route
     finally:
         hub.close()
     route = deployment.route(route_name)
@@ -106,11 +106,10 @@ def replay(
     source = deployment.source(route.source)
     try:
         with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
-            _, record = quarantine.opened(
-                deployment, attempt.notes, row_id
-            )  # again, now that no other run has the route
+            found = quarantine.opened(deployment, attempt.notes, row_id)  # again, now that no other run has the route
+            _refuse_unmended(route.dataset, found.rule, edits or {})
             decision = {"row": row_id, "who": who, "why": why, "edited": sorted(edits or {})}
-            return _Transfer(attempt, source, dry_run=False).replay({**record, **(edits or {})}, decision)
+            return _Transfer(attempt, source, dry_run=False).replay({**found.record, **(edits or {})}, decision)
     finally:
         source.close()
 
@@ -136,7 +135,6 @@ class _Transfer:
         self.method = ""
         self.repaired: Mapping[str, int] = {}
         self.decision: Mapping[str, Any] | None = None
-        self.replayed: dict[str, Any] | None = None
 
     def carry(self, *, whole: bool) -> Outcome:
         """Probe, read, judge, decide."""
@@ -161,8 +159,7 @@ class _Transfer:
             self._take_live()
             quarantine.land_records(self.landing, [record])
             self.read, self.received = 1, self.attempt.now()
-            self.replayed = record
-            return self._judge_and_decide(Shape({}))
+            return self._judge_and_decide(Shape({}, checked_text=False))  # its text may be what was refused
         finally:
             self._drop()
 
@@ -212,7 +209,7 @@ class _Transfer:
             "hub_rows": difference.hub_rows,
             "deletes": difference.extra,
         }
-        if difference.source_rows == 0 and difference.hub_rows > 0:
+        if difference.source_rows == 0 and (difference.hub_rows > 0 or self.live):
             self._hold("empty_read", facts)
         elif not self.attempt.route.delete_limit.allows(difference.extra, difference.hub_rows):
             self._hold("mass_delete", facts)
@@ -259,11 +256,8 @@ class _Transfer:
         if first:
             self.landing.become_live(self.read)
             loaded = merge.content(self.landing)
-        if self.replayed and (rule := quarantine.refused_rule(self.landing, self.replayed)):
-            raise RuleRefused(
-                f"the row still breaks rule {rule} of {self.dataset.name}",
-                "Nothing was changed. Look at it with `gateway quarantine show`, edit the value with `--set`, try again.",
-            )
+        if self.kind == "replay" and (rule := quarantine.refused_rule(self.landing)):
+            raise _still_broken(self.dataset, rule)
         self.rejects, self.waiting = quarantine.seal_rejects(self.landing, self.attempt.deployment.keys)
         self.attempt.stage("merge")
         move = (lambda: self._swap(loaded)) if first else self._merge
@@ -383,6 +377,21 @@ def _comparison_due(attempt: Attempt) -> bool:
         return False
     struck: datetime = croniter(line, settings.now().astimezone(settings.CHINA)).get_prev(datetime)
     return struck > last
+
+
+def _refuse_unmended(dataset: Dataset, rule: str, edits: Mapping[str, Any]) -> None:
+    """Refuse a record whose fault its values no longer show (a name that stood twice, a list for a text) as it is."""
+    field, _, kind = rule.rpartition(".")
+    is_text = kind == "type" and field in dataset.columns and dataset.field(field).hub_type == "text"
+    if (rule in rules.FAULTS and not edits) or (is_text and field not in edits):
+        raise _still_broken(dataset, rule)
+
+
+def _still_broken(dataset: Dataset, rule: str) -> RuleRefused:
+    return RuleRefused(
+        f"the row still breaks rule {rule} of {dataset.name}",
+        "Nothing was changed. Look at it with `gateway quarantine show`, edit the value with `--set`, try again.",
+    )
 
 
 def _refuse_unstorable(edits: Mapping[str, Any]) -> None:

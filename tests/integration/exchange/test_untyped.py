@@ -12,7 +12,7 @@ from gateway import registry
 from gateway.errors import RouteHeld, RuleRefused
 from gateway.exchange import proof, quarantine, reconcile, transfer
 from tests.integration.conftest import PERSON, City
-from tests.integration.exchange.lines import Lines, person
+from tests.integration.exchange.lines import NOON, Lines, person
 
 
 @pytest.fixture
@@ -224,3 +224,88 @@ def test_key_of_another_type_is_told_and_not_lost(city: City, lines: Lines) -> N
     number = quarantine.list_rows(city.hub, state="open")[0]["id"]
     mended = transfer.replay(numbered.deployment, number, who="t", why="typo", edits={"id": "2"})
     assert mended.inserted == 1
+    later = transfer.run(numbered.deployment, "person_in", whole=True)  # the source still holds it as it was
+    assert (later.deleted, rules_of(city)) == (0, [])
+    assert reconcile.run(numbered.deployment, "person_in").passed
+    del lines.records[1]
+    assert transfer.run(numbered.deployment, "person_in", whole=True).deleted == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "values", "edits"),
+    [
+        ("json.duplicate_key", {}, {"name": "李四"}),  # the last of two values is not what was meant
+        ("name.type", {"name": '{"first": "张"}'}, {"name": "张三"}),  # an object where text is declared
+        (None, {"name": "a\0b"}, {"name": "ab"}),  # what PostgreSQL cannot hold
+        (None, {"id": None}, {"id": "P00000009"}),  # nobody finds it by its key
+        (None, {"updated_at": "2026-02-30T00:00:00+08:00"}, {"updated_at": NOON}),
+    ],
+)
+def test_replay_of_a_record_as_it_was_is_refused(
+    city: City, lines: Lines, fault: str | None, values: dict[str, str | None], edits: dict[str, str]
+) -> None:
+    """Whatever condemned it still does; an edited value mends it."""
+    lines.records = [person(1), person(2, **values)]
+    lines.faults = {1: fault} if fault else {}
+    transfer.run(city.deployment, "person_in")
+    entry = quarantine.list_rows(city.hub, state="open")[0]
+    with pytest.raises(RuleRefused, match=entry["rule"].replace(".", r"\.")):
+        transfer.replay(city.deployment, entry["id"], who="tester", why="again")
+    assert [row["id"] for row in quarantine.list_rows(city.hub, state="open")] == [entry["id"]]
+    assert transfer.replay(city.deployment, entry["id"], who="tester", why="mended", edits=edits).inserted == 1
+
+
+def test_decision_outlives_a_record_that_slipped_past_one_read(city: City, lines: Lines) -> None:
+    """A discarded record is not taken for gone, and does not come back as a new entry."""
+    lines.records = [person(n) for n in range(20)] + [person(20, sex="one")]
+    transfer.run(city.deployment, "person_in")
+    entry = quarantine.list_rows(city.hub, state="open")[0]
+    quarantine.discard(city.deployment, entry["id"], who="tester", why="a test record")
+    lines.slipped = [{20}]
+    transfer.run(city.deployment, "person_in", whole=True)
+    transfer.run(city.deployment, "person_in", whole=True)
+    assert [row["state"] for row in quarantine.list_rows(city.hub)] == ["discarded"]
+
+
+def test_source_that_shows_nothing_is_not_believed_even_when_all_it_had_was_bad(city: City, lines: Lines) -> None:
+    """Entries of quarantine are records too."""
+    lines.records = [person(1, sex="one")]
+    transfer.run(city.deployment, "person_in")
+    lines.records = []
+    with pytest.raises(RouteHeld, match="empty_read"):
+        transfer.run(city.deployment, "person_in", whole=True)
+    assert rules_of(city) == ["sex.type"]
+
+
+def test_last_version_of_a_record_edited_while_it_was_read_wins(city: City, lines: Lines) -> None:
+    """Without a cursor the order of arrival decides; the older version's entry is closed by the next comparison."""
+    timeless = city.with_dataset(cursor=None).with_route(mode="snapshot")
+    timeless = timeless.with_dataset(cursor=None)
+    lines.records = [person(1, name="旧"), *[person(n) for n in range(2, 40)], person(1, name="新")]
+    outcome = transfer.run(timeless.deployment, "person_in")
+    assert (dict(outcome.rejects), timeless.hub_rows()[0][1]) == ({"key.duplicate": 1}, "新")
+    del lines.records[0]
+    again = transfer.run(timeless.deployment, "person_in")
+    assert (again.updated, rules_of(city)) == (0, [])
+    assert {row["state"] for row in quarantine.list_rows(city.hub)} == {"superseded"}
+
+
+def test_bad_record_that_came_after_the_last_window_is_pending(city: City, lines: Lines) -> None:
+    """The next window will carry it into quarantine: both sides agree until then."""
+    lines.records = [person(1)]
+    transfer.run(city.deployment, "person_in")
+    lines.records += [person(2, sex="one", updated_at="2026-11-24T15:00:00+08:00")]
+    found = reconcile.run(city.deployment, "person_in")
+    assert (found.passed, found.missing, found.pending) == (True, 1, 1)
+
+
+def test_number_beyond_all_bounds_in_a_document_stops_nobody(city: City, lines: Lines) -> None:
+    """A bad record is sealed and shown with every digit it has."""
+    fields = tuple(replace(f, type="jsonb", classification="L2") if f.name == "amount" else f for f in PERSON.fields)
+    holding = city.with_dataset(fields=fields, name="test.holding")
+    lines.records = [person(1, amount='{"n": 1.50}'), person(2, amount='{"n": 1e5000}', sex="7")]
+    outcome = transfer.run(holding.deployment, "person_in")
+    assert (outcome.inserted, dict(outcome.rejects)) == (1, {"T-01": 1})
+    entry = quarantine.list_rows(city.hub, state="open")[0]
+    assert transfer.replay(holding.deployment, entry["id"], who="t", why="typo", edits={"sex": "1"}).inserted == 1
+    assert city.ask("select length(amount ->> 'n') from hub.test_holding where id = 'P00000002'") == [(5001,)]
