@@ -6,19 +6,17 @@ the same records; a declared total, and the hub's comparison, tell when they did
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Literal
 
-from connectors import rest_lines, rest_pages
+from connectors import rest_lines, rest_pages, untyped
 from connectors.http_address import Address, address
-from connectors.http_peer import Clock, date_of
+from connectors.http_peer import Clock
 from connectors.rest_auth import auth
 from connectors.rest_http import Answer, RestPeer
 from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
-from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
 from gateway.ports import Probe, Shape, Window
 
@@ -50,33 +48,19 @@ class Rest:
     def probe(self, dataset: Dataset) -> Probe:
         """Return the clock of the platform's HTTP head, or ours when it shows none."""
         declared = resource(self._platform, dataset)
-        ask = rest_pages.smallest(declared, self._address)
-        before = datetime.now(UTC)
-        answer = self._get(declared, ask, Clock(self._peer.limits.seconds), body=False)
-        after = datetime.now(UTC)
-        now = date_of(answer.headers) or after
-        return Probe(
-            at=before + (after - before) / 2, now=now, upper=now - timedelta(seconds=dataset.lag_seconds),
-            identity=ask.url,
-        )  # fmt: skip
+        ask, clock = rest_pages.smallest(declared, self._address), Clock(self._peer.limits.seconds)
+        return untyped.probed(dataset, ask.url, lambda: self._get(declared, ask, clock, body=False).headers)
 
     def describe(self, dataset: Dataset) -> Shape:
-        """Return the contract's fields that the first page has, and its keys that nothing explains.
-
-        An optional field counts as there: interfaces leave out what is null.
-        """
+        """Return what the first page shows."""
         declared = resource(self._platform, dataset)
         ask = rest_pages.first(declared, self._address, Window())
         answer = self._get(declared, ask, Clock(self._peer.limits.seconds))
         page = rest_pages.parsed(answer, declared, self._what(declared))
         records = [record for record in page.records if isinstance(record, dict)]
-        columns = {f.name: f.type for f in dataset.fields
-                   if not records or not f.required or _anywhere(records, declared.fields[f.name])}  # fmt: skip
-        explained = {path[0] for path in declared.fields.values()} | declared.ignored
-        for key in dict.fromkeys(key for record in records for key in record if key not in explained):
-            # the name of a field that is read from elsewhere must not pass for that field
-            columns[f"$.{key}" if key in dataset.columns else key] = "json"
-        return Shape(columns=columns, checked_text=False)
+        found = {name for name, path in declared.fields.items() if _anywhere(records, path)} if records else None
+        names = (key for record in records for key in record)
+        return untyped.shape(dataset, declared.fields, declared.ignored, found, names)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[RestSnapshot]:  # noqa: ARG002 - pages come one after the other
@@ -93,11 +77,6 @@ class Rest:
         ask = rest_pages.first(declared, self._address, window)
         for page in rest_pages.read(ask, declared, self._what(declared), lambda one: self._get(declared, one, clock)):
             yield declared, page
-
-    def unkeyed(self, dataset: Dataset) -> SchemaMismatch:
-        """Return the error of who asks for records by key."""
-        said = f"platform {self._platform.platform} cannot be asked for {dataset.name} by key"
-        return SchemaMismatch(said, "Read the whole set, or a window.")
 
     def _get(self, declared: Resource, ask: Ask, clock: Clock, *, body: bool = True) -> Answer:
         return self._peer.get(declared.path, ask.url, ask.parameters, clock, body=body)
@@ -124,10 +103,6 @@ class RestSnapshot:
             out.write(rest_lines.encoded(dataset, declared, page))
             written += len(page.records)
         return written
-
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
-        """Refuse: an untyped source is compared as a whole."""
-        raise self._source.unkeyed(dataset)
 
 
 def _anywhere(records: list[Any], path: tuple[str, ...]) -> bool:

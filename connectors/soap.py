@@ -6,22 +6,21 @@ the same records; a declared total, and the hub's comparison, tell when they did
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
-from connectors import soap_pages, soap_records
+from connectors import soap_pages, soap_records, untyped
 from connectors.http_address import Address, address
-from connectors.http_peer import Clock, date_of
+from connectors.http_peer import Clock
 from connectors.soap_http import Answer, SoapPeer
 from connectors.soap_options import OPTIONS, Limits, Resource, checked, operation, resource
 from connectors.soap_pages import Arguments, Page
 from connectors.soap_records import Plan
 from connectors.soap_reply import Reply
 from connectors.soap_wsdl import Service
-from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
 from gateway.ports import Probe, Shape, Window
 
@@ -58,20 +57,12 @@ class Soap:
     def probe(self, dataset: Dataset) -> Probe:
         """Return the clock of the platform's HTTP head, or ours when it shows none."""
         declared = resource(self._platform, dataset)
-        before = datetime.now(UTC)
-        answer = self._call(declared, soap_pages.smallest(declared), self._clock())
-        after = datetime.now(UTC)
-        now = date_of(answer.headers) or after
-        return Probe(
-            at=before + (after - before) / 2, now=now, upper=now - timedelta(seconds=dataset.lag_seconds),
-            identity=f"{self._address.origin}{self._address.path}#{declared.operation}",
-        )  # fmt: skip
+        identity = f"{self._address.origin}{self._address.path}#{declared.operation}"
+        ask = partial(self._call, declared, soap_pages.smallest(declared), self._clock())
+        return untyped.probed(dataset, identity, lambda: ask().headers)
 
     def describe(self, dataset: Dataset) -> Shape:
-        """Return the contract's fields that the first reply has, and its elements that nothing explains.
-
-        An optional field counts as there: interfaces leave out what is null.
-        """
+        """Return what the first reply shows."""
         declared = resource(self._platform, dataset)
         plan, what = Plan(declared.fields), self._what(declared)
         found, names = set[str](), dict[str, None]()
@@ -82,13 +73,7 @@ class Soap:
                 names.update((child.tag.rpartition("}")[2], None) for child in record)
 
         came = self._call(declared, soap_pages.first(declared, Window()), self._clock(), look).reply.came
-        columns = {f.name: f.type for f in dataset.fields if not came or not f.required or f.name in found}
-        explained = {path[0] for path in declared.fields.values()} | declared.ignored
-        for name in names:
-            if name not in explained:
-                # the name of a field that is read from elsewhere must not pass for that field
-                columns[f"$.{name}" if name in dataset.columns else name] = "xml"
-        return Shape(columns=columns, checked_text=False)
+        return untyped.shape(dataset, declared.fields, declared.ignored, found if came else None, names)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[SoapSnapshot]:  # noqa: ARG002 - pages come one after the other
@@ -112,11 +97,6 @@ class Soap:
             return Page(reply.came, reply.totals, reply.digest)
 
         return sum(one.came for one in soap_pages.read(declared, window, what, page))
-
-    def unkeyed(self, dataset: Dataset) -> SchemaMismatch:
-        """Return the error of who asks for records by key."""
-        said = f"platform {self._platform.platform} cannot be asked for {dataset.name} by key"
-        return SchemaMismatch(said, "Read the whole set, or a window.")
 
     def _call(
         self, declared: Resource, arguments: Arguments, clock: Clock, look: Callable[[Reply], None] | None = None
@@ -145,7 +125,3 @@ class SoapSnapshot:
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
         """Write a line for each record as it arrives, with what is wrong with it."""
         return self._source.write(dataset, window, out) if part == 0 else 0
-
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
-        """Refuse: an untyped source is compared as a whole."""
-        raise self._source.unkeyed(dataset)

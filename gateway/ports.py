@@ -1,6 +1,6 @@
 """What the engine asks of a connector.
 
-Required: Source. Optional: Hashing (exact comparison in place), Repairing (originals of repaired values), Target.
+Required: Source. Optional of a typed one: Hashing (exact comparison in place), Repairing (originals of repaired values), Target.
 No connector limits, logs or rehearses anything, and none repeats more than single pages of one read: `gateway.registry`
 and the run itself do that. Every method may raise the retryable PlatformUnavailable or SourceChanged and the permanent
 AccessDenied or SchemaMismatch.
@@ -59,7 +59,7 @@ class Window:
 
 
 class Snapshot(Protocol):
-    """One consistent view of a source; every copy of it sees the same rows. Closed by its context manager."""
+    """One view of a source, closed by its context manager. Every copy of a typed source's view sees the same rows."""
 
     parts: int
 
@@ -70,16 +70,12 @@ class Snapshot(Protocol):
         """
         ...
 
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
-        """Write the rows of these keys (at most 10,000) and return their number; a missing key is no error."""
-        ...
-
 
 class Source(Protocol):
     """A platform that can be read. `format` is the COPY format of its streams.
 
     A typed source sends the contract's types. An untyped one sends lines of `gateway.records`: text whose type the hub
-    judges, and cannot be asked by key or for hashes: what is compared is a landed copy of the whole set.
+    judges. It shows no view that stands still, and what is compared is a landed copy of the whole set.
     """
 
     format: Literal["binary", "text"]
@@ -104,7 +100,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class Hashing(Protocol):
-    """A snapshot of a source that computes record hashes of the projection itself."""
+    """A snapshot of a source that computes record hashes of the projection itself, and finds rows by key."""
 
     def hashes_like_hub(self, expected: int) -> bool:
         """Tell whether the source's hash of the fixed test record equals the hub's."""
@@ -116,6 +112,10 @@ class Hashing(Protocol):
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return the number of rows and the sum of their record hashes."""
+        ...
+
+    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:
+        """Write the rows of these keys (at most 10,000) and return their number; a missing key is no error."""
         ...
 
 

@@ -45,9 +45,10 @@ create table if not exists bad (dataset text not null, key text not null, rule t
 class Refused(Exception):
     """Raised by a handler to answer with an error."""
 
-    def answer(self) -> Response:
-        """Return the answer."""
-        raise NotImplementedError
+    def __init__(self, answer: Response) -> None:
+        """Keep the answer."""
+        super().__init__(answer.status_code)
+        self.answer = answer
 
 
 class Standin(ABC):
@@ -218,7 +219,7 @@ class Standin(ABC):
             try:
                 answer = await asyncio.to_thread(handler, request, body)
             except Refused as refused:
-                answer = refused.answer()
+                answer = refused.answer
             with self._lock:
                 self.answers[int(answer.status_code)] += 1
             return answer

@@ -41,13 +41,7 @@ class _Refused(Refused):
     """Raised by a handler to answer with an error."""
 
     def __init__(self, status: HTTPStatus, error: str, words: str, **headers: str) -> None:
-        super().__init__(words)
-        self.status, self.error, self.headers = status, error, headers
-
-    def answer(self) -> Response:
-        """Return the answer."""
-        body = {"error": self.error, "error_description": str(self)}
-        return JSONResponse(body, self.status, headers=self.headers)
+        super().__init__(JSONResponse({"error": error, "error_description": words}, status, headers=headers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,12 @@ def land_waiting(landing: Landing, keys: Keys, *, compared: bool = False) -> Non
     After a comparison only those that the source still holds: `_kh` knows.
     """
     held = sql.SQL("exists (select from {} s where s.gw_hash = q.row_hash)").format(landing.name("_kh"))
-    query = sql.SQL(
-        "select sealed from gateway.quarantine q where q.state = 'waiting' and q.dataset = {} and q.source = {} and {}"
-    ).format(
-        sql.Literal(landing.dataset.name), sql.Literal(landing.source), held if compared else sql.SQL("true")
-    )  # fmt: skip
+    waiting = sql.SQL(
+        "from gateway.quarantine q where q.state = 'waiting' and q.dataset = {} and q.source = {}"
+    ).format(sql.Literal(landing.dataset.name), sql.Literal(landing.source))
+    if not pg.one(landing.hub, sql.SQL("select exists (select {})").format(waiting))[0]:
+        return  # to ask which of none is held would read all of `_kh`
+    query = sql.SQL("select sealed {} and {}").format(waiting, held if compared else sql.SQL("true"))
     with landing.hub.cursor("waiting", withhold=True) as cursor:
         cursor.itersize = _SLICE
         cursor.execute(query)
@@ -138,17 +139,13 @@ def settle(landing: Landing, *, whole: bool) -> None:
     pg.run(landing.hub, passed.format(**parts))
     _supersede_refused(landing)
     if whole:
-        changed = sql.SQL(
-            "{close}, state = 'superseded' from {live} l where q.id = l.gw_id and {unsettled} "
-            "and exists (select from {kh} o where {same}) and not exists (select from {kh} o where o.gw_hash = l.gw_hash)"
+        unheld = sql.SQL(
+            "{close}, state = case when l.gw_there then 'superseded' else 'gone' end from "
+            "(select l.gw_id, bool_or(o.gw_hash is not null) as gw_there from {live} l left join {kh} o on {same} "
+            "where not exists (select from {kh} h where h.gw_hash = l.gw_hash) group by l.gw_id) l "
+            "where q.id = l.gw_id and {unsettled}"
         )
-        pg.run(landing.hub, changed.format(**parts))
-        vanished = sql.SQL(
-            "{close}, state = 'gone' from {live} l where q.id = l.gw_id and {unsettled} "
-            "and not exists (select from {kh} o where {same}) "
-            "and not exists (select from {kh} o where o.gw_hash = l.gw_hash)"  # a key with a null equals nothing
-        )
-        pg.run(landing.hub, vanished.format(**parts))
+        pg.run(landing.hub, unheld.format(**parts))
 
 
 def _closing(landing: Landing) -> sql.Composed:

@@ -79,7 +79,7 @@ class _Rows:
             found = compare.stream(self._landing, hashing)
             guard(found)
             for keys in compare.slices(self._landing):
-                pipe_copy(_key_reader(snapshot, self._landing.dataset, keys), *self._into())
+                pipe_copy(_key_reader(hashing, self._landing.dataset, keys), *self._into())
                 self._read_repairs(snapshot, raw.WHOLE, keys)
         return found, "key hashes"
 
@@ -145,5 +145,5 @@ def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int = 0)
     return lambda out: snapshot.copy(dataset, window, out, part)
 
 
-def _key_reader(snapshot: Snapshot, dataset: Dataset, keys: list[tuple[Any, ...]]) -> Callable[[Any], int]:
+def _key_reader(snapshot: Hashing, dataset: Dataset, keys: list[tuple[Any, ...]]) -> Callable[[Any], int]:
     return lambda out: snapshot.copy_keys(dataset, keys, out)

@@ -433,12 +433,6 @@ def test_a_source_is_text_in_one_part_and_closes_twice(site: Site) -> None:
         source.close()
 
 
-def test_nobody_asks_by_key(site: Site) -> None:
-    """An untyped source has no such question."""
-    with opened(site) as source, source.snapshot() as snapshot, pytest.raises(SchemaMismatch, match="by key"):
-        snapshot.copy_keys(POST, [("a",)], io.BytesIO())
-
-
 @pytest.mark.parametrize(
     ("resource", "dataset", "words"),
     [

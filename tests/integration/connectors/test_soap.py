@@ -312,13 +312,11 @@ def test_probe_without_a_date_uses_our_clock(site: Site) -> None:
     assert abs(probe.skew_ms) < 5_000
 
 
-def test_source_is_untyped_and_cannot_be_asked_by_key(site: Site) -> None:
-    """It is compared as a whole, and it is one part."""
+def test_source_is_untyped_and_one_part(site: Site) -> None:
+    """What the engine asks before it reads."""
     with opened(site) as source, source.snapshot(parts=4) as snapshot:
         assert (source.typed, source.format, snapshot.parts) == (False, "text", 1)
         assert snapshot.copy(FEEDBACK, Window(), io.BytesIO(), part=1) == 0
-        with pytest.raises(SchemaMismatch, match="by key"):
-            snapshot.copy_keys(FEEDBACK, [("f1",)], io.BytesIO())
     assert site.seen == []
 
 

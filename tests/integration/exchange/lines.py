@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from gateway.model import Dataset
 from gateway.ports import Probe, Shape, Window
@@ -53,10 +53,6 @@ class Lines:
         sent = [(number, record) for number, record in enumerate(self.records) if number not in missed]
         out.writelines(line(self.faults.get(number), record) for number, record in sent)
         return len(sent)
-
-    def copy_keys(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]], out: BinaryIO) -> int:  # noqa: ARG002
-        """Never be asked: nobody can find records by key here."""
-        raise AssertionError
 
     def close(self) -> None:
         """Hold nothing."""
