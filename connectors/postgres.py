@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Literal, cast
@@ -17,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
 from gateway import pg
-from gateway.errors import SchemaMismatch
+from gateway.errors import GatewayError, SchemaMismatch
 from gateway.model import Dataset, Field, Platform
 from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
@@ -106,7 +107,7 @@ class PostgresSnapshot:
         """Take connections whose transactions share one snapshot."""
         self._platform, self._connections = platform, connections
         self.parts = len(connections)
-        self._measuring, self._measured = threading.Lock(), dict[str, int | None]()
+        self._measuring, self._measured = threading.Lock(), dict[str, Future[int | None]]()
         self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
 
     def copy(self, dataset: Dataset, window: Window, out: BinaryIO, part: int = 0) -> int:
@@ -165,19 +166,27 @@ class PostgresSnapshot:
         return int(row[0]), int(row[1])
 
     def _pages(self, dataset: Dataset) -> int | None:
-        """Measure the table once for all parts, or return None when it cannot be split by page.
+        """Measure the table once for all parts: they share what came of it, a failure too, for it ended the transaction."""
+        with self._measuring:
+            if dataset.name not in self._measured:
+                self._measured[dataset.name] = measured = Future[int | None]()
+                try:
+                    measured.set_result(self._measure(dataset))
+                except GatewayError as error:
+                    measured.set_exception(error)
+        return self._measured[dataset.name].result()
+
+    def _measure(self, dataset: Dataset) -> int | None:
+        """Return the table's pages, or None when it cannot be split by page.
 
         A table that grows meanwhile grows in the last part; one that is locked first cannot be rewritten between parts.
         """
-        with self._measuring, pg.platform_errors(self._platform, f"measure {dataset.table}"):
-            if dataset.name not in self._measured:
-                if pg.one(self._connections[0], _SQL["is_plain"], {"table": quoted(dataset)})[0]:
-                    for connection in self._connections:
-                        pg.run(connection, sql.SQL("lock table {} in access share mode").format(table(dataset)))
-                self._measured[dataset.name] = pg.one(self._connections[0], _SQL["pages"], {"table": quoted(dataset)})[
-                    0
-                ]
-            return self._measured[dataset.name]
+        with pg.platform_errors(self._platform, f"measure {dataset.table}"):
+            asking, name = self._connections[0], {"table": quoted(dataset)}
+            if pg.one(asking, _SQL["is_plain"], name)[0]:
+                for connection in self._connections:
+                    pg.run(connection, sql.SQL("lock table {} in access share mode").format(table(dataset)))
+            return cast("int | None", pg.one(asking, _SQL["pages"], name)[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
         query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
