@@ -7,16 +7,19 @@ import runpy
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gateway_operator
 import pytest
 from airflow.sdk import DAG, RetryAction
+from airflow.sdk.lineage import HookLineageCollector
 from airflow.sdk.module_loading import import_string
 from airflow.serialization.serialized_objects import DagSerialization
 
 from gateway import catalog, errors
 from gateway.errors import GatewayError
+from gateway.exchange.transfer import Outcome
 from sandbox.running import ROOT
 
 SHARD = ROOT / "dags" / "exchange_routes_00.py"
@@ -143,6 +146,52 @@ def test_the_delay_between_retries_grows(dags: dict[str, DAG]) -> None:
     assert (found.retries, found.retry_delay, found.retry_exponential_backoff, found.max_retry_delay) == (
         5, timedelta(seconds=20), 2, timedelta(minutes=10),
     )  # fmt: skip
+
+
+class Figures:
+    """A metrics backend, as Airflow makes one from its configuration, that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, tuple[Any, Any]] = {}
+
+    def incr(self, stat: str, count: int, *_: Any, tags: Any = None) -> None:
+        """Keep a count."""
+        self.told[stat] = (count, tags)
+
+    def timing(self, stat: str, dt: Any, *, tags: Any = None) -> None:
+        """Keep a time."""
+        self.told[stat] = (dt, tags)
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> Figures:
+    """Return the backend that Airflow's metrics go to meanwhile."""
+    figures = Figures()
+    monkeypatch.setattr("airflow.sdk._shared.observability.metrics.stats._backend", figures)
+    return figures
+
+
+def test_a_run_reports_figures_and_lineage(
+    dags: dict[str, DAG], figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's metrics count rows per route; its lineage leads from the source's table to the hub's."""
+    lineage = HookLineageCollector()
+    outcome = Outcome("pop_person_in", "pop.person", "first", 1, 1, 9, 7, 0, 0, 0, 2, 0, 1.5, {"person.name": 2})
+    known = SimpleNamespace(catalog=CITY, route=CITY.routes.__getitem__)
+    monkeypatch.setattr(gateway_operator, "get_hook_lineage_collector", lambda: lineage)
+    monkeypatch.setattr(gateway_operator.Deployment, "open", lambda *_: known)
+    monkeypatch.setattr(gateway_operator.transfer, "run", lambda *_, **__: outcome)
+    returned = task(dags, "pop_person_in").execute({"run_id": "manual__1", "ti": object()})
+    assert (returned["read"], returned["rejected"]) == (9, 2)
+    tags = {"route": "pop_person_in"}
+    assert figures.told == {
+        "exchange.rows_read": (9, tags),
+        "exchange.rows_rejected": (2, tags),
+        "exchange.run": (timedelta(seconds=1.5), tags),
+    }
+    found = lineage.collected_assets
+    assert [i.asset.uri for i in found.inputs] == ["x-exchange://pop/dn_pop_person"]
+    assert [o.asset.uri for o in found.outputs] == ["x-exchange://hub/pop.person"]
 
 
 def test_a_task_links_to_its_receipt_and_its_routes_page(dags: dict[str, DAG]) -> None:
