@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.embedded import Server
+from gateway.embedded import Server, pg_binary
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,3 +38,22 @@ def servers() -> Iterator[tuple[Server, Server]]:
             if server.running():
                 server.kill()  # what they hold is thrown away: no checkpoint is waited for
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Server16(Server):
+    """PostgreSQL 16 of the same wheel: the oldest that a hub or a hashing platform may run."""
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        older = [part.replace("pginstall18", "pginstall") for part in command]
+        return super()._run([part for part in older if part != "--locale-provider=builtin"])
+
+
+@pytest.fixture(scope="session")
+def server16() -> Iterator[Server]:
+    """Yield a PostgreSQL 16 server, where the wheel has one."""
+    if not Path(str(pg_binary("postgres")).replace("pginstall18", "pginstall")).exists():
+        pytest.skip("the wheel has no PostgreSQL 16")
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-16-"))
+    with Server16(folder) as server:
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,7 +18,7 @@ from psycopg2.extras import execute_values
 from connectors.postgres import Postgres
 from connectors.postgres_target import PostgresTarget
 from gateway import pg
-from gateway.embedded import Server, pg_binary
+from gateway.embedded import Server
 from gateway.errors import AccessDenied
 from gateway.model import Dataset
 from gateway.ports import Window
@@ -99,25 +95,6 @@ def _insert(connection: Connection, dataset: Dataset, rows: Iterable[Row]) -> No
     )
     with connection.cursor() as cursor:
         execute_values(cursor, statement, [[r[c] for c in dataset.columns] for r in rows])
-
-
-class Server16(Server):
-    """PostgreSQL 16 of the same wheel: the oldest a platform may run."""
-
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        older = [part.replace("pginstall18", "pginstall") for part in command]
-        return super()._run([part for part in older if part != "--locale-provider=builtin"])
-
-
-@pytest.fixture(scope="session")
-def server16() -> Iterator[Server]:
-    """Yield a PostgreSQL 16 server, where the wheel has one."""
-    if not Path(str(pg_binary("postgres")).replace("pginstall18", "pginstall")).exists():
-        pytest.skip("the wheel has no PostgreSQL 16")
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-16-"))
-    with Server16(folder) as server:
-        yield server
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 class TestPostgres(TypedSourceSuite, HashingSuite, RepairingSuite, TargetSuite):

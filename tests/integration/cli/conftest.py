@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,22 +114,8 @@ class Desk:
 @pytest.fixture(scope="session")
 def made(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return folder and hub database of a deployment made by the command, with its YAML files added."""
-    folder, name = tmp_path_factory.mktemp("cli") / "deployment", f"cli_{uuid.uuid4().hex[:8]}"
-    servers[0].create_database(name)
-    before = dict(os.environ)
-    try:
-        os.environ["GATEWAY_HUB_DSN"] = servers[0].dsn(name)
-        result = CliRunner().invoke(app, ["init", str(folder)])
-        assert result.exit_code == 0, result.output
-        for file, text in FILES.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(text, encoding="utf-8")
-        os.environ["GATEWAY_CONN_POP"] = servers[1].dsn("postgres")
-        CliRunner().invoke(app, ["--dir", str(folder), "check"])  # prepares the hub for the route
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    return folder, name
+    folder = tmp_path_factory.mktemp("cli") / "deployment"
+    return folder, _make(folder, servers[0], servers[1].dsn("postgres"))
 
 
 @pytest.fixture
@@ -139,23 +125,55 @@ def desk(
     """Yield a copy of that deployment, with an empty table at the source."""
     folder, template = made
     name = f"cli_{uuid.uuid4().hex[:8]}"
-    admin = psycopg2.connect(servers[0].dsn())
-    admin.autocommit = True
-    with admin.cursor() as cursor:
+    with closing(psycopg2.connect(servers[0].dsn())) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
         cursor.execute(f"create database {name} template {template}")
-    admin.close()
-    servers[1].create_database(name)
     shutil.copytree(folder, tmp_path / "deployment")
-    monkeypatch.setenv("GATEWAY_CATALOG", "")
-    monkeypatch.setenv("GATEWAY_HUB_DSN", servers[0].dsn(name))
-    monkeypatch.setenv("GATEWAY_CONN_POP", servers[1].dsn(name))
-    source = psycopg2.connect(servers[1].dsn(name), options="-c timezone=Asia/Shanghai")
-    hub = psycopg2.connect(servers[0].dsn(name))
-    source.autocommit = hub.autocommit = True
-    found = Desk(tmp_path / "deployment", source, hub, tuple(s.password for s in servers))
-    found.ask(
-        "create table person (id varchar(18) primary key, name varchar(20), sex varchar(1), updated_at timestamp(0))"
-    )
-    yield found
-    source.close()
-    hub.close()
+    with _at(tmp_path / "deployment", servers[0], servers[1], name, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def desk_of_16(
+    server16: Server, servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    """Yield a deployment whose hub is a database on PostgreSQL 16 that the gateway did not start."""
+    name = _make(tmp_path / "deployment", server16, servers[1].dsn("postgres"))
+    with _at(tmp_path / "deployment", server16, servers[1], name, monkeypatch) as found:
+        yield found
+
+
+def _make(folder: Path, hub: Server, source_dsn: str) -> str:
+    """Make a deployment as an operator does, and return the name of its hub database."""
+    name = f"cli_{uuid.uuid4().hex[:8]}"
+    hub.create_database(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEWAY_CATALOG", "")
+        patch.setenv("GATEWAY_HUB_DSN", hub.dsn(name))
+        patch.setenv("GATEWAY_CONN_POP", source_dsn)
+        result = CliRunner().invoke(app, ["init", str(folder)])
+        assert result.exit_code == 0, result.output
+        for file, text in FILES.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text, encoding="utf-8")
+        CliRunner().invoke(app, ["--dir", str(folder), "check"])  # prepares the hub for the route
+    return name
+
+
+@contextmanager
+def _at(folder: Path, hub: Server, source: Server, name: str, patch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Sit down at a deployment: its settings in the environment, both sides open, an empty table at the source."""
+    source.create_database(name)
+    patch.setenv("GATEWAY_CATALOG", "")
+    patch.setenv("GATEWAY_HUB_DSN", hub.dsn(name))
+    patch.setenv("GATEWAY_CONN_POP", source.dsn(name))
+    with (
+        closing(psycopg2.connect(source.dsn(name), options="-c timezone=Asia/Shanghai")) as there,
+        closing(psycopg2.connect(hub.dsn(name))) as here,
+    ):
+        there.autocommit = here.autocommit = True
+        found = Desk(folder, there, here, (hub.password, source.password))
+        found.ask(
+            "create table person (id varchar(18) primary key, name varchar(20), sex varchar(1), updated_at timestamp(0))"
+        )
+        yield found

@@ -305,6 +305,22 @@ def test_doctor_examines_everything(desk: Desk) -> None:
     assert "fail" in {f["state"] for f in desk.read("doctor", code=1) if f["what"] == "hub"}
 
 
+def test_a_hub_may_be_any_postgresql_from_16_on(desk_of_16: Desk) -> None:
+    """The commands of an operator's day, against a hub that the gateway did not start."""
+    desk = desk_of_16
+    desk.fill(20, bad=3)
+    assert desk.read("sync", "person_in", code=3)["landed"] == 17
+    first = min(row["id"] for row in desk.read("quarantine", "list"))
+    desk.run("quarantine", "replay", str(first), "--set", "sex=2", *WHY)
+    desk.ask("delete from person where id like '%20'")
+    assert desk.read("reconcile", "person_in", "--repair")["repaired_by"] > 0
+    assert desk.read("receipts", "verify")["ok"]
+    assert "fail" not in {finding["state"] for finding in desk.read("doctor")}
+    with desk.hub.cursor() as cursor:
+        cursor.execute("select current_setting('server_version_num')::int / 10000, count(*) from hub.test_person")
+        assert cursor.fetchone() == (16, 17)
+
+
 def test_embedded_server_is_started_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without GATEWAY_HUB_DSN init starts PostgreSQL; stop, start and dsn work on it, and its data stays."""
     monkeypatch.setenv("GATEWAY_CATALOG", "")
