@@ -59,12 +59,13 @@ def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Vi
     """Return how each picture comes about, by its name."""
     first = "select no from gateway.receipt where route = %s and kind = 'batch' order by no limit 1"
     ((receipt,),) = city.ask(first, (HELD,))
+    dags = len(city.deployment.catalog.routes) + 1  # a DAG a route, and the upkeep
 
     def task(route: str) -> str:
         return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
 
     return {
-        "airflow-dags": lambda person: person.open("/dags?limit=50", "12 Dags", "社会组织登记信息"),
+        "airflow-dags": lambda person: person.open("/dags?limit=50", f"{dags} Dags", "社会组织登记信息"),
         "airflow-log": lambda person: person.open(task(GOOD), "签发回执 receipt", "/exchange/receipts/"),
         "airflow-failed": lambda person: _fold_trace(person, task(FAILED)),
         "airflow-route": lambda person: person.open(
