@@ -1,4 +1,4 @@
-"""Read a platform that is a PostgreSQL database (source, hashing, repairing).
+"""A platform that is a PostgreSQL database: read here (source, hashing, repairing), written in `postgres_target`.
 
 The source computes the contract's projection in SQL: its columns in its order, repairs applied, naive times read in
 their zone. Rows leave as a binary COPY stream and are never looked at in Python.
@@ -17,6 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
+from connectors.postgres_target import PostgresTarget
 from gateway import pg
 from gateway.errors import GatewayError, SchemaMismatch
 from gateway.model import Dataset, Field, Platform
@@ -35,6 +36,11 @@ _LOCK_WAIT = "30s"  # an owner who locks a table for longer is told to us, not w
 def connect(platform: Platform, dsn: str) -> Postgres:
     """Return the platform as a source."""
     return Postgres(platform.platform, dsn)
+
+
+def connect_target(platform: Platform, dsn: str) -> PostgresTarget:
+    """Return the platform as a target."""
+    return PostgresTarget(platform.platform, dsn)
 
 
 class Postgres:

@@ -1,90 +1,113 @@
-"""Write a platform that is a PostgreSQL database; each batch is remembered in the transaction that wrote its rows."""
+"""Write a platform that is a PostgreSQL database; each batch is remembered in the transaction that wrote its rows.
+
+Rows arrive as a binary COPY stream in the hub's types and are merged set-based: what the platform holds alike is left
+alone, so that a batch sent again costs a comparison and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Literal
 
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_values
 
 from connectors.postgres_projection import table
 from gateway import pg
-from gateway.model import Dataset
-from gateway.ports import Delivery
+from gateway.exchange.pipe import pipe_copy
+from gateway.model import Dataset, Field
+from gateway.ports import Delivery, Outgoing, Read
 from gateway.sql import queries
 
 _SQL = queries(__file__)
-_SLICE = 1000
+_ROWS, _GONE = sql.Identifier("gateway_rows"), sql.Identifier("gateway_gone")
 
 
 class PostgresTarget:
-    """A table that the gateway may write; remembers each batch in the same transaction as its rows."""
+    """A database whose tables the gateway may write. Raises PlatformUnavailable; AccessDenied and SchemaMismatch."""
+
+    format: Literal["binary", "text"] = "binary"
 
     def __init__(self, platform: str, dsn: str) -> None:
         """Connect and make sure that batches can be remembered."""
         self._platform = platform
-        with pg.platform_errors(platform, "connect"):
+        with self._errors("connect"):
             self._connection = pg.connect(dsn, name=f"gateway to {platform}")
             with self._connection:
-                pg.run(self._connection, _SQL["state_table"])
+                if not pg.one(self._connection, _SQL["remembers"])[0]:
+                    pg.run(self._connection, _SQL["state_table"])
 
-    def write(
-        self,
-        dataset: Dataset,
-        batch_id: int,
-        rows: Iterable[tuple[Any, ...]],
-        deleted: Iterable[tuple[Any, ...]],
-    ) -> Delivery:
-        """Upsert rows and delete keys in one transaction, once per batch number."""
-        with pg.platform_errors(self._platform, f"write {dataset.name}"), self._connection as connection:
-            if pg.one(connection, _SQL["claim_batch"], {"batch": batch_id, "dataset": dataset.name}) is None:
-                done = pg.one(connection, _SQL["batch_taken"], {"batch": batch_id})
-                return Delivery(batch_id, int(done[0]), int(done[1]), repeated=True)
-            written = _upsert(connection, dataset, rows)
-            gone = _delete(connection, dataset, deleted)
-            pg.run(connection, _SQL["note_batch"], {"batch": batch_id, "written": written, "deleted": gone})
-        return Delivery(batch_id, written, gone)
+    def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
+        """Delete keys and merge rows in one transaction, once per batch number."""
+        with self._errors(f"write {dataset.name}"), self._connection as connection:
+            if pg.one(connection, _SQL["claim_batch"], {"batch": batch.number, "dataset": dataset.name}) is None:
+                inserted, updated, unchanged, deleted = pg.one(connection, _SQL["batch_taken"], {"batch": batch.number})
+                return Delivery(batch.number, inserted, updated, unchanged, deleted, repeated=True)
+            deleted = self._delete(dataset, batch.gone)
+            sent, inserted, updated = self._merge(dataset, batch.rows)
+            done = Delivery(batch.number, inserted, updated, sent - inserted - updated, deleted)
+            pg.run(connection, _SQL["note_batch"], asdict(done))
+        return done
 
     def close(self) -> None:
         """Close the connection; may be called twice."""
         self._connection.close()
 
+    def _merge(self, dataset: Dataset, rows: Read) -> tuple[int, int, int]:
+        """Insert and update what differs; return the rows that came, were inserted and were updated."""
+        sent = self._receive(_ROWS, dataset.fields, rows)
+        statement = sql.SQL(
+            "with done as (insert into {table} as t ({columns}) select {values} from {rows} on conflict ({key}) {action} "
+            "returning xmax = 0 as fresh) "
+            "select count(*) filter (where fresh), count(*) filter (where not fresh) from done"
+        ).format(
+            table=table(dataset), columns=pg.names(dataset.columns), values=_values(dataset.fields), rows=_ROWS,
+            key=pg.names(dataset.key), action=_action(dataset),
+        )  # fmt: skip
+        inserted, updated = pg.one(self._connection, statement)
+        return sent, int(inserted), int(updated)
 
-def _upsert(connection: Connection, dataset: Dataset, rows: Iterable[tuple[Any, ...]]) -> int:
+    def _delete(self, dataset: Dataset, gone: Read) -> int:
+        fields = [dataset.field(k) for k in dataset.key]
+        self._receive(_GONE, fields, gone)
+        statement = sql.SQL("delete from {} t using (select {} from {}) as g ({}) where {}").format(
+            table(dataset), _values(fields), _GONE, pg.names(dataset.key),
+            sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in dataset.key),
+        )  # fmt: skip
+        return pg.run(self._connection, statement)
+
+    def _receive(self, name: sql.Identifier, fields: Sequence[Field], read: Read) -> int:
+        """Store a stream in a table of this transaction and return its rows."""
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.hub_type)) for f in fields
+        )
+        pg.run(self._connection, sql.SQL("create temp table {} ({}) on commit drop").format(name, columns))
+        copy_in = sql.SQL("copy {} from stdin (format binary)").format(name)
+        received = pipe_copy(read, self._connection, copy_in, self._errors)
+        pg.run(self._connection, sql.SQL("analyze {}").format(name))
+        return received
+
+    def _errors(self, doing: str) -> AbstractContextManager[None]:
+        return pg.platform_errors(self._platform, doing)
+
+
+def _values(fields: Sequence[Field]) -> sql.Composed:
+    """Return the fields as the platform holds them: a moment in a column without zone is the wall clock of its zone."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} at time zone {}").format(sql.Identifier(f.name), sql.Literal(f.zone))
+        if f.zone
+        else sql.Identifier(f.name)
+        for f in fields
+    )
+
+
+def _action(dataset: Dataset) -> sql.Composable:
+    """Return what becomes of a row whose key is there: the new version, unless it is there already."""
     others = [c for c in dataset.columns if c not in dataset.key]
+    if not others:
+        return sql.SQL("do nothing")
     changes = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in others)
-    action = sql.SQL("do update set {}").format(changes) if others else sql.SQL("do nothing")
-    statement = sql.SQL("insert into {} ({}) values %s on conflict ({}) {}").format(
-        table(dataset), pg.names(dataset.columns), pg.names(dataset.key), action
+    return sql.SQL("do update set {} where ({}) is distinct from ({})").format(
+        changes, pg.names(others, "t"), pg.names(others, "excluded")
     )
-    return _in_slices(connection, statement, rows)
-
-
-def _delete(connection: Connection, dataset: Dataset, keys: Iterable[tuple[Any, ...]]) -> int:
-    matches = sql.SQL(" and ").join(
-        sql.SQL("t.{0} = gone.{0}::{1}").format(sql.Identifier(k), sql.SQL(dataset.field(k).hub_type))
-        for k in dataset.key
-    )
-    statement = sql.SQL("delete from {} t using (values %s) as gone ({}) where {}").format(
-        table(dataset), pg.names(dataset.key), matches
-    )
-    return _in_slices(connection, statement, keys)
-
-
-def _in_slices(connection: Connection, statement: sql.Composed, rows: Iterable[tuple[Any, ...]]) -> int:
-    """Run a VALUES statement over slices of 1,000 rows; return the rows touched."""
-    touched = 0
-    with connection.cursor() as cursor:
-        slice_: list[tuple[Any, ...]] = []
-        for row in rows:
-            slice_.append(row)
-            if len(slice_) == _SLICE:
-                execute_values(cursor, statement, slice_, page_size=_SLICE)
-                touched += cursor.rowcount
-                slice_ = []
-        if slice_:
-            execute_values(cursor, statement, slice_, page_size=_SLICE)
-            touched += cursor.rowcount
-    return touched

@@ -1,14 +1,18 @@
+-- name: remembers: whether this target already has a place for the batches it has taken
+select to_regclass('gateway_delivery') is not null;
+
 -- name: state_table: where this target remembers the batches it has taken
-create table if not exists gateway_delivery (
-  batch_id bigint primary key, dataset text not null, written bigint not null, deleted bigint not null,
+create table gateway_delivery (
+  batch bigint primary key, dataset text not null, inserted bigint not null default 0, updated bigint not null default 0,
+  unchanged bigint not null default 0, deleted bigint not null default 0,
   taken_at timestamptz not null default clock_timestamp());
 
 -- name: claim_batch: take a batch once; no row when it was taken before
-insert into gateway_delivery (batch_id, dataset, written, deleted) values (%(batch)s, %(dataset)s, 0, 0)
-on conflict (batch_id) do nothing returning batch_id;
+insert into gateway_delivery (batch, dataset) values (%(batch)s, %(dataset)s) on conflict (batch) do nothing returning batch;
 
 -- name: batch_taken: what was confirmed of a batch taken before
-select written, deleted from gateway_delivery where batch_id = %(batch)s;
+select inserted, updated, unchanged, deleted from gateway_delivery where batch = %(batch)s;
 
 -- name: note_batch: what this batch did
-update gateway_delivery set written = %(written)s, deleted = %(deleted)s where batch_id = %(batch)s;
+update gateway_delivery set inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, deleted = %(deleted)s
+ where batch = %(number)s;

@@ -19,7 +19,8 @@ from gateway_words import COUNTS, KINDS, STAGES
 
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError
-from gateway.exchange import quarantine, transfer
+from gateway.exchange import carry, quarantine
+from gateway.exchange.outcome import Outcome
 from gateway.model import Route
 from gateway.provider import dsn
 
@@ -89,7 +90,7 @@ class ExchangeOperator(BaseOperator):
         failure: GatewayError | None = None
         try:
             deployment = Deployment.open(connection_of)
-            outcome = transfer.run(deployment, self.route, run_id=str(context["run_id"]), progress=_tell)
+            outcome = carry.run(deployment, self.route, run_id=str(context["run_id"]), progress=_tell)
         except GatewayError as error:
             failure = error
         if failure is not None:
@@ -128,7 +129,7 @@ def _explain(route: str, failure: GatewayError) -> None:
     log.error("链路状态 where the route stands: %s", page("routes", route))
 
 
-def _report(deployment: Deployment, outcome: transfer.Outcome) -> None:
+def _report(deployment: Deployment, outcome: Outcome) -> None:
     """Say in words what a run did, and why rows were rejected."""
     for rule, count in outcome.rejects.items():
         chinese, english = quarantine.reason(deployment.catalog.datasets, outcome.dataset, rule)
@@ -143,12 +144,13 @@ def _report(deployment: Deployment, outcome: transfer.Outcome) -> None:
     log.info("回执 receipt %s: %s", outcome.receipt, page("receipts", outcome.receipt))
 
 
-def _observe(route: Route, outcome: transfer.Outcome, context: Mapping[str, Any]) -> None:
+def _observe(route: Route, outcome: Outcome, context: Mapping[str, Any]) -> None:
     """Report lineage and figures to Airflow."""
     collector = get_hook_lineage_collector()
-    source = f"x-exchange://{route.source.platform}/{route.dataset.table}"
+    there, here = f"x-exchange://{route.peer.platform}/{route.dataset.table}", f"x-exchange://hub/{route.dataset.name}"
+    source, target = (here, there) if route.outbound else (there, here)
     collector.add_input_asset(context=context["ti"], uri=source)
-    collector.add_output_asset(context=context["ti"], uri=f"x-exchange://hub/{route.dataset.name}")
+    collector.add_output_asset(context=context["ti"], uri=target)
     tags = {"route": route.route}
     Stats.incr("exchange.rows_read", outcome.read, tags=tags)
     Stats.incr("exchange.rows_rejected", outcome.rejected, tags=tags)

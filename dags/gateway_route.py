@@ -8,9 +8,12 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, Asset
 from gateway_operator import RETRY, ExchangeOperator
+from gateway_words import ends
 
 from gateway.model import Catalog, Route
 
+_MODES = {"incremental": "增量 incremental", "snapshot": "全量比对 snapshot", "delivery": "送达变更 delivery"}
+_STEPS = {"inbound": "取数 → 落地 → 校验 → 合并", "outbound": "取变更 → 送达"}
 CHINA = pendulum.timezone("Asia/Shanghai")
 _START = datetime(2026, 1, 1, tzinfo=CHINA)
 # A run that an asset or a person starts sorts behind every scheduled one of the same weight.
@@ -29,15 +32,15 @@ def hub_asset(dataset: str) -> Asset:
 
 def route_dag(route: Route, catalog: Catalog) -> DAG:
     """Return the DAG of a route."""
-    unit = catalog.units[route.source.unit]
+    unit = catalog.units[route.peer.unit]
     with DAG(
         dag_id(route.route),
-        dag_display_name=f"{route.dataset.chinese} · {route.source.name} → 交换库",
+        dag_display_name=f"{route.dataset.chinese} · {' → '.join(ends(route))}",
         schedule=_schedule(route),
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        tags=[route.source.name, route.dataset.name, "入库 inbound"],
+        tags=[route.peer.name, route.dataset.name, "出库 outbound" if route.outbound else "入库 inbound"],
         description=route.description,
         doc_md=explain(route, catalog),
     ) as dag:
@@ -46,8 +49,8 @@ def route_dag(route: Route, catalog: Catalog) -> DAG:
             task_display_name="交换 exchange",
             route=route.route,
             owner=unit.name,
-            outlets=[hub_asset(route.dataset.name)],
-            pool=f"platform.{route.source.platform}",
+            outlets=[] if route.outbound else [hub_asset(route.dataset.name)],
+            pool=f"platform.{route.peer.platform}",
             priority_weight=_FOLLOWING if route.after else _SCHEDULED,
             weight_rule="absolute",
             retries=5,
@@ -55,7 +58,7 @@ def route_dag(route: Route, catalog: Catalog) -> DAG:
             retry_exponential_backoff=2,
             max_retry_delay=timedelta(minutes=10),
             retry_policy=RETRY,
-            doc_md="取数 → 落地 → 校验 → 合并 → 回执，一次提交。One call carries the route; the ledger has its stages.",
+            doc_md=f"{_STEPS[route.direction]} → 回执，一次提交。One call carries the route; the ledger has its stages.",
         )
     return dag
 
@@ -78,9 +81,9 @@ def broken_dag(name: str, reason: str) -> DAG:
 
 def explain(route: Route, catalog: Catalog) -> str:
     """Return the page a person reads who has never seen the code."""
-    unit = catalog.units[route.source.unit]
+    unit = catalog.units[route.peer.unit]
     return f"""
-### {route.dataset.chinese}：{route.source.name} → 市级交换库
+### {route.dataset.chinese}：{" → ".join(ends(route))}
 
 {route.description}
 
@@ -88,8 +91,8 @@ def explain(route: Route, catalog: Catalog) -> str:
 |---|---|
 | 数据集 dataset | `{route.dataset.name}` 版本 {route.dataset.version} |
 | 主键 key | {", ".join(route.dataset.key)}；游标 cursor {route.dataset.cursor or "无"} |
-| 来源 platform | {route.source.name} `{route.source.platform}`，责任单位 {unit.name} |
-| 方式 mode | {"增量 incremental" if route.mode == "incremental" else "全量比对 snapshot"} |
+| 平台 platform | {route.peer.name} `{route.peer.platform}`，责任单位 {unit.name} |
+| 方式 mode | {_MODES[route.mode]} |
 | 时间 schedule | {_when(route)} |
 | 服务承诺 SLA | {route.sla.name}：{route.sla.freshness_minutes} 分钟内 |
 
@@ -102,8 +105,8 @@ route stands.
 | 代码 code | 谁来处理 who acts | 会重试吗 repeated? |
 |---|---|---|
 | `GW-1xx` | 目录、配置 the catalog or a setting | 否 no |
-| `GW-201`, `GW-203` | 来源平台暂时不可用 the source is away | 自动 by itself |
-| `GW-202`, `GW-204` | 来源平台：权限或表结构变了 the source's owner | 否 no |
+| `GW-201`, `GW-203` | 平台暂时不可用 the platform is away | 自动 by itself |
+| `GW-202`, `GW-204` | 平台：权限或表结构变了 the platform's owner | 否 no |
 | `GW-401`, `GW-402`, `GW-404`, `GW-405` | 交换库，或另一次运行 the hub, or another run | 自动 by itself |
 | `GW-403` | 链路挂起，等待决定 on hold: `gateway hold list` | 否 no |
 

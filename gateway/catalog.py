@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
-from gateway.model import Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
+from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
@@ -76,10 +76,13 @@ def _units(root: Path) -> list[Unit]:
 def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
     if document.require("unit") not in units:
         raise document.fault("unit", f"there is no unit {document.get('unit')}", "Add it to units.yaml.")
+    if document.require("platform") == HUB:
+        raise document.fault("platform", f"{HUB} is the exchange platform itself", "Give the platform another name.")
     return Platform(
         platform=document.require("platform"), name=document.require("name"), connector=document.require("connector"),
         connection=document.require("connection"), unit=document.require("unit"), english=document.get("english", ""),
         description=document.get("description", ""), slots=document.get("pool", {}).get("slots", 2),
+        clearance=document.get("clearance", ""),
         options=document.get("options", {}),
     )  # fmt: skip
 
@@ -122,7 +125,17 @@ def _routes(
             broken[path.stem] = str(error)
         else:
             routes[route.route] = route
+    for name in [] if broken else _unfed(routes):  # a broken route may be the one that feeds it
+        route = routes.pop(name)
+        fault = f"{name}.yaml:1: dataset: no route brings {route.dataset.name} into the hub"
+        broken[name] = str(CatalogInvalid(fault, "Add a route that does, with to: hub, or remove this one."))
     return routes, broken
+
+
+def _unfed(routes: Mapping[str, Route]) -> list[str]:
+    """Return the routes that would deliver what nobody brings in."""
+    fed = {r.dataset.name for r in routes.values() if not r.outbound}
+    return [r.route for r in routes.values() if r.outbound and r.dataset.name not in fed]
 
 
 def _route(
@@ -135,18 +148,42 @@ def _route(
     if name in broken:
         raise document.fault("dataset", f"its contract cannot be used: {broken[name].message}", broken[name].hint)
     dataset = _known(document, "dataset", datasets, "contract")
-    source = _known(document, "from", platforms, "platform")
+    peer = _peer(document, dataset, platforms)
     if document.require("mode") == "incremental" and dataset.cursor is None:
         raise document.fault(
             "mode", f"{name} has no cursor", "Write mode: snapshot, or give the contract a gatewayCursor."
         )
     limit = document.get("delete_limit")
     return Route(
-        route=document.require("route"), dataset=dataset, source=source, mode=document.require("mode"),
+        route=document.require("route"), dataset=dataset, peer=peer, mode=document.require("mode"),
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
         compare=_compare(document),
     )  # fmt: skip
+
+
+def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform]) -> Platform:
+    """Return the platform at the other end; a delivery goes from the hub to it, everything else from it to the hub."""
+    outbound = document.require("mode") == "delivery"
+    here, there = ("from", "to") if outbound else ("to", "from")
+    if document.require(here) != HUB:
+        hint = f"Write {here}: {HUB}; mode delivery leads out of the hub, the other modes into it."
+        raise document.fault(here, f"a route of mode {document.require('mode')} goes {here} the hub", hint)
+    peer: Platform = _known(document, there, platforms, "platform")
+    if outbound:
+        _refuse_unclear(document, dataset, peer)
+    return peer
+
+
+def _refuse_unclear(document: Located, dataset: Dataset, peer: Platform) -> None:
+    """Refuse to deliver a field of a higher class than the platform may hold: the whole route, not the field alone."""
+    above = [f"{f.name} ({f.classification})" for f in dataset.fields if f.classification > peer.clearance]
+    if above:
+        may = f"is cleared up to {peer.clearance}" if peer.clearance else "is cleared for nothing"
+        raise document.fault(
+            "to", f"platform {peer.platform} {may}, {dataset.name} holds {', '.join(above)}",
+            "Give the platform the clearance that its operator was granted, or deliver a data set without these fields.",
+        )  # fmt: skip
 
 
 def _compare(document: Located) -> str | None:
@@ -173,10 +210,10 @@ def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mappin
 
 def _refuse_rival(path: Path, route: Route, routes: Mapping[str, Route]) -> None:
     for other in routes.values():
-        if (other.dataset.name, other.source.platform) == (route.dataset.name, route.source.platform):
+        if (other.dataset.name, other.origin, other.target) == (route.dataset.name, route.origin, route.target):
             raise CatalogInvalid(
-                f"{path.name}:1: route: {other.route} already brings {route.dataset.name} from {route.source.platform}",
-                "Remove one of the two; one route feeds a data set from a platform.",
+                f"{path.name}:1: route: {other.route} already carries {route.dataset.name} from {route.origin} to {route.target}",
+                "Remove one of the two; one route carries a data set from one place to another.",
             )
 
 

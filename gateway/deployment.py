@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import catalog, pg, registry, settings
 from gateway.errors import ConnectionUnknown, NotFound
 from gateway.model import Catalog, Platform, Route
-from gateway.ports import Source
+from gateway.ports import Source, Target
 from gateway.security.crypto import Keys
 
 Resolve = Callable[[str], str | None]
@@ -52,7 +52,14 @@ class Deployment:
         return connection
 
     def source(self, platform: Platform) -> Source:
-        """Return a platform's connector; ConnectionUnknown when nothing resolves its connection."""
+        """Return a platform's connector to read by; ConnectionUnknown when nothing resolves its connection."""
+        return registry.source(platform, self._dsn(platform))
+
+    def target(self, platform: Platform) -> Target:
+        """Return a platform's connector to write by; ConnectionUnknown when nothing resolves its connection."""
+        return registry.target(platform, self._dsn(platform))
+
+    def _dsn(self, platform: Platform) -> str:
         dsn = self.resolve(platform.connection)
         if not dsn:
             raise ConnectionUnknown(
@@ -60,7 +67,7 @@ class Deployment:
                 f"Set GATEWAY_CONN_{platform.connection.upper()} or add the Airflow connection "
                 f"{platform.connection.lower()}.",
             )
-        return registry.source(platform, dsn)
+        return dsn
 
     def route(self, name: str) -> Route:
         """Return a route; NotFound when the catalog has none of that name, with the reason when it is broken."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Severity = Literal["error", "warn", "repair"]
-Mode = Literal["snapshot", "incremental"]
+Mode = Literal["snapshot", "incremental", "delivery"]
 HUB = "hub"
 
 
@@ -125,7 +125,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """An external system and how to reach it; `connection` names a secret kept elsewhere."""
+    """An external system and how to reach it; `connection` names a secret kept elsewhere.
+
+    `clearance` is the highest class of a field (L1 to L4) that may be delivered to it; empty: nothing may.
+    """
 
     platform: str
     name: str
@@ -135,6 +138,7 @@ class Platform:
     english: str = ""
     description: str = ""
     slots: int = 2
+    clearance: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -150,7 +154,7 @@ class SlaTerm:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A data set carried from one platform to the hub.
+    """A data set carried between a platform, its peer, and the hub: out of the hub in mode delivery, else into it.
 
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive.
@@ -158,19 +162,33 @@ class Route:
 
     route: str
     dataset: Dataset
-    source: Platform
+    peer: Platform
     mode: Mode
     schedule: str
     sla: SlaTerm
-    target: str = HUB
     delete_limit: DeleteLimit = DeleteLimit()
     description: str = ""
     compare: str | None = None
 
     @property
+    def outbound(self) -> bool:
+        """Tell whether the route leads out of the hub."""
+        return self.mode == "delivery"
+
+    @property
     def direction(self) -> str:
-        """Return `inbound`: every route of this release ends in the hub."""
-        return "inbound"
+        """Return `inbound` or `outbound`, as seen from the hub."""
+        return "outbound" if self.outbound else "inbound"
+
+    @property
+    def origin(self) -> str:
+        """Return the name of what the rows come from: the peer, or the hub."""
+        return HUB if self.outbound else self.peer.platform
+
+    @property
+    def target(self) -> str:
+        """Return the name of what the rows go to: the hub, or the peer."""
+        return self.peer.platform if self.outbound else HUB
 
     @property
     def after(self) -> str | None:

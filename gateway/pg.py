@@ -107,8 +107,8 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
         raise PermanentError(
             _text(doing, platform, error), "Declare the source's encoding or mend the text."
         ) from error
-    except errors.DataError as error:
-        hint = "A value of the source does not fit its type there; the platform's owner has to look."
+    except (errors.DataError, errors.IntegrityError) as error:
+        hint = "A value does not fit its type or a constraint there; the platform's owner has to look."
         raise SchemaMismatch(_text(doing, platform, error), hint) from error
     except psycopg2.Error as error:
         if any(words in str(error) for words in _REFUSED):

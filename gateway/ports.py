@@ -1,6 +1,7 @@
 """What the engine asks of a connector.
 
-Required: Source. Optional of a typed one: Hashing (exact comparison in place), Repairing (originals of repaired values), Target.
+Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
+repaired values).
 No connector limits, logs or rehearses anything, and none repeats more than single pages of one read: `gateway.registry`
 and the run itself do that. Every method may raise the retryable PlatformUnavailable or SourceChanged and the permanent
 AccessDenied or SchemaMismatch.
@@ -8,15 +9,16 @@ AccessDenied or SchemaMismatch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from gateway.model import Dataset
 
 UNDECODABLE = "\x01"
+Read = Callable[[BinaryIO], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +133,37 @@ class Repairing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a target confirmed of one batch."""
+class Outgoing:
+    """One batch on its way out: its number, and two reads that write COPY streams in the target's format.
 
-    batch_id: int
-    written: int
+    `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
+    key is in both. Each returns how many it wrote.
+    """
+
+    number: int
+    rows: Read
+    gone: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a target confirmed of one batch; `repeated`: it had taken the batch before and did nothing now."""
+
+    number: int
+    inserted: int
+    updated: int
+    unchanged: int
     deleted: int
     repeated: bool = False
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Target(Protocol):
-    """A platform that can be written to."""
+    """A platform that can be written to. `format` is the COPY format it reads."""
 
-    def write(
-        self,
-        dataset: Dataset,
-        batch_id: int,
-        rows: Iterable[tuple[Any, ...]],
-        deleted: Iterable[tuple[Any, ...]],
-    ) -> Delivery:
-        """Write rows (projection order) and delete keys as one unit; the same batch number twice counts once."""
+    format: Literal["binary", "text"]
+
+    def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
+        """Write rows and delete keys as one unit; the same batch number twice counts once."""
         ...
 
     def close(self) -> None:

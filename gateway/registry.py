@@ -6,34 +6,48 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from gateway.errors import CatalogInvalid, PlatformUnavailable
 from gateway.model import Platform
-from gateway.ports import Source
+from gateway.ports import Source, Target
 
 T = TypeVar("T")
 
 
 def source(platform: Platform, dsn: str) -> Source:
     """Return the platform's connector as a source; its small calls are repeated three times when it is away."""
-    connected: Source = _connect(platform)(platform, dsn)
+    connected: Source = _entry(platform, "connect")(platform, dsn)
     return connected
 
 
-def _connect(platform: Platform) -> Callable[[Platform, str], Source]:
-    """Return the function that every connector's module has; CatalogInvalid when there is no such connector."""
-    name = f"connectors.{platform.connector}"
-    if re.fullmatch(r"[a-z_]+", platform.connector) and importlib.util.find_spec(name):
-        found: Callable[[Platform, str], Source] | None = getattr(importlib.import_module(name), "connect", None)
-        if found is not None:
-            return found
-    raise CatalogInvalid(
-        f"platform {platform.platform}: there is no connector {platform.connector!r}",
-        "Use one of the manual's page Connectors, such as postgres.",
-    )
+def target(platform: Platform, dsn: str) -> Target:
+    """Return the platform's connector as a target; CatalogInvalid when its connector only reads."""
+    entry = _entry(platform, "connect_target")
+    connected: Target = entry(platform, dsn)
+    return connected
+
+
+def _entry(platform: Platform, name: str) -> Callable[[Platform, str], Any]:
+    """Return a function of the connector's module; CatalogInvalid when there is no such connector, or it cannot do this."""
+    path = f"connectors.{platform.connector}"
+    module = None
+    if re.fullmatch(r"[a-z_]+", platform.connector) and importlib.util.find_spec(path):
+        module = importlib.import_module(path)
+    if not hasattr(module, "connect"):  # modules beside the connectors serve them
+        raise CatalogInvalid(
+            f"platform {platform.platform}: there is no connector {platform.connector!r}",
+            "Use one of the manual's page Connectors, such as postgres.",
+        )
+    if not hasattr(module, name):
+        raise CatalogInvalid(
+            f"platform {platform.platform}: connector {platform.connector} reads and does not write",
+            "Deliver to a platform whose connector writes; the manual's page Connectors tells which do.",
+        )
+    found: Callable[[Platform, str], Any] = getattr(module, name)
+    return found
 
 
 def patiently(call: Callable[[], T]) -> T:

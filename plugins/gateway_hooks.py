@@ -51,11 +51,11 @@ class ExchangeRestHook(BaseHook):
         """Return whether the platform answers, and what it said."""
         try:
             routes = [
-                r for r in catalog.load().routes.values() if r.source.connection.lower() == self.connection_id.lower()
+                r for r in catalog.load().routes.values() if r.peer.connection.lower() == self.connection_id.lower()
             ]
             if not routes:
                 return False, f"目录中没有使用连接 {self.connection_id} 的链路 · no route of the catalog uses it"
-            source = registry.source(routes[0].source, dsn(self.get_connection(self.connection_id)))
+            source = registry.source(routes[0].peer, dsn(self.get_connection(self.connection_id)))
             source.probe(routes[0].dataset)
             source.close()
         except GatewayError as error:

@@ -90,7 +90,7 @@ def route_page(request: Request, name: str, user: GetUserDep) -> Response:
         row["chinese"], row["english"] = quarantine.reason(city.datasets, route.dataset.name, row["rule"])
         row["owner_name"] = city.units[row["owner"]].name if row["owner"] in city.units else row["owner"]
     shown = {
-        "route": route, "unit": city.units[route.source.unit], "state": state, "hold": hold, "runs": runs,
+        "route": route, "unit": city.units[route.peer.unit], "state": state, "hold": hold, "runs": runs,
         "last": next((r for r in runs if r["state"] == "committed"), None), "rejects": rejects,
         "comparison": comparison[0] if comparison else None, "now": settings.now(),
         "badge": _badge(state, hold, runs),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway import errors
+from gateway.model import Route
 from gateway.settings import CHINA
 
 KINDS = {
@@ -14,6 +15,7 @@ KINDS = {
     "delta": ("增量", "window"),
     "compare": ("全量比对", "comparison"),
     "replay": ("隔离行重放", "replay"),
+    "delivery": ("送达", "delivery"),
     "open": ("未开始读取", "not read yet"),
 }
 STATES = {
@@ -22,7 +24,7 @@ STATES = {
     "open": ("运行中", "running", "run"),
 }
 STAGES = {
-    "probe": "探测来源", "describe": "核对表结构", "extract": "取数", "land": "落地", "check": "校验", "merge": "合并",
+    "probe": "探测来源", "describe": "核对表结构", "extract": "取数", "deliver": "送达", "land": "落地", "check": "校验", "merge": "合并",
     "state": "移动水位", "receipt": "签发回执", "commit": "提交", "done": "完成",
 }  # fmt: skip
 COUNTS = {
@@ -54,7 +56,13 @@ _DEFAULT_REMEDY = (
     "打开任务日志：最后几行的 HINT 写明怎么办。",
     "Open the task's log: HINT at its end tells what to do.",
 )
+_HUB = "交换库"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def ends(route: Route) -> tuple[str, str]:
+    """Return the Chinese names of what a route leads from and to."""
+    return (_HUB, route.peer.name) if route.outbound else (route.peer.name, _HUB)
 
 
 def china(moment: datetime | str | None) -> str:

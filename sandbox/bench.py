@@ -292,7 +292,7 @@ def key_compare(bench: Bench) -> dict[str, Any]:
 
     def ours() -> None:
         hub = bench.deployment.hub(name="bench", autocommit=True)
-        source = bench.deployment.source(route.source)
+        source = bench.deployment.source(route.peer)
         landing = Landing(hub, PERSON, 1, "bench", _today())
         landing.drop()
         with source.snapshot() as snapshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from sandbox import breaking, cases, entities, persons, places, sources
 
 SEED = 20261124
 CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
-ROLE = "gateway_extract"
+ROLE, DELIVER_ROLE = "gateway_extract", "gateway_deliver"
 PERSONS, CASES, ADDRESSES = 100_000, 2_000, 3_000
 ENTITIES = {"legal.market_entity": 17_000, "legal.institution": 1_000, "legal.social_org": 2_000}
 _SHARE = 2_000  # one bad row in so many, but each rule at least once
@@ -32,9 +33,10 @@ def fill(
 ) -> dict[str, str]:
     """Make and fill every platform's database unless it is there; return the DSN of each connection by its name.
 
-    `<NAME>` is the read-only account the gateway uses, `<NAME>_ADMIN` the owner's, for whoever plays the platform.
+    `<NAME>` is the account the gateway uses, to read or to deliver, `<NAME>_ADMIN` the owner's, for whoever plays the
+    platform.
     """
-    password = _role(admin_dsn)
+    password = _role(admin_dsn, ROLE)
     found: dict[str, str] = {}
     for name in sources.DATABASES:
         owner = _with(admin_dsn, name)
@@ -46,6 +48,7 @@ def fill(
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
+    found |= _receiving(admin_dsn)
     progress(
         f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
     )
@@ -54,7 +57,7 @@ def fill(
 
 def reset(admin_dsn: str) -> None:
     """Drop every platform's database."""
-    for name in sources.DATABASES:
+    for name in (*sources.DATABASES, *sources.RECEIVING):
         _admin(admin_dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
@@ -72,6 +75,28 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
             cursor.copy_expert(copy, io.StringIO(text))
             count += len(page)
     return count
+
+
+def _receiving(admin_dsn: str) -> dict[str, str]:
+    """Make the databases that the gateway delivers to, with empty tables, and the account it delivers by."""
+    password, role = _role(admin_dsn, DELIVER_ROLE), sql.Identifier(DELIVER_ROLE)
+    found: dict[str, str] = {}
+    for name, datasets in sources.RECEIVING.items():
+        owner = _with(admin_dsn, name)
+        if _create(admin_dsn, name):
+            with closing(psycopg2.connect(owner)) as connection, connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)"
+                )
+                for dataset in datasets:
+                    cursor.execute(sources.table(dataset).create(own=False))
+                    for statement in sources.table(dataset).index():
+                        cursor.execute(statement)
+                rights = "select, insert, update, delete on all tables in schema public"
+                cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
+                cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+        found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
+    return found
 
 
 def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
@@ -158,15 +183,15 @@ def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row]
         cursor.executemany("insert into sandbox.bad_row values (%s, %s, %s)", noted)
 
 
-def _role(admin_dsn: str) -> str:
-    """Make the read-only account with a fresh password; it may read statistics, which the probe needs."""
+def _role(admin_dsn: str, name: str) -> str:
+    """Make an account with a fresh password; it may read statistics, which the probe needs."""
     password = secrets.token_urlsafe(18)
-    role = sql.Identifier(ROLE)
+    role = sql.Identifier(name)
     _admin(
         admin_dsn,
         sql.SQL(
             "do $$ begin if not exists (select from pg_roles where rolname = {name}) then create role {role} login; end if; end $$"
-        ).format(name=sql.Literal(ROLE), role=role),
+        ).format(name=sql.Literal(name), role=role),
     )
     _admin(admin_dsn, sql.SQL("alter role {} password {}").format(role, sql.Literal(password)))
     _admin(admin_dsn, sql.SQL("grant pg_read_all_stats to {}").format(role))

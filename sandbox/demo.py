@@ -194,8 +194,8 @@ class Demo:
             hub.close()
         first = batches[-1]["counts"] if batches else {}
         row = {
-            "route": name, "dataset": route.dataset.name, "from": route.source.platform, "to": route.target,
-            "protocol": route.source.connector, "direction": route.direction, "state": state,
+            "route": name, "dataset": route.dataset.name, "from": route.peer.platform, "to": route.target,
+            "protocol": route.peer.connector, "direction": route.direction, "state": state,
             "read": first.get("read", 0), "landed": sum(first.get(k, 0) for k in ("inserted", "updated", "unchanged")),
             "rejected": first.get("rejected", 0), "batches": len(batches), "chain_ok": False, "reconciled": False,
             "seconds": _seconds(batches[-1]) if batches else 0,

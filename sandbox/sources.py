@@ -1,4 +1,4 @@
-"""What the stand-in city's platforms hold: source tables as the contracts describe them.
+"""What the stand-in city's platforms hold and receive: tables as the contracts describe them.
 
 The YAML is read here directly, so that the sandbox stays a stranger to the gateway's own loader.
 """
@@ -20,6 +20,16 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
     "legal": ("legal.market_entity", "legal.institution", "legal.social_org"),
     "geo": ("geo.division", "geo.address"),
     "approval": ("case.accept", "case.process", "case.special", "case.material", "case.result"),
+}
+RECEIVING: Mapping[str, tuple[str, ...]] = {
+    "share": (
+        "pop.person",
+        "legal.market_entity",
+        "legal.institution",
+        "legal.social_org",
+        "geo.division",
+        "geo.address",
+    ),
 }
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
@@ -74,10 +84,13 @@ class SourceTable:
         """Return the column of that name; KeyError when there is none."""
         return {c.name: c for c in self.columns}[name]
 
-    def create(self) -> sql.Composed:
-        """Return the statement that creates the table: as loose as real sources are, strict only in key and cursor."""
+    def create(self, *, own: bool = True) -> sql.Composed:
+        """Return the statement that creates the table: as loose as real sources are, strict only in key and cursor.
+
+        `own`: with the columns that a source carries for itself.
+        """
         certain = {*self.key, self.cursor}
-        parts = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(_OWN_COLUMNS[c])) for c in self.ignored]
+        parts = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(_OWN_COLUMNS[c])) for c in self.ignored if own]
         parts += [
             sql.SQL("{} {}{}").format(
                 sql.Identifier(c.name), sql.SQL(c.type), sql.SQL(" not null" if c.name in certain else "")

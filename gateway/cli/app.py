@@ -18,8 +18,8 @@ from gateway.cli import doctor as doctoring
 from gateway.cli import groups, setup
 from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, err, guarded, out, print_json, show_one
 from gateway.deployment import Deployment
+from gateway.exchange import carry
 from gateway.exchange import reconcile as reconciling
-from gateway.exchange import transfer
 from gateway.ledger import decisions
 
 app = typer.Typer(
@@ -128,7 +128,7 @@ def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
         def tell(stage: str, rows: int) -> None:
             bar.update(task, description=f"{route}: {stage}{f' {rows:,} rows' if rows else ''}")
 
-        outcome = transfer.run(deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync")
+        outcome = carry.run(deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync")
     if as_json:
         print_json(outcome.as_dict())
     else:

@@ -56,7 +56,7 @@ def _connection_faults() -> list[str]:
         return [str(error)]
     for route in deployment.catalog.routes.values():
         try:
-            source = deployment.source(route.source)
+            source = deployment.source(route.peer)
             source.describe(route.dataset)
             source.close()
         except GatewayError as error:

@@ -162,7 +162,7 @@ def _routes(connection: Connection) -> Iterator[Finding]:
 
 def _platform(deployment: Deployment, name: str) -> Iterator[Finding]:
     platform = deployment.catalog.platforms[name]
-    routes = [r for r in deployment.catalog.routes.values() if r.source.platform == name]
+    routes = [r for r in deployment.catalog.routes.values() if r.peer.platform == name]
     if not routes:
         yield Finding(f"platform {name}", "warn", "no route uses it", "Remove it or add a route.")
         return
@@ -170,7 +170,7 @@ def _platform(deployment: Deployment, name: str) -> Iterator[Finding]:
     probe = registry.patiently(lambda: source.probe(routes[0].dataset))
     source.close()
     behind = (probe.now - probe.upper).total_seconds()
-    if behind >= routes[0].dataset.lag_seconds:
+    if behind >= routes[0].dataset.lag_seconds and not all(r.outbound for r in routes):
         hint = "Grant its account pg_read_all_stats; if it has that, the owner should end transactions left open."
         yield Finding(f"platform {name} changes", "warn", f"can be read only {behind:.0f} s late", hint)
     detail = f"answers; clock {probe.skew_ms} ms ahead of ours"

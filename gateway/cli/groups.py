@@ -424,9 +424,9 @@ def _route_row(
 ) -> dict[str, Any]:
     found = deployment.catalog.routes[name]
     row: dict[str, Any] = {
-        "route": name, "dataset": found.dataset.name, "from": found.source.platform, "to": found.target,
-        "protocol": found.source.connector, "direction": found.direction, "mode": found.mode, "schedule": found.schedule,
-        "unit": found.source.unit, "state": "not prepared", "watermark": None, "verified_through": None, "why": None,
+        "route": name, "dataset": found.dataset.name, "from": found.peer.platform, "to": found.target,
+        "protocol": found.peer.connector, "direction": found.direction, "mode": found.mode, "schedule": found.schedule,
+        "unit": found.peer.unit, "state": "not prepared", "watermark": None, "verified_through": None, "why": None,
     }  # fmt: skip
     if state is not None:
         row["state"] = "paused" if state.paused_by else ("loaded" if state.loaded else "new")

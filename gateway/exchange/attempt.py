@@ -84,7 +84,7 @@ class Attempt:
     def landing(self) -> Landing:
         """Return this attempt's landing tables (not yet made)."""
         today = settings.now().astimezone(settings.CHINA).date()
-        return Landing(self.hub, self.dataset, self.batch, self.route.source.platform, today)
+        return Landing(self.hub, self.dataset, self.batch, self.route.peer.platform, today)
 
     def decide(self, move: Callable[[], T], body: Callable[[T], Mapping[str, Any]]) -> tuple[T, receipts.Entry]:
         """Run `move`, append the receipt and commit, as one transaction; a lock in the way is waited for three times."""
@@ -124,7 +124,7 @@ class Attempt:
         return found.astimezone(UTC)
 
     def _begin(self) -> None:
-        ledger.take_locks(self.hub, self.route.route, self.dataset.name)
+        ledger.take_locks(self.hub, self.route.route, None if self.route.outbound else self.dataset.name)
         hub_tables.prepare_route(self.hub, self.route)
         self.approved = ledger.refuse_stopped(self.notes, self.route.route)
         self.hub.autocommit = False
@@ -132,7 +132,7 @@ class Attempt:
         self.hub.autocommit = True
         self.number = ledger.next_attempt(self.hub, self.route.route)
         self.state = ledger.state(self.hub, self.route.route)
-        source = self.route.source.platform
+        source = self.route.peer.platform
         self.batch = ledger.open_batch(
             self.hub,
             route=self.route.route,

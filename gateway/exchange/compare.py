@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
 from gateway import pg
 from gateway.exchange import hub as hub_tables
@@ -192,6 +193,6 @@ def slices(landing: Landing) -> Iterator[list[tuple[Any, ...]]]:
             yield page
 
 
-def hub_sample(landing: Landing) -> int:
+def hub_sample(hub: Connection) -> int:
     """Return the hub's hash of the fixed sample record."""
-    return int(pg.one(landing.hub, _SQL["hash_sample"])[0])
+    return int(pg.one(hub, _SQL["hash_sample"])[0])

@@ -42,7 +42,7 @@ def prepare(deployment: Deployment) -> None:
 def prepare_route(hub: Connection, route: Route) -> None:
     """Bring the hub to what one route needs: its table and its state row; so a new route runs without a ceremony."""
     ensure_table(hub, route.dataset)
-    names = {"route": route.route, "dataset": route.dataset.name, "source": route.source.platform}
+    names = {"route": route.route, "dataset": route.dataset.name, "source": route.peer.platform}
     pg.run(hub, _SQL["know_route"], names)
 
 

@@ -205,7 +205,9 @@ def _day(dataset: Dataset, name: str) -> sql.Composed:
 
 def _shared(dataset: Dataset, catalog: Catalog) -> bool:
     """Tell whether more than one platform feeds the data set."""
-    return len({r.source.platform for r in catalog.routes.values() if r.dataset.name == dataset.name}) > 1
+    return (
+        len({r.peer.platform for r in catalog.routes.values() if r.dataset.name == dataset.name and not r.outbound}) > 1
+    )
 
 
 def _claimed(landing: Landing) -> sql.Composed:

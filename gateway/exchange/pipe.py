@@ -6,21 +6,24 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from contextlib import AbstractContextManager
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from gateway import pg
 from gateway.errors import SourceChanged
+from gateway.ports import Read
 
 _BUFFER = 262_144  # measured: larger buffers and 8 KiB both cost 6 % more
 _F_SETPIPE_SZ = 1031
-Read = Callable[[BinaryIO], int]
+Errors = Callable[[str], AbstractContextManager[None]]
 
 
-def pipe_copy(read: Read, hub: Connection, copy_in: sql.Composable) -> int:
+def pipe_copy(read: Read, into: Connection, copy_in: sql.Composable, errors: Errors = pg.hub_errors) -> int:
     """Feed what `read` writes into a `COPY … FROM STDIN` and return the rows stored.
+
+    `errors` turns what the storing server says into the gateway's errors; the hub stores unless told otherwise.
 
     A source that dies looks like a normal end to the hub; so the caller must roll back on any error, and the number
     of rows sent is compared with the number stored. Raises what the reader raised, or SourceChanged (retryable).
@@ -31,7 +34,7 @@ def pipe_copy(read: Read, hub: Connection, copy_in: sql.Composable) -> int:
     source.start()
     cause: BaseException | None = None
     try:
-        with os.fdopen(reading, "rb", _BUFFER) as stream, pg.hub_errors("land rows"), hub.cursor() as cursor:
+        with os.fdopen(reading, "rb", _BUFFER) as stream, errors("store rows"), into.cursor() as cursor:
             try:
                 cursor.copy_expert(copy_in, stream, size=_BUFFER)
             except BaseException:

@@ -15,7 +15,7 @@ from gateway import pg
 from gateway.deployment import Deployment
 from gateway.exchange import hub as hub_tables
 from gateway.ledger import chain, receipts
-from gateway.model import Dataset
+from gateway.model import HUB, Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _noting(entries: Iterator[receipts.Entry], said: dict[str, _Said]) -> Iterat
     """Pass the entries on and keep what each batch receipt says of its rows (two integers a batch)."""
     for entry in entries:
         body = entry.body
-        if body.get("kind") == "batch":
+        if body.get("kind") == "batch" and body["to"] == HUB:
             dataset, source = said[body["dataset"]], body["from"]
             before = 0 if body["run"] == "first_load" else dataset.rows.get(source, 0)
             dataset.rows[source] = before + body["inserted"] - body["deleted"]

@@ -73,7 +73,7 @@ class _Rows:
     def differences(self, guard: Guard, *, quick: bool = False) -> tuple[compare.Difference, str]:
         """Compare keys and hashes, and copy only the rows that differ, all from one snapshot."""
         with self._source.snapshot() as snapshot:
-            hashing = self._hashing(snapshot)
+            hashing = demand_hashing(self._attempt, snapshot)
             if quick and (equal := compare.totals_agree(self._landing, hashing)):
                 return equal, "totals"
             found = compare.stream(self._landing, hashing)
@@ -82,14 +82,6 @@ class _Rows:
                 pipe_copy(_key_reader(hashing, self._landing.dataset, keys), *self._into())
                 self._read_repairs(snapshot, raw.WHOLE, keys)
         return found, "key hashes"
-
-    def _hashing(self, snapshot: Snapshot) -> Hashing:
-        if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(self._landing)):
-            raise SchemaMismatch(
-                f"platform {self._attempt.route.source.platform} does not hash records as the hub does",
-                "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
-            )
-        return snapshot
 
     def _read_repairs(self, snapshot: Snapshot, window: Window, keys: list[tuple[Any, ...]] | None = None) -> None:
         """Copy the originals of the values that the source's side of the projection repairs."""
@@ -139,6 +131,16 @@ class _Records:
         with self._source.snapshot() as snapshot:
             read = _reader(snapshot, self._landing.dataset, window)
             pipe_copy(read, self._landing.hub, raw.copy_in(self._landing))
+
+
+def demand_hashing(attempt: Attempt, snapshot: Snapshot) -> Hashing:
+    """Return the snapshot as one that hashes records as the hub does; SchemaMismatch when it does not."""
+    if not isinstance(snapshot, Hashing) or not snapshot.hashes_like_hub(compare.hub_sample(attempt.hub)):
+        raise SchemaMismatch(
+            f"platform {attempt.route.peer.platform} does not hash records as the hub does",
+            "Both sides must be PostgreSQL 16 or newer for an exact comparison in place.",
+        )
+    return snapshot
 
 
 def _reader(snapshot: Snapshot, dataset: Dataset, window: Window, part: int = 0) -> Callable[[Any], int]:

@@ -15,18 +15,22 @@ from psycopg2 import sql
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import compare, raw, transfer
+from gateway.exchange import carry, compare, counterpart, raw
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
-from gateway.exchange.reading import reading
+from gateway.exchange.reading import demand_hashing, reading
 from gateway.exchange.shape import check_shape
-from gateway.ledger import ledger
-from gateway.ports import Probe, Source
+from gateway.ledger import deliveries, ledger
+from gateway.ports import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What one comparison found. missing: only in the source; extra: only in the hub; different: unlike content."""
+    """What one comparison found.
+
+    `missing`: what the target of the route lacks; `extra`: what only the target has; `different`: unlike content;
+    `pending`: what the next run carries anyway. `source_rows` are the rows at the platform, whichever way the route leads.
+    """
 
     route: str
     at: datetime
@@ -57,7 +61,7 @@ def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Rec
     found = _compare(deployment, route_name)
     if found.passed or not repair:
         return found
-    outcome = transfer.run(deployment, route_name, run_id="reconcile --repair", whole=True)
+    outcome = carry.run(deployment, route_name, run_id="reconcile --repair", whole=True)
     again = asdict(_compare(deployment, route_name))
     remark = f"{found.missing} missing, {found.extra} extra, {found.different} different before the repair"
     return Reconciliation(**{**again, "remark": remark, "repaired_by": outcome.batch})
@@ -65,20 +69,20 @@ def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Rec
 
 def _compare(deployment: Deployment, route_name: str) -> Reconciliation:
     route = deployment.route(route_name)
-    source = deployment.source(route.source)
+    source = deployment.source(route.peer)
     try:
         with Attempt(deployment, route, "reconcile", None) as attempt, pg.hub_errors("reconcile"):
             if not attempt.state.loaded:
                 raise NotFound(f"route {route_name} has not been loaded yet", f"Run `gateway sync {route_name}` first.")
             ledger.note_kind(attempt.notes, attempt.batch, "reconcile")
-            return _two_sides(attempt, source)
+            return _far_side(attempt, source) if route.outbound else _two_sides(attempt, source)
     finally:
         source.close()
 
 
 def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
     probe = registry.patiently(lambda: source.probe(attempt.dataset))
-    check_shape(attempt.dataset, attempt.route.source, source.describe(attempt.dataset))
+    check_shape(attempt.dataset, attempt.route.peer, source.describe(attempt.dataset))
     landing = attempt.landing()
     landing.create(logged=False)
     if not source.typed:
@@ -88,7 +92,18 @@ def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
         pending = 0 if found.equal else _pending(landing, attempt)
     finally:
         landing.drop()
-    return _record(attempt, probe, found, pending, method)
+    passed = found.missing + found.different <= pending and found.extra == 0
+    return _record(attempt, found, pending, method, passed=passed, through=attempt.state.watermark or probe.upper)
+
+
+def _far_side(attempt: Attempt, source: Source) -> Reconciliation:
+    """Compare what the platform has with the hub as of the newest batch delivered."""
+    check_shape(attempt.dataset, attempt.route.peer, source.describe(attempt.dataset))
+    upto = deliveries.confirmed_upto(attempt.notes, attempt.route.route)
+    with source.snapshot() as snapshot:
+        found, pending, method = counterpart.compare(attempt, demand_hashing(attempt, snapshot), upto)
+    through = deliveries.committed_at(attempt.notes, upto) or attempt.now()
+    return _record(attempt, found, pending, method, passed=found.equal, through=through)
 
 
 def _nothing(_: compare.Difference) -> None:
@@ -109,10 +124,10 @@ def _pending(landing: Landing, attempt: Attempt) -> int:
     return found
 
 
-def _record(attempt: Attempt, probe: Probe, found: compare.Difference, pending: int, method: str) -> Reconciliation:
-    """Enter the comparison into the ledger; verified_through reaches the watermark when nothing but pending rows differ."""
-    passed = found.missing + found.different <= pending and found.extra == 0
-    through = attempt.state.watermark or probe.upper
+def _record(
+    attempt: Attempt, found: compare.Difference, pending: int, method: str, *, passed: bool, through: datetime
+) -> Reconciliation:
+    """Enter the comparison into the ledger; verified_through moves when nothing but pending rows differ."""
     remark = f"{found.quarantined} rows in quarantine" if found.quarantined else None
     counts = {
         name: getattr(found, name)

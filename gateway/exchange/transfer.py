@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from croniter import croniter
@@ -24,41 +23,12 @@ from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.landing import Landing
 from gateway.exchange.merge import Moved
+from gateway.exchange.outcome import Outcome, utc
 from gateway.exchange.reading import reading
 from gateway.exchange.shape import check_shape
 from gateway.ledger import ledger
 from gateway.model import Dataset
 from gateway.ports import Probe, Shape, Source, Window
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one run did. Rows read = inserted + updated + unchanged + rejected, but for a comparison (see `kind`)."""
-
-    route: str
-    dataset: str
-    kind: str
-    batch: int
-    receipt: int | None
-    read: int
-    inserted: int
-    updated: int
-    deleted: int
-    unchanged: int
-    rejected: int
-    waiting: int
-    seconds: float
-    rejects: Mapping[str, int] = field(default_factory=dict)
-    warnings: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def landed(self) -> int:
-        """Return the rows of the source that the hub holds or accepted by this run."""
-        return self.inserted + self.updated + self.unchanged
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the outcome for machines."""
-        return {**asdict(self), "landed": self.landed}
 
 
 def run(
@@ -71,7 +41,7 @@ def run(
     other permanent errors. After any of them the hub is as it was.
     """
     route = deployment.route(route_name)
-    source = deployment.source(route.source)
+    source = deployment.source(route.peer)
     try:
         with (
             Attempt(deployment, route, run_id, progress) as attempt,
@@ -103,7 +73,7 @@ def replay(
             "Use the names of its contract.",
         )
     _refuse_unstorable(edits or {})
-    source = deployment.source(route.source)
+    source = deployment.source(route.peer)
     try:
         with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
             found = quarantine.opened(deployment, attempt.notes, row_id)  # again, now that no other run has the route
@@ -174,7 +144,7 @@ class _Transfer:
         self.probe = registry.patiently(lambda: self.source.probe(self.dataset))
         self.attempt.stage("describe")
         shape = registry.patiently(lambda: self.source.describe(self.dataset))
-        check_shape(self.dataset, self.attempt.route.source, shape)
+        check_shape(self.dataset, self.attempt.route.peer, shape)
         return shape
 
     def _read_all(self) -> None:
@@ -325,21 +295,21 @@ class _Transfer:
         counts = {"read": self.read, "inserted": moved.inserted, "updated": moved.updated, "deleted": moved.deleted,
                   "unchanged": moved.unchanged, "rejected": sum(self.rejects.values()), "waiting": self.waiting}  # fmt: skip
         clocks = {
-            "source": _utc(moved.newest),
-            "received": _utc(self.received),
-            "confirmed": _utc(self.attempt.now()),
+            "source": utc(moved.newest),
+            "received": utc(self.received),
+            "confirmed": utc(self.attempt.now()),
         }
         body: dict[str, Any] = {
             "epoch": self.attempt.epoch, "batch": self.attempt.batch, "attempt": self.attempt.number,
             "route": route.route, "dataset": self.dataset.name, "contract": self.dataset.version,
-            "from": route.source.platform, "to": route.target, "run": self.kind, **counts,
+            "from": route.origin, "to": route.target, "run": self.kind, **counts,
             "rejects": dict(self.rejects), "warnings": self.warnings, "repaired": dict(self.repaired),
             "content": {"rows": moved.written, "hash_sum": str(moved.hash_sum)}, "clocks": clocks,
         }  # fmt: skip
         if self.probe is not None:
-            body["probe"] = {"at": _utc(self.probe.at), "source_now": _utc(self.probe.now), "skew_ms": self.probe.skew_ms,
-                             "absent_until": _utc(state.probed_at), "upper": _utc(self.probe.upper)}  # fmt: skip
-            body["watermark"] = {"from": _utc(state.watermark), "to": _utc(self.probe.upper)}
+            body["probe"] = {"at": utc(self.probe.at), "source_now": utc(self.probe.now), "skew_ms": self.probe.skew_ms,
+                             "absent_until": utc(state.probed_at), "upper": utc(self.probe.upper)}  # fmt: skip
+            body["watermark"] = {"from": utc(state.watermark), "to": utc(self.probe.upper)}
         if self.decision is not None:
             body["decision"] = dict(self.decision)
         return body
@@ -413,7 +383,3 @@ def _row_warnings(landing: Landing) -> dict[str, int]:
     counts = sql.SQL(", ").join(sql.SQL("count(*) filter (where {})").format(sql.SQL(broken)) for _, broken in found)
     row = pg.one(landing.hub, sql.SQL("select {} from {}").format(counts, landing.name("_ok")))
     return {rule: int(n) for (rule, _), n in zip(found, row, strict=True) if n}
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -77,8 +77,8 @@ def states(connection: Connection) -> dict[str, RouteState]:
     return {row["route"]: RouteState(**row) for row in rows(connection, "states")}
 
 
-def take_locks(connection: Connection, route: str, dataset: str) -> None:
-    """Take the route's and the data set's lock for this session; RouteBusy when another run has either."""
+def take_locks(connection: Connection, route: str, dataset: str | None) -> None:
+    """Take the route's lock, and that of the data set it writes, for this session; RouteBusy when another run has either."""
     got = pg.one(connection, _SQL["take_locks"], {"route": route, "dataset": dataset})
     if not all(got):
         pg.one(connection, _SQL["free_locks"])

@@ -1,6 +1,6 @@
--- name: take_locks: both advisory locks of a run, on the connection that commits
+-- name: take_locks: the advisory locks of a run, on the connection that commits; a delivery writes no data set and takes none
 select pg_try_advisory_lock(hashtextextended('route:' || %(route)s, 0)) as route,
-       pg_try_advisory_lock(hashtextextended('dataset:' || %(dataset)s, 0)) as dataset;
+       coalesce(pg_try_advisory_lock(hashtextextended('dataset:' || %(dataset)s, 0)), true) as dataset;
 
 -- name: free_locks: let both locks go
 select pg_advisory_unlock_all();

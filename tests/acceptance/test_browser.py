@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from gateway_words import ends
 
 from sandbox.browser import CHROMIUM, Visitor, visitor
 from sandbox.running import RunningCity, ask, dag_of
@@ -52,7 +53,7 @@ def test_the_list_names_every_route_in_words(running: RunningCity, seen: Visitor
     seen.open("/dags?limit=50", f"{len(running.deployment.catalog.routes) + 1} Dags")
     text = seen.read()
     missing = [r.dataset.chinese for r in running.deployment.catalog.routes.values()
-               if f"{r.dataset.chinese} · {r.source.name} → 交换库" not in text]  # fmt: skip
+               if f"{r.dataset.chinese} · {' → '.join(ends(r))}" not in text]  # fmt: skip
     assert missing == []
     seen.open("/dags?tags=法人库", "3 Dags")
 

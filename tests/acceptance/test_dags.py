@@ -19,7 +19,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from gateway import catalog, errors
 from gateway.errors import GatewayError
-from gateway.exchange.transfer import Outcome
+from gateway.exchange.outcome import Outcome
 from sandbox.running import ROOT
 
 SHARD = ROOT / "dags" / "exchange_routes_00.py"
@@ -80,9 +80,14 @@ def test_two_readings_give_the_same_dags(dags: dict[str, DAG]) -> None:
 def test_a_dag_says_who_what_and_when(dags: dict[str, DAG], route: str) -> None:
     """Name, tags, owner and documentation are for a person who has never seen the code."""
     declared, dag = CITY.routes[route], dags[f"route__{route}"]
-    unit = CITY.units[declared.source.unit].name
-    assert dag.dag_display_name == f"{declared.dataset.chinese} · {declared.source.name} → 交换库"
-    assert dag.tags == {declared.source.name, declared.dataset.name, "入库 inbound"}
+    unit = CITY.units[declared.peer.unit].name
+    way, tag = (
+        (("交换库", declared.peer.name), "出库 outbound")
+        if declared.outbound
+        else ((declared.peer.name, "交换库"), "入库 inbound")
+    )
+    assert dag.dag_display_name == f"{declared.dataset.chinese} · {' → '.join(way)}"
+    assert dag.tags == {declared.peer.name, declared.dataset.name, tag}
     assert task(dags, route).owner == unit
     for words in (unit, declared.dataset.name, declared.sla.name, "HINT", f"gateway quarantine list --route {route}"):
         assert words in (dag.doc_md or "")
@@ -98,14 +103,15 @@ def test_a_route_runs_once_at_a_time_and_never_for_the_past(dags: dict[str, DAG]
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_route_keeps_to_its_platforms_pool(dags: dict[str, DAG], route: str) -> None:
     """A platform is asked by no more routes at a time than it grants."""
-    assert task(dags, route).pool == f"platform.{CITY.routes[route].source.platform}"
+    assert task(dags, route).pool == f"platform.{CITY.routes[route].peer.platform}"
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_route_updates_its_hub_asset_and_follows_what_it_waits_for(dags: dict[str, DAG], route: str) -> None:
     """`after: case.accept` is the asset that case_accept_in updates; a cron line stays a cron line."""
     declared, dag = CITY.routes[route], dags[f"route__{route}"]
-    assert [asset.name for asset in task(dags, route).outlets] == [f"hub.{declared.dataset.name}"]
+    updates = [] if declared.outbound else [f"hub.{declared.dataset.name}"]
+    assert [asset.name for asset in task(dags, route).outlets] == updates
     waits_for = [asset.name for asset in dag.schedule] if declared.after else dag.schedule
     assert waits_for == ([f"hub.{declared.after}"] if declared.after else declared.schedule)
     assert task(dags, route).priority_weight == (10 if declared.after else 1)
@@ -180,7 +186,7 @@ def test_a_run_reports_figures_and_lineage(
     known = SimpleNamespace(catalog=CITY, route=CITY.routes.__getitem__)
     monkeypatch.setattr(gateway_operator, "get_hook_lineage_collector", lambda: lineage)
     monkeypatch.setattr(gateway_operator.Deployment, "open", lambda *_: known)
-    monkeypatch.setattr(gateway_operator.transfer, "run", lambda *_, **__: outcome)
+    monkeypatch.setattr(gateway_operator.carry, "run", lambda *_, **__: outcome)
     returned = task(dags, "pop_person_in").execute({"run_id": "manual__1", "ti": object()})
     assert (returned["read"], returned["rejected"]) == (9, 2)
     tags = {"route": "pop_person_in"}

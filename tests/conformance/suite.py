@@ -6,8 +6,9 @@ A suite class needs one fixture `peer` that yields its harness, with a fresh pla
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO, Protocol
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO, Protocol
 import pytest
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
 
 from gateway import pg
 from gateway.errors import AccessDenied, GatewayError, PlatformUnavailable, RetryableError, SchemaMismatch
@@ -22,7 +24,7 @@ from gateway.exchange import casting, compare
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.pipe import pipe_copy
 from gateway.model import Dataset, Field
-from gateway.ports import Hashing, Repairing, Snapshot, Source, Target, Window
+from gateway.ports import Delivery, Hashing, Outgoing, Repairing, Snapshot, Source, Target, Window
 
 EVERYTHING = Dataset(
     name="test.everything", chinese="", version="1.0.0", table="everything", owner="gxj", rules=(),
@@ -428,49 +430,58 @@ class TargetSuite:
         yield target
         target.close()
 
-    def test_same_batch_twice_counts_once(self, peer: TargetPeer, target: Target) -> None:
+    def test_same_batch_twice_counts_once(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
         """A repeated batch number is answered as before and changes nothing."""
-        first = target.write(EVERYTHING, 7, [values("a"), values("b")], [])
-        second = target.write(EVERYTHING, 7, [values("c")], [("a", 1)])
-        assert (first.written, first.deleted, first.repeated) == (2, 0, False)
-        assert (second.written, second.deleted, second.repeated) == (2, 0, True)
+        first = target.write(EVERYTHING, outgoing(hub, target, 7, [values("a"), values("b")]))
+        second = target.write(EVERYTHING, outgoing(hub, target, 7, [values("c")], [("a", 1)]))
+        assert first == Delivery(7, inserted=2, updated=0, unchanged=0, deleted=0)
+        assert second == Delivery(7, inserted=2, updated=0, unchanged=0, deleted=0, repeated=True)
         assert _codes(peer.held(EVERYTHING)) == ["a", "b"]
 
-    def test_rows_are_updated_inserted_and_deleted_as_one(self, peer: TargetPeer, target: Target) -> None:
-        """A batch brings new rows, new versions and deletions; odd keys are matched exactly."""
-        target.write(EVERYTHING, 1, [values(code) for code in ODD_KEYS], [])
-        done = target.write(
-            EVERYTHING,
-            2,
-            [values("new"), values(ODD_KEYS[0], small=9)],
-            [(code, 1) for code in (*ODD_KEYS[1:], "nobody")],
-        )
-        assert (done.written, done.deleted) == (2, len(ODD_KEYS) - 1)
-        assert [(r[0], r[7]) for r in peer.held(EVERYTHING)] == [(ODD_KEYS[0], 9), ("new", -7)]
+    def test_rows_are_updated_inserted_and_deleted_as_one(
+        self, hub: Connection, peer: TargetPeer, target: Target
+    ) -> None:
+        """A batch brings new rows, new versions and deletions; what is there alike is left alone; odd keys match exactly."""
+        target.write(EVERYTHING, outgoing(hub, target, 1, [values(code) for code in ODD_KEYS]))
+        rows = [values("new"), values(ODD_KEYS[0], small=9), values(ODD_KEYS[1])]
+        gone = [(code, 1) for code in (*ODD_KEYS[2:], "nobody")]
+        done = target.write(EVERYTHING, outgoing(hub, target, 2, rows, gone))
+        assert done == Delivery(2, inserted=1, updated=1, unchanged=1, deleted=len(ODD_KEYS) - 2)
+        assert {r[0]: r[7] for r in peer.held(EVERYTHING)} == {ODD_KEYS[0]: 9, ODD_KEYS[1]: -7, "new": -7}
 
-    def test_batch_that_breaks_off_leaves_nothing(self, peer: TargetPeer, target: Target) -> None:
+    def test_values_arrive_as_the_hub_holds_them(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
+        """Every type, null, and a moment as the wall clock of its zone."""
+        absent = values("none", **dict.fromkeys((f.name for f in EVERYTHING.fields if not f.required), None))
+        target.write(EVERYTHING, outgoing(hub, target, 1, [values("some"), absent]))
+        held = {r[0]: dict(zip(EVERYTHING.columns, r, strict=True)) for r in peer.held(EVERYTHING)}
+        wanted = dict(zip(EVERYTHING.columns, values("some"), strict=True)) | {"fixed": "ab    "}
+        moments = {"naive": datetime(1988, 6, 1, 0, 30), "updated_at": NOON}  # noqa: DTZ001 - it has no zone there
+        assert held["some"] == wanted | moments
+        assert {name for name, value in held["none"].items() if value is not None} == {"code", "part", "updated_at"}
+
+    def test_batch_that_breaks_off_leaves_nothing(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
         """When the rows end in an error, none of them is there, and the number may be used again."""
+        whole = outgoing(hub, target, 3, [values(f"{n:05}") for n in range(2_500)])
 
-        def rows() -> Iterator[tuple[Any, ...]]:
-            yield from (values(f"{n:05}") for n in range(2_500))
+        def broken(out: BinaryIO) -> int:
+            whole.rows(out)
             raise OSError("the reader broke off")
 
         with pytest.raises(OSError, match="broke off"):
-            target.write(EVERYTHING, 3, rows(), [])
+            target.write(EVERYTHING, replace(whole, rows=broken))
         assert peer.held(EVERYTHING) == []
-        assert not target.write(EVERYTHING, 3, [values("a")], []).repeated
+        assert not target.write(EVERYTHING, outgoing(hub, target, 3, [values("a")])).repeated
 
-    def test_bad_row_in_the_middle_leaves_nothing(self, peer: TargetPeer, target: Target) -> None:
+    def test_bad_row_in_the_middle_leaves_nothing(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
         """A row that the platform refuses takes its whole batch with it, deletions included."""
-        target.write(EVERYTHING, 1, [values("old")], [])
+        target.write(EVERYTHING, outgoing(hub, target, 1, [values("old")]))
         with pytest.raises(GatewayError):
-            target.write(EVERYTHING, 2, [values("good"), values("long" * 20)], [("old", 1)])
+            target.write(EVERYTHING, outgoing(hub, target, 2, [values("good"), values("long" * 20)], [("old", 1)]))
         assert _codes(peer.held(EVERYTHING)) == ["old"]
 
-    def test_empty_batch_is_confirmed(self, target: Target) -> None:
+    def test_empty_batch_is_confirmed(self, hub: Connection, target: Target) -> None:
         """Nothing to write is a batch too."""
-        done = target.write(EVERYTHING, 5, [], [])
-        assert (done.batch_id, done.written, done.deleted, done.repeated) == (5, 0, 0, False)
+        assert target.write(EVERYTHING, outgoing(hub, target, 5, [])) == Delivery(5, 0, 0, 0, 0)
 
     def test_target_may_be_closed_twice(self, target: Target) -> None:
         """Closing what is closed is no error."""
@@ -478,9 +489,29 @@ class TargetSuite:
         target.close()
 
 
+def outgoing(
+    hub: Connection, target: Target, number: int, rows: list[tuple[Any, ...]], gone: Iterable[tuple[Any, ...]] = ()
+) -> Outgoing:
+    """Return a batch whose rows and keys lie in the hub, with the hub's types, and stream from there."""
+
+    def read(fields: Sequence[Field], lines: list[tuple[Any, ...]], out: BinaryIO) -> int:
+        table = _table(
+            hub,
+            sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.hub_type)) for f in fields),
+        )
+        with hub.cursor() as cursor:
+            execute_values(cursor, sql.SQL("insert into {} values %s").format(table), lines)
+            cursor.copy_expert(sql.SQL("copy {} to stdout (format {})").format(table, sql.SQL(target.format)), out)
+            return int(cursor.rowcount)
+
+    keys = [EVERYTHING.field(k) for k in EVERYTHING.key]
+    return Outgoing(number, lambda out: read(EVERYTHING.fields, rows, out), lambda out: read(keys, list(gone), out))
+
+
 def values(code: str, part: int = 1, **changes: Any) -> tuple[Any, ...]:
-    """Return a row in the order of the projection."""
-    made = row(code, part, **changes)
+    """Return a row in the order of the projection, with moments as the hub holds them."""
+    moments = {"naive": datetime(1988, 5, 31, 15, 30, tzinfo=UTC), "updated_at": NOON_UTC}  # in summer time, UTC+9
+    made = row(code, part, **{**moments, **changes})
     return tuple(made[c] for c in EVERYTHING.columns)
 
 

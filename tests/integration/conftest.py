@@ -222,7 +222,7 @@ def _catalog() -> Catalog:
     )  # fmt: skip
 
 
-RunInProcess = Callable[[City, str], subprocess.CompletedProcess[str]]
+RunInProcess = Callable[..., subprocess.CompletedProcess[str]]
 RUN_ROUTE = [sys.executable, str(Path(__file__).parent / "run_route.py")]
 
 
@@ -230,10 +230,12 @@ RUN_ROUTE = [sys.executable, str(Path(__file__).parent / "run_route.py")]
 def run_in_process() -> RunInProcess:
     """Return a function that runs a city's route in a process of its own, so that it can be killed."""
 
-    def run(city: City, failpoint: str = "") -> subprocess.CompletedProcess[str]:
+    def run(city: City, failpoint: str = "", route: str = "person_in") -> subprocess.CompletedProcess[str]:
         hand_over(city)
         environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint}
-        return subprocess.run(RUN_ROUTE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            [*RUN_ROUTE, route], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return run
 

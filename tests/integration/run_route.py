@@ -1,4 +1,4 @@
-"""Run the route of a pickled deployment once; the tests kill this process where they like."""
+"""Run a route of a pickled deployment once; the tests kill this process where they like."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.exchange import transfer
+from gateway.exchange import carry
 
 if __name__ == "__main__":
     deployment = pickle.loads((Path(os.environ["GATEWAY_HOME"]) / "deployment.pickle").read_bytes())
     try:
-        print(transfer.run(deployment, "person_in").as_dict())
+        print(carry.run(deployment, sys.argv[1]).as_dict())
     except GatewayError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -30,7 +30,7 @@ def _change(path: Path, old: str, new: str) -> None:
 def test_the_citys_catalog_is_whole() -> None:
     """Every route of the shipped catalog loads."""
     found = catalog.load(ROOT / "catalog")
-    assert (found.broken, len(found.routes)) == ({}, 15)
+    assert (found.broken, len(found.routes)) == ({}, 21)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,10 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ncolour: red", "colour"),  # unknown name
         ("../schemas/contracts/pop.person.odcs.yaml", "check: birth_matches, id: citizen_id", "check: birth_matches, id: citizen", "there is no field citizen"),  # a rule's field
         ("routes/pop_person_in.yaml", 'compare: "0 3 * * 0"', "compare: weekly", "7: compare: 'weekly' is not a cron line"),
-        ("routes/pop_person_in.yaml", "to: hub", "to: share", "4: to: hub was expected"),  # every route ends in the hub
+        ("routes/pop_person_in.yaml", "to: hub", "to: share", "4: to: a route of mode incremental goes to the hub"),  # these modes lead into it
+        ("routes/pop_person_share.yaml", "from: hub", "from: pop", "3: from: a route of mode delivery goes from the hub"),  # and this one out of it
+        ("routes/pop_person_share.yaml", "to: share", "to: shared", "4: to: there is no platform shared"),
+        ("routes/pop_person_share.yaml", "to: share", "to: legal", "4: to: platform legal is cleared for nothing"),  # it was never granted
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
         ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
@@ -56,13 +59,15 @@ def test_the_citys_catalog_is_whole() -> None:
 def test_a_wrong_route_or_contract_is_named_and_the_others_load(
     city: Path, file: str, old: str, new: str, words: str
 ) -> None:
-    """File, line, field and what is wrong are told; fourteen routes are left."""
+    """File, line, field and what is wrong are told; the routes that have nothing to do with it are left."""
+    every, name = catalog.load(city).routes, Path(file).name.removesuffix(".yaml")
+    touched = {n for n, r in every.items() if name in (n, f"{r.dataset.name}.odcs")}
     _change(city / file, old, new)
     found = catalog.load(city)
-    assert len(found.routes) == 14
-    reason = next(iter(found.broken.values()))
-    assert words in reason
-    assert "HINT: " in reason
+    assert (set(found.broken), set(found.routes)) == (touched, set(every) - touched)
+    for reason in found.broken.values():
+        assert words in reason
+        assert "HINT: " in reason
 
 
 @pytest.mark.parametrize(
@@ -138,8 +143,33 @@ def test_two_routes_for_one_part_of_the_hub_are_refused(city: Path) -> None:
         text.replace("route: pop_person_in", "route: pop_twice"), encoding="utf-8"
     )
     found = catalog.load(city)
-    assert "pop_person_in already brings pop.person from pop" in found.broken["pop_twice"]
+    assert "pop_person_in already carries pop.person from pop to hub" in found.broken["pop_twice"]
     assert "pop_person_in" in found.routes
+
+
+def test_what_nobody_brings_in_is_not_delivered(city: Path) -> None:
+    """A delivery of a data set that no route feeds is a mistake; the data sets that are fed go on."""
+    (city / "routes" / "pop_person_in.yaml").unlink()
+    found = catalog.load(city)
+    assert "no route brings pop.person into the hub" in found.broken["pop_person_share"]
+    assert "legal_institution_share" in found.routes
+
+
+def test_no_field_above_a_platforms_clearance_leaves(city: Path) -> None:
+    """What a platform may not hold breaks the whole route, with every such field named; other data sets still go there."""
+    _change(city / "platforms" / "share.yaml", "clearance: L4", "clearance: L2")
+    found = catalog.load(city)
+    assert "platform share is cleared up to L2" in found.broken["pop_person_share"]
+    assert "citizen_id (L4), cert_type (L4)" in found.broken["pop_person_share"]
+    assert "geo_division_share" in found.routes
+
+
+def test_no_platform_is_the_hub(city: Path) -> None:
+    """The word `hub` in a route means the exchange platform itself."""
+    text = (city / "platforms" / "pop.yaml").read_text(encoding="utf-8")
+    (city / "platforms" / "hub.yaml").write_text(text.replace("platform: pop", "platform: hub"), encoding="utf-8")
+    with pytest.raises(CatalogInvalid, match="hub is the exchange platform itself"):
+        catalog.load(city)
 
 
 def test_the_environment_names_the_catalog(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,12 @@ def test_a_name_that_is_no_connector_is_refused(name: str) -> None:
         registry.source(_platform(name), "")
 
 
+def test_a_connector_that_only_reads_is_no_target() -> None:
+    """A delivery to such a platform is a mistake of the catalog."""
+    with pytest.raises(CatalogInvalid, match="connector rest reads and does not write"):
+        registry.target(_platform("rest"), "")
+
+
 @pytest.mark.parametrize(
     ("failures", "error", "calls"),
     [

@@ -173,7 +173,9 @@ def test_two_runs_at_once_leave_one_result(city: Any) -> None:
     hand_over(city)
     environment = {**os.environ, "GATEWAY_FAILPOINT": "check=sleep:2"}
     both = [
-        subprocess.Popen(RUN_ROUTE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*RUN_ROUTE, "person_in"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     told = [process.communicate(timeout=60)[1] for process in both]

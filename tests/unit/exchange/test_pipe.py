@@ -75,7 +75,7 @@ def test_reader_that_fails_is_the_cause(lines: int) -> None:
 
 def test_hub_that_fails_is_the_cause() -> None:
     """The reader only loses its reader then; the hub's error is raised."""
-    with pytest.raises(HubUnavailable, match="unable to land rows"):
+    with pytest.raises(HubUnavailable, match="unable to store rows"):
         pipe_copy(writes(BIG), Hub(breaks_after=1_000), COPY)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,106 @@
+"""What the batches of a range did to a data set of the hub, seen at one moment: rows by their batch, and tombstones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Literal
+
+from psycopg2 import sql
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.exchange import hub as hub_tables
+from gateway.ledger.deliveries import Range
+from gateway.model import Dataset
+from gateway.ports import Read
+
+_BUFFER = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much lies in a range: rows with the sum of their record hashes, keys gone, and the newest batch among them."""
+
+    rows: int
+    gone: int
+    hash_sum: int
+    upto: int
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing changed."""
+        return not (self.rows or self.gone)
+
+
+class Changes:
+    """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
+
+    def __init__(self, deployment: Deployment, dataset: Dataset, range_: Range) -> None:
+        """Take what to look at; `with` opens the view."""
+        self._deployment, self._dataset, self._range = deployment, dataset, range_
+
+    def __enter__(self) -> Changes:
+        """Open the view and measure it."""
+        self._hub = self._deployment.hub(name=f"gateway changes {self._dataset.name}")
+        try:
+            with pg.hub_errors("read the changes"):
+                self._hub.set_session(isolation_level="REPEATABLE READ", readonly=True)
+                self.extent = self._measure()
+        except BaseException:
+            self._hub.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the view go."""
+        self._hub.close()
+
+    def rows(self, format_: Literal["binary", "text"]) -> Read:
+        """Return the read of new and changed rows, in the order of the projection."""
+        query = sql.SQL("select {} from {} t where {}").format(
+            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t")
+        )
+        return self._read(query, format_)
+
+    def gone(self, format_: Literal["binary", "text"]) -> Read:
+        """Return the read of the keys that no source holds any more."""
+        query = sql.SQL("select {} from {}").format(pg.names(self._dataset.key, "g"), self._gone())
+        return self._read(query, format_)
+
+    def _measure(self) -> Extent:
+        rows, hash_sum, newest = pg.one(
+            self._hub,
+            sql.SQL("select count(*), coalesce(sum({}), 0), max(gw_batch) from {} t where {}").format(
+                hub_tables.record_hash(self._dataset, "t"), hub_tables.table(self._dataset), self._within("t")
+            ),
+        )
+        gone, newest_gone = pg.one(self._hub, sql.SQL("select count(*), max(g.gw_batch) from {}").format(self._gone()))
+        upto = self._range.upto or max(newest or 0, newest_gone or 0, self._range.after)
+        return Extent(int(rows), int(gone), int(hash_sum), int(upto))
+
+    def _gone(self) -> sql.Composed:
+        """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
+        same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
+        return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
+            hub_tables.gone(self._dataset), self._within("g"), hub_tables.table(self._dataset), same
+        )
+
+    def _within(self, alias: str) -> sql.Composed:
+        batch = sql.Identifier(alias, "gw_batch")
+        after = sql.SQL("{} > {}").format(batch, sql.Literal(self._range.after))
+        if self._range.upto is None:
+            return after
+        return sql.SQL("{} and {} <= {}").format(after, batch, sql.Literal(self._range.upto))
+
+    def _read(self, query: sql.Composed, format_: str) -> Read:
+        copy = sql.SQL("copy ({}) to stdout (format {})").format(query, sql.SQL(format_))
+
+        def read(out: BinaryIO) -> int:
+            with pg.hub_errors("read the changes"), self._hub.cursor() as cursor:
+                cursor.copy_expert(copy, out, size=_BUFFER)
+                return int(cursor.rowcount)
+
+        return read

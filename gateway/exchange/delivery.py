@@ -1,0 +1,123 @@
+"""Carries what changed in the hub to a platform (delivery): choose, send, receipt.
+
+The engine is the only writer of the hub and writes the batches of a data set one after the other, so that "what batches
+after N wrote" misses nothing. A delivery is numbered and its range noted before it leaves: when its reply is lost, the next
+run sends the same range under the same number, and the target counts it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.exchange.attempt import Attempt, Progress
+from gateway.exchange.changes import Changes, Extent
+from gateway.exchange.outcome import Outcome, utc
+from gateway.ledger import deliveries, ledger
+from gateway.ledger.deliveries import Range
+from gateway.ports import Delivery, Outgoing
+
+
+def run(
+    deployment: Deployment, route_name: str, *, run_id: str = "", progress: Progress | None = None, dry_run: bool = False,
+    whole: bool = False,
+) -> Outcome:  # fmt: skip
+    """Deliver once what the platform does not have yet; `whole` delivers everything again.
+
+    Raises RouteBusy, PlatformUnavailable, HubUnavailable (retryable); RouteHeld, SchemaMismatch, AccessDenied. After any
+    of them the next run sends what this one may or may not have delivered, under the same number.
+    """
+    route = deployment.route(route_name)
+    while True:
+        with Attempt(deployment, route, run_id, progress) as attempt, pg.hub_errors(f"deliver {route.dataset.name}"):
+            delivery = _Delivery(attempt, whole=whole)
+            outcome = delivery.rehearse() if dry_run else delivery.carry()
+        if dry_run or not delivery.resent:
+            return outcome
+
+
+class _Delivery:
+    """The steps of one attempt, in order."""
+
+    def __init__(self, attempt: Attempt, *, whole: bool) -> None:
+        self._attempt, self._dataset = attempt, attempt.dataset
+        begun = deliveries.begun(attempt.notes, attempt.route.route)
+        self.resent = begun is not None
+        self._range = begun or self._fresh(whole=whole)
+        self._read_at: datetime | None = None
+
+    def rehearse(self) -> Outcome:
+        """Count what would be sent."""
+        with Changes(self._attempt.deployment, self._dataset, self._range) as changes:
+            return self._outcome(changes.extent, Delivery(self._range.number, 0, 0, 0, 0), None)
+
+    def carry(self) -> Outcome:
+        """Choose, send, and record what the target confirmed in one transaction with the route's state."""
+        ledger.note_kind(self._attempt.notes, self._attempt.batch, "delivery")
+        self._attempt.stage("extract")
+        with Changes(self._attempt.deployment, self._dataset, self._range) as changes:
+            self._read_at = self._attempt.now()
+            extent = changes.extent
+            confirmed = self._send(changes)
+        self._attempt.stage("state")
+        _, entry = self._attempt.decide(lambda: self._move(extent), lambda _: self._receipt(extent, confirmed))
+        self._attempt.stage("done")
+        return self._outcome(extent, confirmed, entry.no)
+
+    def _fresh(self, *, whole: bool) -> Range:
+        state = self._attempt.state
+        again = whole or not state.loaded or state.resync is not None
+        after = 0 if again else deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
+        return Range(self._attempt.batch, after, None)
+
+    def _send(self, changes: Changes) -> Delivery:
+        """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody."""
+        extent = changes.extent
+        if extent.empty:
+            return Delivery(self._range.number, 0, 0, 0, 0)
+        if not self.resent:
+            deliveries.begin(self._attempt.notes, self._attempt.route.route, self._range, extent.upto)
+        target = self._attempt.deployment.target(self._attempt.route.peer)
+        try:
+            self._attempt.stage("deliver", extent.rows + extent.gone)
+            batch = Outgoing(self._range.number, changes.rows(target.format), changes.gone(target.format))
+            return target.write(self._dataset, batch)
+        finally:
+            target.close()
+
+    def _move(self, extent: Extent) -> None:
+        attempt, route = self._attempt, self._attempt.route.route
+        if extent.empty and not self.resent:
+            deliveries.begin(attempt.hub, route, self._range, extent.upto)
+        deliveries.confirm(attempt.hub, self._range.number)
+        values = {"batch": attempt.batch, "watermark": None, "identity": None}
+        ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})
+        if attempt.approved:
+            ledger.use_hold(attempt.hub, attempt.approved.id)
+
+    def _receipt(self, extent: Extent, confirmed: Delivery) -> Mapping[str, Any]:
+        """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
+        attempt, route = self._attempt, self._attempt.route
+        committed = deliveries.committed_at(attempt.hub, extent.upto)
+        return {
+            "epoch": attempt.epoch, "batch": attempt.batch, "attempt": attempt.number, "route": route.route,
+            "dataset": self._dataset.name, "contract": self._dataset.version, "from": route.origin, "to": route.target,
+            "run": "delivery", "read": extent.rows + extent.gone, "inserted": confirmed.inserted, "updated": confirmed.updated,
+            "deleted": confirmed.deleted, "unchanged": confirmed.unchanged, "rejected": 0, "waiting": 0,
+            "rejects": {}, "warnings": {}, "repaired": {},
+            "content": {"rows": extent.rows, "hash_sum": str(extent.hash_sum)},
+            "clocks": {"source": utc(committed), "received": utc(self._read_at), "confirmed": utc(attempt.now())},
+            "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
+                         "gone": extent.gone, "repeated": confirmed.repeated},
+        }  # fmt: skip
+
+    def _outcome(self, extent: Extent, confirmed: Delivery, receipt: int | None) -> Outcome:
+        return Outcome(
+            route=self._attempt.route.route, dataset=self._dataset.name, kind="delivery", batch=self._attempt.batch,
+            receipt=receipt, read=extent.rows + extent.gone, inserted=confirmed.inserted, updated=confirmed.updated,
+            deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=0, waiting=0,
+            seconds=round(self._attempt.seconds, 3),
+        )  # fmt: skip

@@ -1,0 +1,12 @@
+-- What left the hub. A delivery is noted before it leaves and confirmed in the transaction that moves the route's state;
+-- one that was never confirmed is sent again under its number.
+create table gateway.delivery (
+  number bigint primary key,
+  route text not null,
+  after_batch bigint not null,
+  upto_batch bigint not null,
+  left_at timestamptz not null default clock_timestamp(),
+  confirmed_at timestamptz
+);
+create unique index delivery_under_way on gateway.delivery (route) where confirmed_at is null;
+create index delivery_by_route on gateway.delivery (route, upto_batch);

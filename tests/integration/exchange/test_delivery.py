@@ -1,0 +1,328 @@
+"""Deliveries: what changed in the hub reaches the platform, once and in whole, whatever breaks on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg2
+import pytest
+
+from connectors.postgres_target import PostgresTarget
+from gateway.errors import AccessDenied, PlatformUnavailable, RouteBusy, SchemaMismatch
+from gateway.exchange import carry, proof, reconcile
+from gateway.exchange.attempt import Attempt
+from gateway.exchange.outcome import Outcome
+from gateway.model import Field, Platform, Route
+from tests.integration.conftest import CREATE, PERSON, City
+from tests.integration.proxy import Proxy
+
+IN, OUT = "person_in", "person_share"
+STAGES = ("extract", "deliver", "state", "receipt", "commit", "done")
+
+
+@dataclass
+class Sharing:
+    """A city whose persons are also delivered to a sharing platform, an empty table of its own."""
+
+    city: City
+    there: Any
+    dsn: str
+
+    def bring(self) -> Outcome:
+        """Carry the source into the hub."""
+        return carry.run(self.city.deployment, IN, whole=True)
+
+    def deliver(self, **how: Any) -> Outcome:
+        """Carry the hub to the sharing platform."""
+        return carry.run(self.city.deployment, OUT, **how)
+
+    def ask(self, statement: str) -> Any:
+        """Run a statement at the sharing platform."""
+        with self.there.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else cursor.rowcount
+
+    def shared(self) -> list[tuple[Any, ...]]:
+        """Return the rows that the platform has, in key order."""
+        return list(self.ask("select id, name, sex, amount, updated_at from person order by id"))
+
+    def reach(self, dsn: str) -> None:
+        """Let the platform be reached by another address from now on."""
+        here, source = self.city.deployment, self.city.source_dsn
+        self.city.deployment = replace(here, resolve=lambda name: dsn if name == "SHARE" else source)
+
+    def assert_whole(self) -> None:
+        """Deliver again, and demand that both sides are equal, nothing is under way and every receipt verifies."""
+        self.deliver()
+        self.city.reopen()
+        assert self.shared() == self.city.hub_rows()
+        assert reconcile.run(self.city.deployment, OUT).passed
+        found = proof.verify(self.city.deployment)
+        assert found.ok, found.first_fault
+        assert self.city.ask("select count(*) from gateway.delivery where confirmed_at is null") == [(0,)]
+        assert self.city.ask("select count(*) from gateway.batch where state = 'open'") == [(0,)]
+
+
+@pytest.fixture
+def sharing(city: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sharing]:
+    """Yield the city with 100 persons in the hub, 2 of 102 in quarantine, and a platform that has none."""
+    name = f"{city.source.info.dbname}_share"
+    city.servers[1].create_database(name)
+    dsn = city.servers[1].dsn(name)
+    monkeypatch.setenv("GATEWAY_CONN_SHARE", dsn)
+    share = Platform("share", "共享平台", "postgres", "SHARE", "gaj", clearance="L4")
+    catalog = city.deployment.catalog
+    out = Route(OUT, PERSON, share, "delivery", f"after: {PERSON.name}", catalog.terms["daily"])
+    routes, platforms = {**catalog.routes, OUT: out}, {**catalog.platforms, "share": share}
+    city.deployment = replace(city.deployment, catalog=replace(catalog, routes=routes, platforms=platforms))
+    there = psycopg2.connect(dsn)
+    there.autocommit = True
+    found = Sharing(city, there, dsn)
+    found.ask(CREATE)
+    city.fill(102, bad=2)
+    found.bring()
+    yield found
+    there.close()
+
+
+def change_everything(city: City) -> None:
+    """Insert 5, update 10 and delete 1 at the source."""
+    city.fill(5, start=1000)
+    city.ask_source("update person set amount = 7, updated_at = now() where id between 'P00000011' and 'P00000020'")
+    city.ask_source("delete from person where id = 'P00000100'")
+
+
+def test_the_first_delivery_carries_everything(sharing: Sharing) -> None:
+    """What the hub holds is there, to the last value; the receipt says from where to where."""
+    outcome = sharing.deliver()
+    assert (outcome.kind, outcome.read, outcome.inserted, outcome.rejected) == ("delivery", 100, 100, 0)
+    sharing.assert_whole()
+    body = sharing.city.ask("select body from gateway.receipt where batch_id = %s", (outcome.batch,))[0][0]
+    assert '"from":"hub"' in body
+    assert '"to":"share"' in body
+
+
+def test_only_what_changed_travels(sharing: Sharing) -> None:
+    """Inserts, updates and deletes of later batches, and nothing else."""
+    sharing.deliver()
+    change_everything(sharing.city)
+    sharing.bring()
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.inserted, outcome.updated, outcome.deleted) == (16, 5, 10, 1)
+    sharing.assert_whole()
+
+
+def test_a_row_of_several_batches_travels_once_as_it_is_now(sharing: Sharing) -> None:
+    """Several inbound batches between two deliveries are one delivery; a row deleted and back again is a row."""
+    sharing.deliver()
+    for amount in (8, 9):
+        sharing.city.ask_source(f"update person set amount = {amount}, updated_at = now() where id = 'P00000050'")
+        sharing.bring()
+    sharing.city.ask_source("create temp table kept as select * from person where id = 'P00000060'")
+    sharing.city.ask_source("delete from person where id = 'P00000060'")
+    sharing.bring()
+    sharing.city.ask_source("insert into person select * from kept")
+    sharing.bring()
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.updated, outcome.unchanged, outcome.deleted) == (2, 1, 1, 0)
+    sharing.assert_whole()
+
+
+def test_nothing_new_is_a_receipt_and_asks_nobody(sharing: Sharing) -> None:
+    """That a platform is up to date is provable without it."""
+    sharing.deliver()
+    sharing.reach("postgresql://nobody@127.0.0.1:1/none")
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.receipt is not None) == (0, True)
+    sharing.reach(sharing.dsn)
+    sharing.assert_whole()
+
+
+def test_a_dry_run_counts_and_changes_nothing(sharing: Sharing) -> None:
+    """It tells what would travel."""
+    assert sharing.deliver(dry_run=True).read == 100
+    assert sharing.shared() == []
+    assert sharing.city.ask("select count(*) from gateway.delivery") == [(0,)]
+
+
+def test_a_key_that_left_one_source_and_came_from_another_is_kept(sharing: Sharing) -> None:
+    """A tombstone of one source says nothing of a row that the hub holds from another."""
+    sharing.deliver()
+    sharing.city.ask("insert into hub.test_person__gone select id, 'elsewhere', gw_batch + 1000 from hub.test_person")
+    assert sharing.deliver().deleted == 0
+    assert len(sharing.shared()) == 100
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_kill_during_a_delivery(sharing: Sharing, run_in_process: Any, stage: str) -> None:
+    """A worker killed at any stage leaves the platform before or after it; the next run completes it, once."""
+    sharing.deliver()
+    change_everything(sharing.city)
+    sharing.bring()
+    assert run_in_process(sharing.city, stage, OUT).returncode == -9
+    assert len(sharing.shared()) in (100, 104)
+    sharing.assert_whole()
+    taken = sharing.ask(
+        "select inserted, updated, deleted from gateway_delivery where inserted + updated + deleted > 0"
+    )
+    assert sorted(taken) == [(5, 10, 1), (100, 0, 0)]
+
+
+def test_the_reply_of_the_platform_is_lost(sharing: Sharing) -> None:
+    """The same range goes again under the same number and counts once; what came meanwhile follows in the same run."""
+    commits: list[bytes] = []
+
+    def watch(to_server: bool, data: bytes) -> str:
+        if to_server and b"COMMIT" in data:
+            commits.append(data)
+        return "swallow" if len(commits) == 2 else "pass"  # the first prepares the platform, the second is the batch's
+
+    with Proxy(sharing.dsn, watch) as proxy:
+        sharing.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            sharing.deliver()
+    assert len(sharing.shared()) == 100
+    sharing.reach(sharing.dsn)
+    change_everything(sharing.city)
+    sharing.bring()
+    assert sharing.deliver().read == 16
+    repeated = sharing.city.ask("select count(*) from gateway.receipt where body like '%\"repeated\":true%'")
+    assert (repeated, sharing.ask("select count(*) from gateway_delivery")) == ([(1,)], [(2,)])
+    sharing.assert_whole()
+
+
+@pytest.mark.parametrize("at", [2_000, 8_000])  # bytes into the conversation: while it connects, in mid-stream
+def test_the_platform_is_cut_off(sharing: Sharing, at: int) -> None:
+    """Nothing of the batch is there, the error may be repeated, and the next run delivers."""
+    seen = [0]
+
+    def watch(_to_server: bool, data: bytes) -> str:
+        seen[0] += len(data)
+        return "pass" if seen[0] < at else "cut"
+
+    with Proxy(sharing.dsn, watch) as proxy:
+        sharing.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            sharing.deliver()
+    assert sharing.shared() == []
+    sharing.reach(sharing.dsn)
+    sharing.assert_whole()
+
+
+def test_a_platform_that_is_down_holds_nobody_up(sharing: Sharing) -> None:
+    """The delivery is repeated later; the hub goes on receiving."""
+    sharing.reach("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(PlatformUnavailable):
+        sharing.deliver()
+    change_everything(sharing.city)
+    sharing.bring()
+    sharing.reach(sharing.dsn)
+    sharing.assert_whole()
+
+
+@pytest.mark.parametrize(
+    ("change", "undo"),
+    [
+        ("drop table person", CREATE),  # no such table
+        ("alter table person drop column sex", "alter table person add column sex smallint"),
+        ("alter table person alter column name type varchar(2)", "alter table person alter column name type varchar(20)"),  # a value that does not fit
+        ("alter table person add check (amount < 0)", "alter table person drop constraint person_amount_check"),
+        ("alter table person add column must integer not null", "alter table person drop column must"),
+    ],
+)  # fmt: skip
+def test_a_table_that_no_longer_takes_the_rows(sharing: Sharing, change: str, undo: str) -> None:
+    """The run fails and says so, nothing of the batch is there; when the table is mended, everything arrives."""
+    sharing.ask(change)
+    with pytest.raises(SchemaMismatch, match="person"):
+        sharing.deliver()
+    sharing.ask(undo)
+    sharing.assert_whole()
+
+
+def test_an_account_without_rights(sharing: Sharing) -> None:
+    """The platform's owner is asked for the right; nothing was changed."""
+    name = sharing.city.source.info.dbname
+    sharing.ask(f"create role {name}_poor login password 'poor'")
+    PostgresTarget("share", sharing.dsn).close()
+    sharing.reach(sharing.city.servers[1].dsn(f"{name}_share", f"{name}_poor", "poor"))
+    with pytest.raises(AccessDenied):
+        sharing.deliver()
+    sharing.reach(sharing.dsn)
+    sharing.assert_whole()
+
+
+def test_two_runs_at_once(sharing: Sharing) -> None:
+    """The second is told to wait."""
+    deployment = sharing.city.deployment
+    with Attempt(deployment, deployment.route(OUT), "first", None), pytest.raises(RouteBusy):
+        sharing.deliver()
+
+
+def test_the_hub_receives_while_a_delivery_is_under_way(sharing: Sharing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivery writes no data set: it locks none, and what changes meanwhile is the next one's."""
+    write = PostgresTarget.write
+
+    def meanwhile(self: PostgresTarget, *arguments: Any) -> Any:
+        change_everything(sharing.city)
+        sharing.bring()
+        return write(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresTarget, "write", meanwhile)
+        assert sharing.deliver().read == 100
+    assert reconcile.run(sharing.city.deployment, OUT).pending == 16
+    assert sharing.deliver().read == 16
+    sharing.assert_whole()
+
+
+def test_a_hub_restored_to_an_older_backup(sharing: Sharing) -> None:
+    """It refills from its sources and tells the platform again what it may have forgotten."""
+    sharing.deliver()
+    backup = sharing.city.copy_hub()
+    change_everything(sharing.city)
+    sharing.bring()
+    sharing.deliver()
+    sharing.city.use_hub(backup)
+    sharing.bring()
+    sharing.assert_whole()
+
+
+def test_a_new_field_travels_for_every_row(sharing: Sharing) -> None:
+    """A contract that gained a field is delivered afresh, for the old rows have a value now."""
+    sharing.deliver()
+    for ask in (sharing.ask, sharing.city.ask_source):
+        ask("alter table person add column note varchar(9)")
+    sharing.city.ask_source("update person set note = 'new', updated_at = now()")
+    wider = replace(PERSON, fields=(*PERSON.fields, Field("note", "varchar(9)", classification="L2")), version="1.1.0")
+    catalog = sharing.city.deployment.catalog
+    routes = {name: replace(route, dataset=wider) for name, route in catalog.routes.items()}
+    changed = replace(catalog, datasets={wider.name: wider}, routes=routes)
+    sharing.city.deployment = replace(sharing.city.deployment, catalog=changed)
+    sharing.bring()
+    assert sharing.deliver().updated == 100
+    assert sharing.ask("select distinct note from person") == [("new",)]
+
+
+def test_reconciliation_names_what_differs_at_the_platform(sharing: Sharing) -> None:
+    """What it lacks, what only it has, what is unlike; a repair delivers everything again and leaves its own rows alone."""
+    sharing.deliver()
+    sharing.ask("delete from person where id <= 'P00000005'")
+    sharing.ask("update person set amount = -1 where id = 'P00000050'")
+    sharing.ask("insert into person values ('X1', '外来', 1, 0, now())")
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.missing, found.different, found.extra, found.pending) == (False, 3, 1, 1, 0)
+    again = reconcile.run(sharing.city.deployment, OUT, repair=True)
+    assert (again.passed, again.missing, again.different, again.extra) == (False, 0, 0, 1)
+    sharing.ask("delete from person where id = 'X1'")
+    sharing.assert_whole()
+
+
+def test_what_waits_to_be_delivered_is_no_difference(sharing: Sharing) -> None:
+    """Inserts, updates and deletes of newer batches are pending, and the comparison passes."""
+    sharing.deliver()
+    change_everything(sharing.city)
+    sharing.bring()
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.pending, found.method) == (True, 16, "key hashes")
