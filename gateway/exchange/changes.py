@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Literal
@@ -10,27 +11,35 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.deployment import Deployment
+from gateway.exchange import gate
 from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Range
 from gateway.model import Dataset
 from gateway.ports import Read
 
 _BUFFER = 262_144
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much lies in a range: rows with the sum of their record hashes, keys gone, and the newest batch among them."""
+    """How much lies in a range: rows with the sum of their record hashes, keys gone, rows stopped, and the newest batch."""
 
     rows: int
     gone: int
+    stopped: int
     hash_sum: int
     upto: int
 
     @property
-    def empty(self) -> bool:
-        """Tell whether nothing changed."""
-        return not (self.rows or self.gone)
+    def read(self) -> int:
+        """Return how many rows and keys were looked at."""
+        return self.rows + self.gone + self.stopped
+
+    @property
+    def sends(self) -> bool:
+        """Tell whether there is anything to send."""
+        return bool(self.rows or self.gone)
 
 
 class Changes:
@@ -60,8 +69,8 @@ class Changes:
 
     def rows(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of new and changed rows, in the order of the projection."""
-        query = sql.SQL("select {} from {} t where {}").format(
-            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t")
+        query = sql.SQL("select {} from {} t where {} and not {}").format(
+            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t"), self._marked
         )
         return self._read(query, format_)
 
@@ -70,16 +79,39 @@ class Changes:
         query = sql.SQL("select {} from {}").format(pg.names(self._dataset.key, "g"), self._gone())
         return self._read(query, format_)
 
+    def stopped(self) -> Iterator[list[tuple[int, str]]]:
+        """Yield record hash and record, as JSON, of the rows that must not leave, in pages."""
+        query = sql.SQL(
+            "select {hash}, (select row_to_json(x) from (select {columns}) x)::text from {table} t where {within} and {marked}"
+        ).format(
+            hash=hub_tables.record_hash(self._dataset, "t"), columns=pg.names(self._dataset.columns, "t"),
+            table=hub_tables.table(self._dataset), within=self._within("t"), marked=self._marked,
+        )  # fmt: skip
+        with self._hub.cursor("stopped") as cursor:
+            cursor.itersize = _PAGE
+            cursor.execute(query)
+            while page := cursor.fetchmany(_PAGE):
+                yield page
+
+    @property
+    def _marked(self) -> sql.Composable:
+        return gate.marked(self._dataset, "t")
+
     def _measure(self) -> Extent:
-        rows, hash_sum, newest = pg.one(
+        rows, hash_sum, stopped, newest = pg.one(
             self._hub,
-            sql.SQL("select count(*), coalesce(sum({}), 0), max(gw_batch) from {} t where {}").format(
-                hub_tables.record_hash(self._dataset, "t"), hub_tables.table(self._dataset), self._within("t")
+            sql.SQL(
+                "select count(*) filter (where not marked), coalesce(sum(hash) filter (where not marked), 0), "
+                "count(*) filter (where marked), max(gw_batch) "
+                "from (select {hash} as hash, gw_batch, {marked} as marked from {table} t where {within}) changed"
+            ).format(
+                hash=hub_tables.record_hash(self._dataset, "t"), table=hub_tables.table(self._dataset),
+                marked=self._marked, within=self._within("t"),
             ),
-        )
+        )  # fmt: skip
         gone, newest_gone = pg.one(self._hub, sql.SQL("select count(*), max(g.gw_batch) from {}").format(self._gone()))
         upto = self._range.upto or max(newest or 0, newest_gone or 0, self._range.after)
-        return Extent(int(rows), int(gone), int(hash_sum), int(upto))
+        return Extent(int(rows), int(gone), int(stopped), int(hash_sum), int(upto))
 
     def _gone(self) -> sql.Composed:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""

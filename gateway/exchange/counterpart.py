@@ -8,6 +8,7 @@ from __future__ import annotations
 from psycopg2 import sql
 
 from gateway import pg
+from gateway.exchange import gate
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.compare import Difference
@@ -18,41 +19,46 @@ _HELD = sql.Identifier("gateway_held")
 
 
 def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference, int, str]:
-    """Return how the platform differs from the hub as of batch `upto`, the rows pending, and the method."""
+    """Return how the platform differs from the hub as of batch `upto`, the rows pending, and the method.
+
+    Rows that must not leave are counted as quarantined.
+    """
     dataset, hub = attempt.dataset, attempt.hub
     rows, total = snapshot.totals(dataset)
-    hub_rows, hub_total = pg.one(
+    hub_rows, hub_total, marked = pg.one(
         hub,
-        sql.SQL("select count(*), coalesce(sum({}), 0) from {} as t").format(
-            hub_tables.record_hash(dataset, "t"), hub_tables.table(dataset)
-        ),
+        sql.SQL(
+            "select count(*), coalesce(sum(hash) filter (where not marked), 0), count(*) filter (where marked) "
+            "from (select {} as hash, {} as marked from {} as t) judged"
+        ).format(hub_tables.record_hash(dataset, "t"), gate.marked(dataset, "t"), hub_tables.table(dataset)),
     )
-    if (rows, total) == (hub_rows, hub_total):
-        return Difference(rows, int(hub_rows), 0, 0, 0, 0), 0, "totals"
+    if (rows, total) == (hub_rows - marked, hub_total):
+        return Difference(rows, int(hub_rows), 0, 0, 0, int(marked)), 0, "totals"
     keys = sql.SQL(", ").join(hub_tables.column(dataset.field(k), in_key=True) for k in dataset.key)
     pg.run(hub, sql.SQL("create temp table {} ({}, gw_hash bigint)").format(_HELD, keys))
     try:
         copy_in = sql.SQL("copy {} from stdin (format binary)").format(_HELD)
         held = pipe_copy(lambda out: snapshot.copy_hashes(dataset, out), hub, copy_in)
-        missing, extra, different, pending = pg.one(hub, _unlike(attempt, upto))
+        missing, extra, different, pending, stopped = map(int, pg.one(hub, _unlike(attempt, upto)))
     finally:
         pg.run(hub, sql.SQL("drop table {}").format(_HELD))
-    return Difference(held, int(hub_rows), int(missing), int(extra), int(different), 0), int(pending), "key hashes"
+    return Difference(held, int(hub_rows), missing, extra, different, stopped), pending, "key hashes"
 
 
 def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
-    """Return the query that counts rows only in the hub, only at the platform, unlike, and pending."""
+    """Return the query that counts rows only in the hub, only at the platform, unlike, pending, and stopped."""
     dataset = attempt.dataset
     return sql.SQL(
         "select count(*) filter (where not newer and there is null), count(*) filter (where not newer and here is null), "
-        "count(*) filter (where not newer and there is not null and here is not null), count(*) filter (where newer) "
+        "count(*) filter (where not newer and there is not null and here is not null), count(*) filter (where newer), "
+        "(select count(*) from {table} t where {marked}) "
         "from (select s.gw_hash as there, t.gw_hash as here, coalesce(t.gw_batch > {upto}, exists (select from {gone} g "
         "where {gone_same} and g.gw_batch > {upto})) as newer "
-        "from {held} s full join (select {key}, gw_batch, {hash} as gw_hash from {table} _r_) t on {same} "
-        "where s.gw_hash is distinct from t.gw_hash) unlike"
+        "from {held} s full join (select {key}, gw_batch, {hash} as gw_hash, {marked} as gw_marked from {table} t) t on {same} "
+        "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
-        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "_r_"),
+        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=gate.marked(dataset, "t"),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway import pg
 from gateway.deployment import Deployment
+from gateway.exchange import gate, stopped
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Extent
 from gateway.exchange.outcome import Outcome, utc
@@ -62,8 +63,8 @@ class _Delivery:
             self._read_at = self._attempt.now()
             extent = changes.extent
             confirmed = self._send(changes)
-        self._attempt.stage("state")
-        _, entry = self._attempt.decide(lambda: self._move(extent), lambda _: self._receipt(extent, confirmed))
+            self._attempt.stage("state")
+            _, entry = self._attempt.decide(lambda: self._move(changes), lambda _: self._receipt(extent, confirmed))
         self._attempt.stage("done")
         return self._outcome(extent, confirmed, entry.no)
 
@@ -76,7 +77,7 @@ class _Delivery:
     def _send(self, changes: Changes) -> Delivery:
         """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody."""
         extent = changes.extent
-        if extent.empty:
+        if not extent.sends:
             return Delivery(self._range.number, 0, 0, 0, 0)
         if not self.resent:
             deliveries.begin(self._attempt.notes, self._attempt.route.route, self._range, extent.upto)
@@ -88,9 +89,12 @@ class _Delivery:
         finally:
             target.close()
 
-    def _move(self, extent: Extent) -> None:
-        attempt, route = self._attempt, self._attempt.route.route
-        if extent.empty and not self.resent:
+    def _move(self, changes: Changes) -> None:
+        """Everything that others can see: what was stopped, what is delivered, where the route stands."""
+        attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
+        stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch)
+        stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
+        if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent.upto)
         deliveries.confirm(attempt.hub, self._range.number)
         values = {"batch": attempt.batch, "watermark": None, "identity": None}
@@ -105,9 +109,9 @@ class _Delivery:
         return {
             "epoch": attempt.epoch, "batch": attempt.batch, "attempt": attempt.number, "route": route.route,
             "dataset": self._dataset.name, "contract": self._dataset.version, "from": route.origin, "to": route.target,
-            "run": "delivery", "read": extent.rows + extent.gone, "inserted": confirmed.inserted, "updated": confirmed.updated,
-            "deleted": confirmed.deleted, "unchanged": confirmed.unchanged, "rejected": 0, "waiting": 0,
-            "rejects": {}, "warnings": {}, "repaired": {},
+            "run": "delivery", "read": extent.read, "inserted": confirmed.inserted, "updated": confirmed.updated,
+            "deleted": confirmed.deleted, "unchanged": confirmed.unchanged, "rejected": extent.stopped, "waiting": 0,
+            "rejects": _rejects(extent), "warnings": {}, "repaired": {},
             "content": {"rows": extent.rows, "hash_sum": str(extent.hash_sum)},
             "clocks": {"source": utc(committed), "received": utc(self._read_at), "confirmed": utc(attempt.now())},
             "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
@@ -117,7 +121,11 @@ class _Delivery:
     def _outcome(self, extent: Extent, confirmed: Delivery, receipt: int | None) -> Outcome:
         return Outcome(
             route=self._attempt.route.route, dataset=self._dataset.name, kind="delivery", batch=self._attempt.batch,
-            receipt=receipt, read=extent.rows + extent.gone, inserted=confirmed.inserted, updated=confirmed.updated,
-            deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=0, waiting=0,
-            seconds=round(self._attempt.seconds, 3),
+            receipt=receipt, read=extent.read, inserted=confirmed.inserted, updated=confirmed.updated,
+            deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=extent.stopped, waiting=0,
+            seconds=round(self._attempt.seconds, 3), rejects=_rejects(extent),
         )  # fmt: skip
+
+
+def _rejects(extent: Extent) -> dict[str, int]:
+    return {gate.SECRECY: extent.stopped} if extent.stopped else {}

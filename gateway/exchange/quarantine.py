@@ -17,7 +17,7 @@ from psycopg2.extras import Json, RealDictCursor, execute_values
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import casting, raw, rules
+from gateway.exchange import casting, gate, raw, rules
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
@@ -63,7 +63,7 @@ def store(landing: Landing, route: str) -> None:
         "case when wait_until is null then 'open' else 'waiting' end, {owner}, row_hash, masked, sealed, wait_until "
         "from {seal} s where not exists (select from gateway.quarantine d where d.dataset = {dataset} "
         "and d.source = {source} and d.row_hash = s.row_hash and d.state in ('corrected', 'discarded')) "
-        "on conflict (dataset, source, row_hash) where state in ('open', 'waiting') do nothing"
+        "on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting') do nothing"
     ).format(
         dataset=sql.Literal(landing.dataset.name), source=sql.Literal(landing.source), route=sql.Literal(route),
         batch=sql.Literal(landing.batch), owner=sql.Literal(landing.dataset.owner), seal=landing.name("_seal"),
@@ -231,6 +231,8 @@ def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[st
         )
     if rule == "key.claimed":
         return "主键已由另一来源提供", "another source already provides this key"
+    if rule == gate.SECRECY:
+        return "含有密级标志，不得离开交换库", "it bears a secrecy mark and must not leave the hub"
     if dataset not in datasets:
         return rule, rule
     return rules.describe(datasets[dataset], rule)
@@ -254,8 +256,7 @@ def opened(deployment: Deployment, connection: Connection, row_id: int) -> Origi
         raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
     if row["state"] not in {"open", "waiting"}:
         raise NotFound(f"quarantined row {row_id} is closed ({row['state']})", "Only open rows can be replayed.")
-    aad = _associated(row["dataset"], row["source"])
-    return Original(row["route"], row["rule"], _read_record(deployment.keys.open_sealed(bytes(row["sealed"]), aad)))
+    return Original(row["route"], row["rule"], unsealed(deployment.keys, row["dataset"], row["source"], row["sealed"]))
 
 
 def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
@@ -311,7 +312,7 @@ def _sealed(
     dataset: Dataset, source: str, keys: Keys, rule: str, wait: datetime | None, row_hash: int, record: str
 ) -> tuple[Any, ...]:
     masked = Json(mask_row(dataset, json.loads(record, parse_float=Decimal, parse_int=_shown)), dumps=as_json)
-    return rule, wait, row_hash, masked, keys.seal(record.encode(), _associated(dataset.name, source))
+    return rule, wait, row_hash, masked, seal(keys, dataset.name, source, record)
 
 
 def _live_rows(landing: Landing, source: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -348,8 +349,17 @@ def _key_of(landing: Landing, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open(landing: Landing, keys: Keys, sealed: memoryview) -> dict[str, Any]:
-    aad = _associated(landing.dataset.name, landing.source)
-    return _read_record(keys.open_sealed(bytes(sealed), aad))
+    return unsealed(keys, landing.dataset.name, landing.source, sealed)
+
+
+def seal(keys: Keys, dataset: str, source: str, record: str) -> bytes:
+    """Return a record, as JSON, encrypted for the quarantine; it opens under its own data set and source only."""
+    return keys.seal(record.encode(), _associated(dataset, source))
+
+
+def unsealed(keys: Keys, dataset: str, source: str, sealed: memoryview) -> dict[str, Any]:
+    """Return the record of an entry; for replays and keys, never for display."""
+    return _read_record(keys.open_sealed(bytes(sealed), _associated(dataset, source)))
 
 
 def _read_record(plain: bytes) -> dict[str, Any]:

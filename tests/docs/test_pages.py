@@ -110,7 +110,7 @@ def _figures(line: str) -> list[str]:
 
 def test_the_readme_shows_every_route() -> None:
     """The table of what the demo prints has the routes there are."""
-    shown = re.findall(r"^\| (\w+_in) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"^\| (\w+_(?:in|share)) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert shown == sorted(catalog.load(ROOT / "catalog").routes)
 
 

@@ -17,6 +17,7 @@ from tests.docs.pages import ROOT, Block, Shell, blocks, matches
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
+DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 SECONDS = 600.0
 
 
@@ -54,6 +55,12 @@ def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SUPERV='{system.dsn}'")
         shell.run(f"mkdir -p catalog/wsdl && cp '{wsdl}' catalog/wsdl/")
         follow(shell, SOAP)
+
+
+def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
+    """What the tutorial brought in goes out to another database, once, and both sides are proven equal."""
+    follow(shell, PAGE)
+    follow(shell, DELIVER)
 
 
 def follow(shell: Shell, page: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 
 from connectors.postgres_target import PostgresTarget
-from gateway.errors import AccessDenied, PlatformUnavailable, RouteBusy, SchemaMismatch
-from gateway.exchange import carry, proof, reconcile
+from gateway.errors import AccessDenied, PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
+from gateway.exchange import carry, gate, proof, quarantine, reconcile, transfer
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import Outcome
 from gateway.model import Field, Platform, Route
@@ -326,3 +327,96 @@ def test_what_waits_to_be_delivered_is_no_difference(sharing: Sharing) -> None:
     sharing.bring()
     found = reconcile.run(sharing.city.deployment, OUT)
     assert (found.passed, found.pending, found.method) == (True, 16, "key hashes")
+
+
+MARKED = [
+    "绝密★",  # a level and its star
+    "关于某项目的通知 机密★10年",  # with a term, in the middle of a text
+    "秘密 ☆ 长期",  # other star, blanks
+    "【机密】会议纪要",  # in brackets, as titles bear it
+    "（秘密）附件",  # other brackets
+    "(绝密)",  # ASCII brackets
+    " 机密　",  # alone in its field
+    "第一行\n绝密\n第三行",  # alone in a line
+]
+CLEAR = [
+    "国家秘密载体印制",  # a line of business
+    "商业秘密保护★示范点",  # the star is not the mark's
+    "保密协议",  # neither word
+    "机密仪器厂",  # a name
+    "★★★★★",  # stars alone
+    None,
+]
+
+
+@pytest.mark.parametrize(("text", "stops"), [*((t, True) for t in MARKED), *((t, False) for t in CLEAR)])
+def test_a_secrecy_mark_is_told_from_innocent_words(city: City, text: str | None, stops: bool) -> None:
+    """As official documents set it: level and star, in brackets, or alone in a line."""
+    marked = gate.marked(PERSON, "t")
+    columns = "select null::text as id, %s::text as name, 1::smallint as sex, 1 as amount, now() as updated_at"
+    with city.hub.cursor() as cursor:
+        cursor.execute(sql.SQL("select {} from ({}) t").format(marked, sql.SQL(columns)), (text,))
+        assert cursor.fetchone() == (stops,)
+
+
+def mark(sharing: Sharing) -> int:
+    """Let a row of the hub bear a secrecy mark, deliver, and return its entry in quarantine."""
+    sharing.city.ask_source("update person set name = '【机密】王小明', updated_at = now() where id = 'P00000050'")
+    sharing.bring()
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.rejected, dict(outcome.rejects)) == (1, 1, {"gate.secrecy": 1})
+    ((number,),) = sharing.city.ask("select id from gateway.quarantine where rule = 'gate.secrecy' and state = 'open'")
+    return int(number)
+
+
+def test_a_row_with_a_secrecy_mark_stays_in_the_hub(sharing: Sharing) -> None:
+    """The platform keeps the version it has, the others travel; the owner is told, and nothing of the row is shown but its key."""
+    sharing.deliver()
+    number = mark(sharing)
+    assert sharing.ask("select name from person where id = 'P00000050'") == [("张50",)]
+    assert sharing.deliver().read == 0
+    entry = quarantine.show(sharing.city.hub, sharing.city.deployment.catalog.datasets, number)
+    assert (entry["route"], entry["owner"], set(entry["masked"])) == (OUT, "gaj", {"id"})
+    assert "密级" in entry["reason_zh"]
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.quarantined, found.different) == (True, 1, 0)
+    assert reconcile.run(sharing.city.deployment, IN).passed
+
+
+def test_a_row_that_never_left_is_not_missing_at_the_platform(sharing: Sharing) -> None:
+    """It is accounted for as quarantined."""
+    mark_first = "update person set name = '机密★1年', updated_at = now() where id = 'P00000050'"
+    sharing.city.ask_source(mark_first)
+    sharing.bring()
+    assert (sharing.deliver().inserted, len(sharing.shared())) == (99, 99)
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.quarantined, found.method) == (True, 1, "totals")
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("update person set name = '王小明', updated_at = now() where id = 'P00000050'", "superseded"),  # mended
+        ("delete from person where id = 'P00000050'", "gone"),  # withdrawn
+    ],
+)
+def test_a_mended_row_leaves_and_closes_its_entry(sharing: Sharing, change: str, state: str) -> None:
+    """The next version is judged afresh."""
+    sharing.deliver()
+    number = mark(sharing)
+    sharing.city.ask_source(change)
+    sharing.bring()
+    assert sharing.deliver().read == 1
+    assert sharing.city.ask("select state from gateway.quarantine where id = %s", (number,)) == [(state,)]
+    sharing.assert_whole()
+
+
+def test_a_stopped_row_cannot_be_replayed_and_a_discard_stands(sharing: Sharing) -> None:
+    """It is in the hub already; given up, it is not entered again while it stays as it is."""
+    sharing.deliver()
+    number = mark(sharing)
+    with pytest.raises(RuleRefused, match="was stopped on its way to share"):
+        transfer.replay(sharing.city.deployment, number, who="tester", why="x", edits={"name": "y"})
+    quarantine.discard(sharing.city.deployment, number, who="tester", why="it is secret indeed")
+    sharing.deliver(whole=True)
+    assert sharing.city.ask("select state from gateway.quarantine where rule = 'gate.secrecy'") == [("discarded",)]

@@ -8,5 +8,9 @@ create table gateway.delivery (
   left_at timestamptz not null default clock_timestamp(),
   confirmed_at timestamptz
 );
+-- A row may be stopped on its way to several platforms.
+drop index gateway.quarantine_live;
+create unique index quarantine_live on gateway.quarantine (dataset, source, row_hash, route)
+ where state in ('open', 'waiting');
 create unique index delivery_under_way on gateway.delivery (route) where confirmed_at is null;
 create index delivery_by_route on gateway.delivery (route, upto_batch);

@@ -1,0 +1,63 @@
+"""Rows stopped on their way out, in quarantine: one entry a version, closed when the hub no longer holds that version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import Json, execute_values
+
+from gateway import pg
+from gateway.exchange import gate, quarantine
+from gateway.exchange import hub as hub_tables
+from gateway.model import Route
+from gateway.records import as_json
+from gateway.security.crypto import Keys
+from gateway.security.masking import mask_row
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea)"
+
+
+def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator[list[tuple[int, str]]]) -> None:
+    """Enter rows (record hash, record as JSON) sealed; nothing is shown of them but their masked key."""
+    for page in pages:
+        entries = [_entry(keys, route, batch, *row) for row in page]
+        with hub.cursor() as cursor:
+            execute_values(cursor, _SQL["enter"], entries, template=_ENTRY, page_size=len(entries))
+
+
+def close(hub: Connection, keys: Keys, route: Route, batch: int) -> None:
+    """Close the entries whose row the hub holds no more: another version came (superseded), or none is left (gone)."""
+    with hub.cursor() as cursor:
+        cursor.execute(_SQL["open"], {"route": route.route})
+        entries = [
+            {"id": number, "hash": row_hash, "row": quarantine.unsealed(keys, route.dataset.name, route.origin, sealed)}
+            for number, row_hash, sealed in cursor
+        ]
+    if not entries:
+        return
+    table, key = hub_tables.table(route.dataset), route.dataset.key
+    statement = sql.SQL(
+        "update gateway.quarantine q set closed_at = clock_timestamp(), closed_by = 'gateway', closed_batch = {batch}, "
+        "state = case when e.held then 'superseded' else 'gone' end from ("
+        "select (e->>'id')::bigint as id, t.gw_batch is not null as held from json_array_elements(%s) e "
+        "cross join lateral json_populate_record(null::{table}, e->'row') r left join {table} t on {same} "
+        "where t.gw_batch is null or {hash} <> (e->>'hash')::bigint) e where q.id = e.id"
+    ).format(
+        batch=sql.Literal(batch), table=table, hash=hub_tables.record_hash(route.dataset, "t"),
+        same=sql.SQL(" and ").join(sql.SQL("t.{0} = r.{0}").format(sql.Identifier(k)) for k in key),
+    )  # fmt: skip
+    pg.run(hub, statement, (Json(entries, dumps=as_json),))
+
+
+def _entry(keys: Keys, route: Route, batch: int, row_hash: int, record: str) -> tuple[Any, ...]:
+    dataset = route.dataset
+    values = json.loads(record)
+    shown = Json(mask_row(dataset, {k: values[k] for k in dataset.key}), dumps=as_json)
+    sealed = quarantine.seal(keys, dataset.name, route.origin, record)
+    return dataset.name, route.origin, route.route, batch, gate.SECRECY, dataset.owner, row_hash, shown, sealed
