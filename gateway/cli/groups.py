@@ -424,7 +424,7 @@ def _route_row(
 ) -> dict[str, Any]:
     found = deployment.catalog.routes[name]
     row: dict[str, Any] = {
-        "route": name, "dataset": found.dataset.name, "from": found.peer.platform, "to": found.target,
+        "route": name, "dataset": found.dataset.name, "from": found.origin, "to": found.target,
         "protocol": found.peer.connector, "direction": found.direction, "mode": found.mode, "schedule": found.schedule,
         "unit": found.peer.unit, "state": "not prepared", "watermark": None, "verified_through": None, "why": None,
     }  # fmt: skip
