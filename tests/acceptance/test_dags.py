@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -225,6 +227,17 @@ def test_a_broken_route_keeps_its_place_and_says_why(tmp_path: Path, monkeypatch
     assert broken.tags == {"目录有误 broken"}
     assert "there is no platform popp" in (broken.doc_md or "")
     assert broken.schedule is None
+
+
+@pytest.mark.parametrize(("component", "loads"), [("scheduler", True), ("dag-processor", True), ("triggerer", False)])
+def test_what_forks_loads_the_gateway_first(component: str, loads: bool) -> None:
+    """A task or a parsing finds it loaded; a component that forks neither spares the memory."""
+    code = f"import sys; sys.argv = ['airflow', '{component}']; import airflow_local_settings; "
+    asked = f"{code}print('gateway.exchange.carry' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT / "plugins", capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == str(loads)
 
 
 def test_airflow_reads_no_helper_as_a_dag_file() -> None:

@@ -49,7 +49,7 @@ def test_init_twice_keeps_what_is_there(desk: Desk) -> None:
         ("catalog/sla/daily.yaml", "freshness_minutes: 1560", "freshness_minutes: 0", "daily.yaml:3: freshness_minutes: 0 is less than"),
         ("catalog/routes/person_in.yaml", "dataset: test.person", "dataset: test.persn", "person_in.yaml:2: dataset: there is no contract test.persn"),
         ("catalog/routes/person_in.yaml", "from: pop", "from: pup", "person_in.yaml:3: from: there is no platform pup"),
-        ("catalog/routes/person_in.yaml", "to: hub", "to: hubb", "person_in.yaml:4: to: hub was expected"),
+        ("catalog/routes/person_in.yaml", "to: hub", "to: hubb", "person_in.yaml:4: to: a route of mode incremental goes to the hub"),
         ("catalog/routes/person_in.yaml", "mode: incremental", "mode: fast", "person_in.yaml:5: mode: fast is not one of"),
         ("catalog/routes/person_in.yaml", '"0 2 * * *"', "nightly", "person_in.yaml:6: schedule: nightly is not a schedule"),
         ("catalog/routes/person_in.yaml", "sla: daily", "sla: dayly", "person_in.yaml:7: sla: there is no SLA term dayly"),
