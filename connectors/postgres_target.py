@@ -70,7 +70,9 @@ class PostgresTarget:
 
     def _delete(self, dataset: Dataset, gone: Read) -> int:
         fields = [dataset.field(k) for k in dataset.key]
-        self._receive(_GONE, fields, gone)
+        if not self._receive(_GONE, fields, gone):
+            return 0
+        pg.run(self._connection, sql.SQL("analyze {}").format(_GONE))  # it is joined
         statement = sql.SQL("delete from {} t using (select {} from {}) as g ({}) where {}").format(
             table(dataset), _values(fields), _GONE, pg.names(dataset.key),
             sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in dataset.key),
@@ -84,9 +86,7 @@ class PostgresTarget:
         )
         pg.run(self._connection, sql.SQL("create temp table {} ({}) on commit drop").format(name, columns))
         copy_in = sql.SQL("copy {} from stdin (format binary)").format(name)
-        received = pipe_copy(read, self._connection, copy_in, self._errors)
-        pg.run(self._connection, sql.SQL("analyze {}").format(name))
-        return received
+        return pipe_copy(read, self._connection, copy_in, self._errors)
 
     def _errors(self, doing: str) -> AbstractContextManager[None]:
         return pg.platform_errors(self._platform, doing)

@@ -69,8 +69,9 @@ class Changes:
 
     def rows(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of new and changed rows, in the order of the projection."""
+        stopped = self._marked if self.extent.stopped else sql.SQL("false")  # none was found: nobody looks again
         query = sql.SQL("select {} from {} t where {} and not {}").format(
-            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t"), self._marked
+            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t"), stopped
         )
         return self._read(query, format_)
 

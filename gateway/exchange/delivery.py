@@ -93,7 +93,8 @@ class _Delivery:
         """Everything that others can see: what was stopped, what is delivered, where the route stands."""
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
         stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch)
-        stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
+        if extent.stopped:
+            stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent.upto)
         deliveries.confirm(attempt.hub, self._range.number)

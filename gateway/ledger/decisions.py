@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.errors import NotFound
+from gateway.errors import NotFound, PermanentError
 from gateway.ledger import chain, ledger
 from gateway.sql import queries
 
@@ -61,8 +61,15 @@ def resume(deployment: Deployment, route: str, *, who: str, why: str) -> None:
 
 
 def backfill(deployment: Deployment, route: str, *, since: datetime | None, who: str, why: str) -> None:
-    """Send a route's watermark back to `since`, or have the next run compare everything when that is None."""
-    deployment.route(route)
+    """Send a route's watermark back to `since`, or have the next run carry everything again when that is None.
+
+    PermanentError for an outbound route and a moment: deliveries go by batches.
+    """
+    if deployment.route(route).outbound and since is not None:
+        raise PermanentError(
+            f"route {route} delivers what batches of the hub changed; it has no moment to go back to",
+            "Leave `--since` away: the next run delivers everything again.",
+        )
     since_text = None if since is None else since.isoformat()
     values = {"route": route, "since": since, "why": f"backfill asked for by {who}: {why}"}
     _act(deployment, "backfill", values, {"what": "backfill", "since": since_text, "who": who, "why": why})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -11,10 +12,11 @@ import pytest
 from psycopg2 import sql
 
 from connectors.postgres_target import PostgresTarget
-from gateway.errors import AccessDenied, PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
+from gateway.errors import AccessDenied, PermanentError, PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, gate, proof, quarantine, reconcile, transfer
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import Outcome
+from gateway.ledger import decisions
 from gateway.model import Field, Platform, Route
 from tests.integration.conftest import CREATE, PERSON, City
 from tests.integration.proxy import Proxy
@@ -139,6 +141,17 @@ def test_nothing_new_is_a_receipt_and_asks_nobody(sharing: Sharing) -> None:
     assert (outcome.read, outcome.receipt is not None) == (0, True)
     sharing.reach(sharing.dsn)
     sharing.assert_whole()
+
+
+def test_a_route_sent_back_delivers_everything_again(sharing: Sharing) -> None:
+    """A person asks for it; there is no moment to go back to, and what is there alike is left alone."""
+    sharing.deliver()
+    with pytest.raises(PermanentError, match="no moment to go back to"):
+        decisions.backfill(sharing.city.deployment, OUT, since=datetime.now(UTC), who="tester", why="x")
+    decisions.backfill(sharing.city.deployment, OUT, since=None, who="tester", why="their disk was restored")
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.unchanged) == (100, 100)
+    assert sharing.deliver().read == 0
 
 
 def test_a_dry_run_counts_and_changes_nothing(sharing: Sharing) -> None:

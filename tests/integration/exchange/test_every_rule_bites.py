@@ -66,8 +66,8 @@ def chengde(
 
 
 def _in_order(deployment: Deployment) -> list[str]:
-    """Return the routes so that what others refer to comes first."""
-    routes = deployment.catalog.routes.values()
+    """Return the inbound routes so that what others refer to comes first."""
+    routes = [r for r in deployment.catalog.routes.values() if not r.outbound]
     return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
 
 
