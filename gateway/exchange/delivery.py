@@ -74,6 +74,11 @@ class _Delivery:
         after = 0 if again else deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
         return Range(self._attempt.batch, after, None)
 
+    @property
+    def _still_due(self) -> str | None:
+        """Return why everything is to be delivered, when this delivery was only an older one sent again."""
+        return self._attempt.state.resync if self.resent else None
+
     def _send(self, changes: Changes) -> Delivery:
         """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody."""
         extent = changes.extent
@@ -98,7 +103,7 @@ class _Delivery:
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent.upto)
         deliveries.confirm(attempt.hub, self._range.number)
-        values = {"batch": attempt.batch, "watermark": None, "identity": None}
+        values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
         ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})
         if attempt.approved:
             ledger.use_hold(attempt.hub, attempt.approved.id)

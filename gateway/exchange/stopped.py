@@ -20,6 +20,7 @@ from gateway.security.masking import mask_row
 from gateway.sql import queries
 
 _SQL = queries(__file__)
+_PAGE = 1000
 _ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea)"
 
 
@@ -33,14 +34,17 @@ def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator
 
 def close(hub: Connection, keys: Keys, route: Route, batch: int) -> None:
     """Close the entries whose row the hub holds no more: another version came (superseded), or none is left (gone)."""
-    with hub.cursor() as cursor:
+    with hub.cursor("stopped_open") as cursor:
+        cursor.itersize = _PAGE
         cursor.execute(_SQL["open"], {"route": route.route})
-        entries = [
-            {"id": number, "hash": row_hash, "row": quarantine.unsealed(keys, route.dataset.name, route.origin, sealed)}
-            for number, row_hash, sealed in cursor
-        ]
-    if not entries:
-        return
+        while page := cursor.fetchmany(_PAGE):
+            rows = [
+                (n, h, quarantine.unsealed(keys, route.dataset.name, route.origin, sealed)) for n, h, sealed in page
+            ]
+            _close(hub, route, batch, [{"id": n, "hash": h, "row": row} for n, h, row in rows])
+
+
+def _close(hub: Connection, route: Route, batch: int, entries: list[dict[str, Any]]) -> None:
     table, key = hub_tables.table(route.dataset), route.dataset.key
     statement = sql.SQL(
         "update gateway.quarantine q set closed_at = clock_timestamp(), closed_by = 'gateway', closed_batch = {batch}, "

@@ -275,7 +275,9 @@ class _Transfer:
     def _move_state(self) -> None:
         self.attempt.stage("state")
         assert self.probe is not None
-        values = {"batch": self.attempt.batch, "watermark": self.probe.upper, "identity": self.probe.identity}
+        values = {
+            "batch": self.attempt.batch, "watermark": self.probe.upper, "identity": self.probe.identity, "resync": None,
+        }  # fmt: skip
         where = {"route": self.attempt.route.route, "attempt": self.attempt.number, "probed": self.probe.at}
         ledger.move_state(self.attempt.hub, {**values, **where})
         if self.attempt.approved:

@@ -55,7 +55,7 @@ update gateway.batch set state = %(state)s, closed_at = clock_timestamp(), count
 -- name: move_state: the route's new state, in the transaction that moves the rows; hits one row or the run is fenced off
 update gateway.route_state
    set batch_id = %(batch)s, watermark = greatest(watermark, %(watermark)s), source_identity = %(identity)s,
-       loaded = true, resync = null, probed_at = %(probed)s, updated_at = clock_timestamp()
+       loaded = true, resync = %(resync)s, probed_at = %(probed)s, updated_at = clock_timestamp()
  where route = %(route)s and attempt = %(attempt)s;
 
 -- name: verified: how far a route is proven

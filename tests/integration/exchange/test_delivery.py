@@ -207,6 +207,16 @@ def test_the_reply_of_the_platform_is_lost(sharing: Sharing) -> None:
     sharing.assert_whole()
 
 
+def test_a_delivery_sent_again_does_not_spare_a_whole_one_that_is_due(sharing: Sharing, run_in_process: Any) -> None:
+    """Killed while it delivered, then told to deliver everything: the open delivery is closed first, then everything goes."""
+    assert run_in_process(sharing.city, "deliver", OUT).returncode == -9
+    decisions.backfill(sharing.city.deployment, OUT, since=None, who="tester", why="their disk was restored")
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.unchanged) == (100, 100)
+    assert sharing.ask("select inserted, unchanged from gateway_delivery order by batch") == [(100, 0), (0, 100)]
+    sharing.assert_whole()
+
+
 @pytest.mark.parametrize("at", [2_000, 8_000])  # bytes into the conversation: while it connects, in mid-stream
 def test_the_platform_is_cut_off(sharing: Sharing, at: int) -> None:
     """Nothing of the batch is there, the error may be repeated, and the next run delivers."""
