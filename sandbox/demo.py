@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,8 +144,7 @@ class Demo:
 
     def _show(self, stack: AirflowStack, deployment: Deployment) -> bool:
         """Run every route through Airflow, reconcile, verify, print the table and write build/demo.json."""
-        states = self._run_routes(stack.api(), deployment)
-        rows = [self._row(deployment, name, states[name]) for name in deployment.catalog.routes]
+        rows = self._run_routes(stack.api(), deployment)
         proven = proof.verify(deployment)
         for row in rows:
             row["chain_ok"] = proven.ok
@@ -161,10 +161,11 @@ class Demo:
         say.print(f"a receipt: {stack.url}/exchange/receipts/2   a route: {stack.url}/exchange/routes/pop_person_in")
         return proven.ok and all(row["state"] == "success" and row["reconciled"] for row in rows)
 
-    def _run_routes(self, api: Api, deployment: Deployment) -> dict[str, str]:
+    def _run_routes(self, api: Api, deployment: Deployment) -> list[dict[str, Any]]:
         """Let every route run once: by its clock at the first start, triggered later; others follow their assets.
 
-        Airflow runs a DAG for the newest strike of its cron line as soon as it is unpaused. Returns how each run ended.
+        Airflow runs a DAG for the newest strike of its cron line as soon as it is unpaused. Returns a line a route; each
+        is reconciled as soon as it ended, while others still run.
         """
         wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
         _until(lambda: set(wanted.values()) <= api.dags(), 60, "Airflow has not parsed every route")
@@ -175,17 +176,20 @@ class Demo:
             if route.after is None and (route.schedule == "manual" or known[name]):
                 api.trigger(wanted[name])
         self.step(f"{len(wanted)} routes run through Airflow")
-        ended: dict[str, str] = {}
+        rows: dict[str, Future[dict[str, Any]]] = {}
         deadline = time.monotonic() + _ROUTES_SECONDS
-        while len(ended) < len(wanted) and time.monotonic() < deadline:
-            for name in wanted.keys() - ended.keys():
-                new = [r for r in api.runs(wanted[name]) if r["dag_run_id"] not in known[name]]
-                done = [r["state"] for r in new if r["state"] in {"success", "failed"}]
-                if done:
-                    ended[name] = done[-1]
-                    self.step(f"  {name}: {done[-1]}")
-            time.sleep(0.5)
-        return {name: ended.get(name, "no run ended") for name in wanted}
+        with ThreadPoolExecutor(1) as beside:
+            while len(rows) < len(wanted) and time.monotonic() < deadline:
+                for name in wanted.keys() - rows.keys():
+                    new = [r for r in api.runs(wanted[name]) if r["dag_run_id"] not in known[name]]
+                    done = [r["state"] for r in new if r["state"] in {"success", "failed"}]
+                    if done:
+                        self.step(f"  {name}: {done[-1]}")
+                        rows[name] = beside.submit(self._row, deployment, name, done[-1])
+                time.sleep(0.5)
+            for name in wanted.keys() - rows.keys():
+                rows[name] = beside.submit(self._row, deployment, name, "no run ended")
+        return [rows[name].result() for name in wanted]
 
     def _row(self, deployment: Deployment, name: str, state: str) -> dict[str, Any]:
         """Return a route's line: what its runs did, and whether both sides agree now."""

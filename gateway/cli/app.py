@@ -79,9 +79,7 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002
 def sync(
     route: Annotated[str, typer.Argument(help="A route of the catalog.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a run would do; change nothing.")] = False,  # noqa: FBT002
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Compare, or deliver, everything even where the changes would do.")
-    ] = False,  # noqa: FBT002
+    whole: Annotated[bool, typer.Option("--whole", help="Compare, or deliver, everything.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Run a route once, without Airflow.
