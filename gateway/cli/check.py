@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from rich.markup import escape
 
 from gateway import catalog
@@ -47,7 +49,7 @@ def _calendar_faults(found: Catalog) -> list[str]:
 
 
 def _connection_faults() -> list[str]:
-    """Prepare the hub and describe one data set of every platform."""
+    """Prepare the hub, describe the data set of every route at its platform, and open what is delivered to."""
     faults: list[str] = []
     try:
         deployment = Deployment.open()
@@ -56,9 +58,10 @@ def _connection_faults() -> list[str]:
         return [str(error)]
     for route in deployment.catalog.routes.values():
         try:
-            source = deployment.source(route.peer)
-            source.describe(route.dataset)
-            source.close()
+            with closing(deployment.source(route.peer)) as source:
+                source.describe(route.dataset)
+            if route.outbound:
+                deployment.target(route.peer).close()
         except GatewayError as error:
             faults.append(f"route {route.route}: {error}")
     return faults

@@ -1,4 +1,4 @@
-"""The command groups of the core: embedded, route, hold, quarantine, receipts, calendar."""
+"""The command groups of the core: embedded, route, hold, quarantine, receipts, calendar, catalog."""
 
 from __future__ import annotations
 
@@ -10,8 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway import pg, settings
-from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, guarded, hub, out, print_json, print_line, show, show_one
+from gateway import catalog, pg, resources, settings
+from gateway.cli.frame import (
+    DONE,
+    FAILED,
+    REJECTS,
+    Json,
+    Who,
+    Why,
+    guarded,
+    hub,
+    out,
+    print_json,
+    print_line,
+    show,
+    show_one,
+)
 from gateway.cli.setup import note_dsn
 from gateway.deployment import Deployment
 from gateway.embedded import Server
@@ -27,12 +41,13 @@ hold = typer.Typer(no_args_is_help=True, help="Routes that wait for a person (�
 quarantined = typer.Typer(no_args_is_help=True, help="Rejected rows, masked (隔离区).")
 receipts = typer.Typer(no_args_is_help=True, help="The chain of signed receipts (回执).")
 workdays = typer.Typer(no_args_is_help=True, help="The working-day calendar (工作日历).")
+declared = typer.Typer(no_args_is_help=True, help="What the city declares: its catalogue of resources (资源目录).")
 RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the catalog.")]
 HoldNumber = Annotated[int, typer.Argument(metavar="HOLD", help="The hold's number.")]
 RowNumber = Annotated[int, typer.Argument(metavar="ROW", help="The quarantined row's number.")]
 GROUPS = {
     "embedded": embedded, "route": route, "hold": hold, "quarantine": quarantined, "receipts": receipts,
-    "calendar": workdays,
+    "calendar": workdays, "catalog": declared,
 }  # fmt: skip
 
 
@@ -71,7 +86,7 @@ def embedded_dsn() -> None:
 
 @route.command("list")
 def route_list(as_json: Json = False) -> None:  # noqa: FBT002
-    """List the routes of the catalog and where they stand; broken ones with their reason.
+    """List the routes of the catalog by platform, and where they stand; broken ones with their reason.
 
     Example: gateway route list --json
     """
@@ -81,12 +96,14 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
         with hub(deployment) as connection:
             states = ledger.states(connection)
             latest = {row["route"]: row for row in ledger.rows(connection, "latest_batches")}
-        rows = [_route_row(deployment, name, states.get(name), latest.get(name)) for name in deployment.catalog.routes]
+        routes = sorted(deployment.catalog.routes.values(), key=lambda r: (r.peer.platform, r.outbound, r.route))
+        rows = [_route_row(deployment, r.route, states.get(r.route), latest.get(r.route)) for r in routes]
         rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
         columns = [
             "route",
             "dataset",
             "from",
+            "to",
             "mode",
             "schedule",
             "state",
@@ -397,6 +414,39 @@ def calendar_load() -> None:
         with pg.hub_errors("load the calendar"), connection:
             out.print(f"{calendar.load(connection, known)} days changed")
         connection.close()
+
+    raise typer.Exit(guarded(call))
+
+
+@declared.command("export")
+def catalog_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; it is made when it is not there.")],
+) -> None:
+    """Write the catalogue of resources: contracts of the open standard, CSV files, and a page to read.
+
+    Example: gateway catalog export resources
+    """
+
+    def call() -> None:
+        count = resources.export(catalog.load(), folder)
+        out.print(
+            f"{count} data sets written: {folder}/index.html, datasets.csv, fields.csv, contracts/", soft_wrap=True
+        )
+
+    raise typer.Exit(guarded(call))
+
+
+@declared.command("coverage")
+def catalog_coverage(as_json: Json = False) -> None:  # noqa: FBT002
+    """List the platforms with the routes that use them; exit code 1 when one has none.
+
+    Example: gateway catalog coverage
+    """
+
+    def call() -> int:
+        rows = resources.coverage(catalog.load())
+        show(rows, ["platform", "name", "unit", "connector", "inbound", "outbound"], as_json=as_json)
+        return DONE if all(row["inbound"] + row["outbound"] for row in rows) else FAILED
 
     raise typer.Exit(guarded(call))
 

@@ -280,6 +280,16 @@ def test_receipts_changed_in_the_hub_are_found(desk: Desk) -> None:
     assert desk.read("receipts", "verify", code=1)["ok"] is False
 
 
+def test_the_catalogue_of_resources_is_written(desk: Desk, tmp_path: Path) -> None:
+    """A page, two tables and the contracts; a platform that no route uses is told with exit code 1."""
+    assert "1 data sets written" in desk.run("catalog", "export", str(tmp_path / "resources")).stdout
+    assert "测试人员" in (tmp_path / "resources" / "index.html").read_text(encoding="utf-8")
+    assert [p["inbound"] for p in desk.read("catalog", "coverage")] == [1]
+    idle = desk.folder / "catalog" / "platforms" / "idle.yaml"
+    idle.write_text("platform: idle\nname: 闲\nconnector: postgres\nconnection: IDLE\nunit: gxj\n", encoding="utf-8")
+    assert [p["inbound"] for p in desk.read("catalog", "coverage", code=1)] == [0, 1]
+
+
 def test_calendar_shows_and_loads(desk: Desk) -> None:
     """Working days with their basis; an override of the city counts once it is loaded."""
     days = {d["day"]: (d["is_work"], d["basis"]) for d in desk.read("calendar", "show", "2026-10-01", "--days", "12")}
