@@ -21,6 +21,7 @@ from gateway.ports import Delivery, Outgoing, Read
 from gateway.sql import queries
 
 _SQL = queries(__file__)
+_LOCK_WAIT = "30s"  # an owner who locks a row for longer is told to us; meanwhile the hub's view stays open
 _ROWS, _GONE = sql.Identifier("gateway_rows"), sql.Identifier("gateway_gone")
 
 
@@ -33,21 +34,23 @@ class PostgresTarget:
         """Connect and make sure that batches can be remembered."""
         self._platform = platform
         with self._errors("connect"):
-            self._connection = pg.connect(dsn, name=f"gateway to {platform}")
+            self._connection = pg.connect(dsn, name=f"gateway to {platform}", lock_timeout=_LOCK_WAIT)
             with self._connection:
+                pg.run(self._connection, _SQL["alone"])
                 if not pg.one(self._connection, _SQL["remembers"])[0]:
                     pg.run(self._connection, _SQL["state_table"])
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Delete keys and merge rows in one transaction, once per batch number."""
         with self._errors(f"write {dataset.name}"), self._connection as connection:
-            if pg.one(connection, _SQL["claim_batch"], {"batch": batch.number, "dataset": dataset.name}) is None:
-                inserted, updated, unchanged, deleted = pg.one(connection, _SQL["batch_taken"], {"batch": batch.number})
+            known = {"hub": batch.hub, "batch": batch.number}
+            if pg.one(connection, _SQL["claim_batch"], {**known, "dataset": dataset.name}) is None:
+                inserted, updated, unchanged, deleted = pg.one(connection, _SQL["batch_taken"], known)
                 return Delivery(batch.number, inserted, updated, unchanged, deleted, repeated=True)
             deleted = self._delete(dataset, batch.gone)
             sent, inserted, updated = self._merge(dataset, batch.rows)
             done = Delivery(batch.number, inserted, updated, sent - inserted - updated, deleted)
-            pg.run(connection, _SQL["note_batch"], asdict(done))
+            pg.run(connection, _SQL["note_batch"], {**asdict(done), "hub": batch.hub})
         return done
 
     def close(self) -> None:

@@ -44,6 +44,14 @@ _KNOWN_WORDS = (
 )  # fmt: skip
 # Of these classes the server's first line may quote a value of a row: data exceptions, and what triggers say.
 _QUOTING = ("22", "P0")
+# The table is there, but not as the contract says: also without the key that an upsert needs.
+_UNLIKE = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.InvalidCatalogName,
+    errors.InvalidColumnReference,
+    errors.DatatypeMismatch,
+)
 _TOO_LARGE = (errors.ProgramLimitExceeded, errors.StatementTooComplex, errors.TooManyColumns, errors.TooManyArguments)
 _ENCODING = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
 
@@ -99,10 +107,15 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
         errors.InvalidPassword,
         errors.InvalidAuthorizationSpecification,
         errors.InsufficientPrivilege,
+        errors.ReadOnlySqlTransaction,
     ) as error:
-        raise AccessDenied(_text(doing, platform, error), "Ask the platform's owner for the right to read.") from error
-    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidCatalogName) as error:
-        raise SchemaMismatch(_text(doing, platform, error), "Compare the contract with the source's table.") from error
+        raise AccessDenied(
+            _text(doing, platform, error), "Ask the platform's owner for the right to do this."
+        ) from error
+    except _UNLIKE as error:
+        raise SchemaMismatch(
+            _text(doing, platform, error), "Compare the contract with the platform's table."
+        ) from error
     except _ENCODING as error:
         raise PermanentError(
             _text(doing, platform, error), "Declare the source's encoding or mend the text."

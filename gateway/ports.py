@@ -134,12 +134,15 @@ class Repairing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One batch on its way out: its number, and two reads that write COPY streams in the target's format.
+    """One batch on its way out: who sends it, its number, and two reads that write COPY streams in the target's format.
+
+    `hub` is the sender's lasting name: numbers are unique to it.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
     key is in both. Each returns how many it wrote.
     """
 
+    hub: str
     number: int
     rows: Read
     gone: Read

@@ -42,10 +42,10 @@ REMEDIES = {
     "GW-101": ("修正目录文件后运行 gateway check。", "Mend the file, then run gateway check."),
     "GW-103": ("在 Airflow 连接中配置该平台，或设置 GATEWAY_CONN_<名称>。", "Configure the platform's connection."),
     "GW-201": ("确认来源平台可用；链路会自动重试。", "Check that the platform is up; the run is repeated by itself."),
-    "GW-202": ("请来源单位核对账号、密码与读权限。", "Ask the owner to check the account and its rights."),
+    "GW-202": ("请平台单位核对账号、密码与权限。", "Ask the owner to check the account and its rights."),
     "GW-203": ("无需处理，下一次从头读取。", "Nothing to do: the next run reads afresh."),
     "GW-204": (
-        "什么都没有读取或改动。向来源单位确认这次变更；然后给契约一个新版本，或把多出的列写入 gatewayIgnored。",
+        "什么都没有读取或改动。向平台单位确认这次变更；然后给契约一个新版本，或把多出的列写入 gatewayIgnored。",
         "Nothing was read or changed. Ask the owner, then give the contract a new version or ignore the extra column.",
     ),
     "GW-401": ("检查交换库与磁盘空间；链路会自动重试。", "Check the hub and its disk; the run is repeated by itself."),

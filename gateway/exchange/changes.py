@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Literal
 
@@ -13,33 +13,12 @@ from gateway import pg
 from gateway.deployment import Deployment
 from gateway.exchange import gate
 from gateway.exchange import hub as hub_tables
-from gateway.ledger.deliveries import Range
+from gateway.ledger.deliveries import Extent, Range
 from gateway.model import Dataset
 from gateway.ports import Read
 
 _BUFFER = 262_144
 _PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much lies in a range: rows with the sum of their record hashes, keys gone, rows stopped, and the newest batch."""
-
-    rows: int
-    gone: int
-    stopped: int
-    hash_sum: int
-    upto: int
-
-    @property
-    def read(self) -> int:
-        """Return how many rows and keys were looked at."""
-        return self.rows + self.gone + self.stopped
-
-    @property
-    def sends(self) -> bool:
-        """Tell whether there is anything to send."""
-        return bool(self.rows or self.gone)
 
 
 class Changes:
@@ -56,6 +35,8 @@ class Changes:
             with pg.hub_errors("read the changes"):
                 self._hub.set_session(isolation_level="REPEATABLE READ", readonly=True)
                 self.extent = self._measure()
+                # A partition that is swapped in meanwhile is of a newer batch; no later query of this view takes it.
+                self._range = replace(self._range, upto=self.extent.upto)
         except BaseException:
             self._hub.close()
             raise

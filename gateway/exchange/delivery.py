@@ -8,17 +8,19 @@ run sends the same range under the same number, and the target counts it once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from gateway import pg
+from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.exchange import gate, stopped
 from gateway.exchange.attempt import Attempt, Progress
-from gateway.exchange.changes import Changes, Extent
+from gateway.exchange.changes import Changes
 from gateway.exchange.outcome import Outcome, utc
+from gateway.exchange.shape import check_shape
 from gateway.ledger import deliveries, ledger
-from gateway.ledger.deliveries import Range
+from gateway.ledger.deliveries import Extent, Range
 from gateway.ports import Delivery, Outgoing
 
 
@@ -32,12 +34,15 @@ def run(
     of them the next run sends what this one may or may not have delivered, under the same number.
     """
     route = deployment.route(route_name)
+    again: Outcome | None = None
     while True:
         with Attempt(deployment, route, run_id, progress) as attempt, pg.hub_errors(f"deliver {route.dataset.name}"):
             delivery = _Delivery(attempt, whole=whole)
             outcome = delivery.rehearse() if dry_run else delivery.carry()
+        outcome = outcome if again is None else outcome.after(again)
         if dry_run or not delivery.resent:
             return outcome
+        again = outcome
 
 
 class _Delivery:
@@ -47,7 +52,8 @@ class _Delivery:
         self._attempt, self._dataset = attempt, attempt.dataset
         begun = deliveries.begun(attempt.notes, attempt.route.route)
         self.resent = begun is not None
-        self._range = begun or self._fresh(whole=whole)
+        self._left: Extent | None = begun[1] if begun else None
+        self._range = begun[0] if begun else self._fresh(whole=whole)
         self._read_at: datetime | None = None
 
     def rehearse(self) -> Outcome:
@@ -61,8 +67,8 @@ class _Delivery:
         self._attempt.stage("extract")
         with Changes(self._attempt.deployment, self._dataset, self._range) as changes:
             self._read_at = self._attempt.now()
-            extent = changes.extent
             confirmed = self._send(changes)
+            extent = self._left if self._left and confirmed.repeated else changes.extent  # what the target counted
             self._attempt.stage("state")
             _, entry = self._attempt.decide(lambda: self._move(changes), lambda _: self._receipt(extent, confirmed))
         self._attempt.stage("done")
@@ -80,19 +86,29 @@ class _Delivery:
         return self._attempt.state.resync if self.resent else None
 
     def _send(self, changes: Changes) -> Delivery:
-        """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody."""
-        extent = changes.extent
-        if not extent.sends:
+        """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody.
+
+        What left before is asked for again even when nothing of it is left to send: the target may have taken it.
+        """
+        attempt, extent = self._attempt, changes.extent
+        if not (extent.sends or self.resent):
             return Delivery(self._range.number, 0, 0, 0, 0)
+        self._look()
         if not self.resent:
-            deliveries.begin(self._attempt.notes, self._attempt.route.route, self._range, extent.upto)
-        target = self._attempt.deployment.target(self._attempt.route.peer)
-        try:
-            self._attempt.stage("deliver", extent.rows + extent.gone)
-            batch = Outgoing(self._range.number, changes.rows(target.format), changes.gone(target.format))
-            return target.write(self._dataset, batch)
-        finally:
-            target.close()
+            deliveries.begin(attempt.notes, attempt.route.route, self._range, extent)
+        with closing(attempt.deployment.target(attempt.route.peer)) as target:
+            attempt.stage("deliver", extent.rows + extent.gone)
+            rows, gone = changes.rows(target.format), changes.gone(target.format)
+            return target.write(
+                self._dataset, Outgoing(deliveries.sender(attempt.notes), self._range.number, rows, gone)
+            )
+
+    def _look(self) -> None:
+        """Compare the platform's table with the contract before anything leaves: a cast on arrival may lose silently."""
+        peer = self._attempt.route.peer
+        with closing(self._attempt.deployment.source(peer)) as source:
+            shape = registry.patiently(lambda: source.describe(self._dataset))
+        check_shape(self._dataset, peer, shape, more=True)
 
     def _move(self, changes: Changes) -> None:
         """Everything that others can see: what was stopped, what is delivered, where the route stands."""
@@ -101,7 +117,7 @@ class _Delivery:
         if extent.stopped:
             stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
         if not extent.sends and not self.resent:
-            deliveries.begin(attempt.hub, route, self._range, extent.upto)
+            deliveries.begin(attempt.hub, route, self._range, extent)
         deliveries.confirm(attempt.hub, self._range.number)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
         ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})

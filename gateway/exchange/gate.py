@@ -17,6 +17,7 @@ _PATTERNS = (
     rf"{_MARK}[[:space:]　]*[★☆]",
     rf"[\[【〔［（(〖][[:space:]　]*{_MARK}[[:space:]　]*[\]】〕］）)〗]",
     rf"^[[:space:]　]*{_MARK}[[:space:]　]*$",
+    rf'"[[:space:]　]*{_MARK}[[:space:]　]*"',  # alone in a value of JSON
 )
 
 

@@ -41,7 +41,11 @@ def prepare(deployment: Deployment) -> None:
 
 def prepare_route(hub: Connection, route: Route) -> None:
     """Bring the hub to what one route needs: its table and its state row; so a new route runs without a ceremony."""
-    ensure_table(hub, route.dataset)
+    if (
+        not route.outbound
+        or not pg.one(hub, _SQL["columns_exist"], {"table": f'{SCHEMA}."{route.dataset.hub_name}"'})[0]
+    ):
+        ensure_table(hub, route.dataset)  # a delivery holds no lock on the data set: who brings it in evolves its table
     names = {"route": route.route, "dataset": route.dataset.name, "source": route.peer.platform}
     pg.run(hub, _SQL["know_route"], names)
 

@@ -4,12 +4,16 @@ select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
  where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
  order by a.attnum;
 
+-- name: columns_exist: whether a hub table is there
+select to_regclass(%(table)s) is not null;
+
 -- name: index_exists: whether a relation of schema hub bears this name, cut as the server cuts it
 select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                 where n.nspname = 'hub' and c.relname = %(name)s::name);
 
 -- name: know_route: a route's state row, made once
-with moved as (update gateway.route_state set dataset = %(dataset)s, source = %(source)s
+with moved as (update gateway.route_state set dataset = %(dataset)s, source = %(source)s,
+                      resync = case when loaded then 'the route leads elsewhere now' else resync end
                 where route = %(route)s and (dataset, source) is distinct from (%(dataset)s, %(source)s))
 insert into gateway.route_state (route, dataset, source) values (%(route)s, %(dataset)s, %(source)s)
 on conflict (route) do nothing;

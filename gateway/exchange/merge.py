@@ -34,9 +34,14 @@ class Moved:
 
 
 def swap_in(landing: Landing) -> Moved:
-    """Attach the finished `_ok` table as the source's partition; takes about a millisecond."""
+    """Attach the finished `_ok` table as the source's partition; takes about a millisecond.
+
+    A partition that is there already (the route was renamed) leaves tombstones of what the new one lacks.
+    """
     dataset, name = landing.dataset, hub_tables.partition_name(landing.dataset, landing.source)
-    pg.run(landing.hub, sql.SQL("drop table if exists {}").format(hub_tables.partition(dataset, landing.source)))
+    if pg.one(landing.hub, "select to_regclass(%s) is not null", (f'{hub_tables.SCHEMA}."{name}"',))[0]:
+        _bury_missing(landing)
+        pg.run(landing.hub, sql.SQL("drop table {}").format(hub_tables.partition(dataset, landing.source)))
     pg.run(landing.hub, sql.SQL("alter table {} set schema hub").format(landing.name("_ok")))
     moved_name = sql.Identifier(hub_tables.SCHEMA, f"{dataset.hub_name}_b{landing.batch}_ok")
     pg.run(landing.hub, sql.SQL("alter table {} rename to {}").format(moved_name, sql.Identifier(name)))
@@ -156,6 +161,19 @@ def hub_rows(landing: Landing) -> int:
     """Return the number of rows the source has in the hub."""
     query = sql.SQL("select count(*) from {} where gw_source = {}")
     return int(pg.one(landing.hub, query.format(hub_tables.table(landing.dataset), sql.Literal(landing.source)))[0])
+
+
+def _bury_missing(landing: Landing) -> None:
+    statement = sql.SQL(
+        "insert into {gone} ({key}, gw_source, gw_batch) select {t_key}, {source}, {batch} from {part} t "
+        "where not exists (select from {ok} s where {same}) "
+        "on conflict ({key}, gw_source) do update set gw_batch = excluded.gw_batch, gone_at = clock_timestamp()"
+    ).format(
+        gone=hub_tables.gone(landing.dataset), key=pg.names(landing.dataset.key), ok=landing.name("_ok"),
+        t_key=pg.names(landing.dataset.key, "t"), part=hub_tables.partition(landing.dataset, landing.source),
+        same=_same_key(landing), source=sql.Literal(landing.source), batch=sql.Literal(landing.batch),
+    )  # fmt: skip
+    pg.run(landing.hub, statement)
 
 
 def _forget_tombstones(landing: Landing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,11 @@ class Outcome:
     def landed(self) -> int:
         """Return the rows that the target holds or accepted by this run."""
         return self.inserted + self.updated + self.unchanged
+
+    def after(self, earlier: Outcome) -> Outcome:
+        """Return this outcome with the rows of one before it in the same run."""
+        summed = ("read", "inserted", "updated", "deleted", "unchanged", "rejected")
+        return replace(self, **{name: getattr(self, name) + getattr(earlier, name) for name in summed})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome for machines."""

@@ -98,7 +98,7 @@ def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
 
 def _far_side(attempt: Attempt, source: Source) -> Reconciliation:
     """Compare what the platform has with the hub as of the newest batch delivered."""
-    check_shape(attempt.dataset, attempt.route.peer, source.describe(attempt.dataset))
+    check_shape(attempt.dataset, attempt.route.peer, source.describe(attempt.dataset), more=True)
     upto = deliveries.confirmed_upto(attempt.notes, attempt.route.route)
     with source.snapshot() as snapshot:
         found, pending, method = counterpart.compare(attempt, demand_hashing(attempt, snapshot), upto)

@@ -19,11 +19,14 @@ _MOST = 20
 _TEXT = ("character", "varchar", "char", "text")
 
 
-def check_shape(dataset: Dataset, platform: Platform, shape: Shape) -> None:
-    """Raise SchemaMismatch naming every column that is missing, extra, renamed or of another type."""
+def check_shape(dataset: Dataset, platform: Platform, shape: Shape, *, more: bool = False) -> None:
+    """Raise SchemaMismatch naming every column that is missing, extra, renamed or of another type.
+
+    `more`: the platform may have columns of its own, as one that is delivered to may.
+    """
     found = dict(shape.columns)
     missing = [f.name for f in dataset.fields if f.name not in found]
-    extra = [c for c in found if c not in dataset.columns and c not in dataset.ignored]
+    extra = [c for c in found if c not in dataset.columns and c not in dataset.ignored and not more]
     faults = [f"column {new} looks like {old} renamed" for old, new in _renamed(dataset, found, missing, extra)]
     renamed = {name for pair in _renamed(dataset, found, missing, extra) for name in pair}
     faults += [f"column {name} is missing" for name in missing if name not in renamed]

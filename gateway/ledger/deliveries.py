@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from psycopg2.extensions import connection as Connection
@@ -25,16 +25,40 @@ class Range:
     upto: int | None
 
 
-def begun(connection: Connection, route: str) -> Range | None:
-    """Return the delivery that left and was never confirmed."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much lies in a range: rows with the sum of their record hashes, keys gone, rows stopped, and the newest batch."""
+
+    rows: int
+    gone: int
+    stopped: int
+    hash_sum: int
+    upto: int
+
+    @property
+    def read(self) -> int:
+        """Return how many rows and keys were looked at."""
+        return self.rows + self.gone + self.stopped
+
+    @property
+    def sends(self) -> bool:
+        """Tell whether there is anything to send."""
+        return bool(self.rows or self.gone)
+
+
+def begun(connection: Connection, route: str) -> tuple[Range, Extent] | None:
+    """Return the delivery that left and was never confirmed, and how much it carried."""
     found = pg.one(connection, _SQL["begun"], {"route": route})
-    return None if found is None else Range(*map(int, found))
+    if found is None:
+        return None
+    number, after, *extent = map(int, found)
+    return Range(number, after, extent[-1]), Extent(*extent)
 
 
-def begin(connection: Connection, route: str, range_: Range, upto: int) -> None:
+def begin(connection: Connection, route: str, range_: Range, extent: Extent) -> None:
     """Note a delivery before it leaves; at most one of a route is under way."""
-    values = {"number": range_.number, "route": route, "after": range_.after, "upto": upto}
-    pg.run(connection, _SQL["begin"], values)
+    values = {"number": range_.number, "route": route, "after": range_.after}
+    pg.run(connection, _SQL["begin"], {**values, **asdict(extent)})
 
 
 def confirm(connection: Connection, number: int) -> None:
@@ -51,3 +75,8 @@ def committed_at(connection: Connection, batch: int) -> datetime | None:
     """Return when the hub took a batch."""
     found = pg.one(connection, _SQL["committed_at"], {"batch": batch})
     return None if found is None else found[0]
+
+
+def sender(connection: Connection) -> str:
+    """Return the lasting name of this hub, by which targets tell its numbers from another hub's."""
+    return str(pg.one(connection, _SQL["sender"])[0])

@@ -1,15 +1,18 @@
 -- name: begun: the delivery of a route that left and was not confirmed
-select number, after_batch, upto_batch from gateway.delivery where route = %(route)s and confirmed_at is null;
+select number, after_batch, rows, gone, stopped, hash_sum, upto_batch from gateway.delivery where route = %(route)s and confirmed_at is null;
 
 -- name: begin: a delivery is about to leave
-insert into gateway.delivery (number, route, after_batch, upto_batch)
-values (%(number)s, %(route)s, %(after)s, %(upto)s);
+insert into gateway.delivery (number, route, after_batch, upto_batch, rows, gone, stopped, hash_sum)
+values (%(number)s, %(route)s, %(after)s, %(upto)s, %(rows)s, %(gone)s, %(stopped)s, %(hash_sum)s);
 
 -- name: confirm: the target has taken a delivery
 update gateway.delivery set confirmed_at = clock_timestamp() where number = %(number)s;
 
 -- name: confirmed_upto: the newest hub batch that a route has delivered
 select coalesce(max(upto_batch), 0) from gateway.delivery where route = %(route)s and confirmed_at is not null;
+
+-- name: sender: the lasting name of this hub: the hash of the first record of its chain
+select hash from gateway.receipt where no = 1;
 
 -- name: committed_at: when a batch's receipt was made
 select made_at from gateway.receipt where batch_id = %(batch)s;

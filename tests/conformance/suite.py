@@ -438,6 +438,13 @@ class TargetSuite:
         assert second == Delivery(7, inserted=2, updated=0, unchanged=0, deleted=0, repeated=True)
         assert _codes(peer.held(EVERYTHING)) == ["a", "b"]
 
+    def test_numbers_of_two_hubs_do_not_meet(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
+        """Another hub, or the same rebuilt from nothing, begins to count anew."""
+        target.write(EVERYTHING, outgoing(hub, target, 7, [values("a")]))
+        done = target.write(EVERYTHING, outgoing(hub, target, 7, [values("b")], sender="another hub"))
+        assert (done.inserted, done.repeated) == (1, False)
+        assert _codes(peer.held(EVERYTHING)) == ["a", "b"]
+
     def test_rows_are_updated_inserted_and_deleted_as_one(
         self, hub: Connection, peer: TargetPeer, target: Target
     ) -> None:
@@ -490,7 +497,12 @@ class TargetSuite:
 
 
 def outgoing(
-    hub: Connection, target: Target, number: int, rows: list[tuple[Any, ...]], gone: Iterable[tuple[Any, ...]] = ()
+    hub: Connection,
+    target: Target,
+    number: int,
+    rows: list[tuple[Any, ...]],
+    gone: Iterable[tuple[Any, ...]] = (),
+    sender: str = "a hub",
 ) -> Outgoing:
     """Return a batch whose rows and keys lie in the hub, with the hub's types, and stream from there."""
 
@@ -505,7 +517,9 @@ def outgoing(
             return int(cursor.rowcount)
 
     keys = [EVERYTHING.field(k) for k in EVERYTHING.key]
-    return Outgoing(number, lambda out: read(EVERYTHING.fields, rows, out), lambda out: read(keys, list(gone), out))
+    return Outgoing(
+        sender, number, lambda out: read(EVERYTHING.fields, rows, out), lambda out: read(keys, list(gone), out)
+    )
 
 
 def values(code: str, part: int = 1, **changes: Any) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,6 +56,25 @@ class Sharing:
         """Let the platform be reached by another address from now on."""
         here, source = self.city.deployment, self.city.source_dsn
         self.city.deployment = replace(here, resolve=lambda name: dsn if name == "SHARE" else source)
+
+    def lose_the_reply(self) -> None:
+        """Deliver, and lose the platform's answer to the commit of the batch."""
+        commits: list[bytes] = []
+
+        def watch(to_server: bool, data: bytes) -> str:
+            if to_server and b"COMMIT" in data:
+                commits.append(data)
+            # The first prepares the platform, the second is the batch's.
+            return "swallow" if len(commits) == 2 else "pass"
+
+        with Proxy(self.dsn, watch) as proxy:
+            self.reach(proxy.dsn)
+            with pytest.raises(PlatformUnavailable):
+                self.deliver()
+        self.reach(self.dsn)
+        deadline = time.monotonic() + 30
+        while not self.ask("select from gateway_delivery"):  # the platform may take a moment to commit
+            assert time.monotonic() < deadline
 
     def assert_whole(self) -> None:
         """Deliver again, and demand that both sides are equal, nothing is under way and every receipt verifies."""
@@ -186,24 +206,25 @@ def test_kill_during_a_delivery(sharing: Sharing, run_in_process: Any, stage: st
 
 def test_the_reply_of_the_platform_is_lost(sharing: Sharing) -> None:
     """The same range goes again under the same number and counts once; what came meanwhile follows in the same run."""
-    commits: list[bytes] = []
-
-    def watch(to_server: bool, data: bytes) -> str:
-        if to_server and b"COMMIT" in data:
-            commits.append(data)
-        return "swallow" if len(commits) == 2 else "pass"  # the first prepares the platform, the second is the batch's
-
-    with Proxy(sharing.dsn, watch) as proxy:
-        sharing.reach(proxy.dsn)
-        with pytest.raises(PlatformUnavailable):
-            sharing.deliver()
+    sharing.lose_the_reply()
     assert len(sharing.shared()) == 100
-    sharing.reach(sharing.dsn)
     change_everything(sharing.city)
     sharing.bring()
-    assert sharing.deliver().read == 16
+    assert sharing.deliver().read == 116
     repeated = sharing.city.ask("select count(*) from gateway.receipt where body like '%\"repeated\":true%'")
     assert (repeated, sharing.ask("select count(*) from gateway_delivery")) == ([(1,)], [(2,)])
+    sharing.assert_whole()
+
+
+def test_what_the_platform_took_is_told_even_when_all_of_it_changed_since(sharing: Sharing) -> None:
+    """The reply was lost, every row has moved on: the platform is asked what it counted, and the receipt says it."""
+    sharing.lose_the_reply()
+    sharing.city.ask_source("update person set amount = 3, updated_at = now()")
+    sharing.bring()
+    outcome = sharing.deliver()
+    assert (outcome.read, outcome.inserted, outcome.updated) == (200, 100, 100)
+    first = "select body::json->'read', body::json->'inserted', body::json->'content'->'rows' from gateway.receipt where body like '%\"repeated\":true%'"
+    assert sharing.city.ask(first) == [(100, 100, 100)]
     sharing.assert_whole()
 
 
@@ -212,7 +233,7 @@ def test_a_delivery_sent_again_does_not_spare_a_whole_one_that_is_due(sharing: S
     assert run_in_process(sharing.city, "deliver", OUT).returncode == -9
     decisions.backfill(sharing.city.deployment, OUT, since=None, who="tester", why="their disk was restored")
     outcome = sharing.deliver()
-    assert (outcome.read, outcome.unchanged) == (100, 100)
+    assert (outcome.read, outcome.inserted, outcome.unchanged) == (200, 100, 100)
     assert sharing.ask("select inserted, unchanged from gateway_delivery order by batch") == [(100, 0), (0, 100)]
     sharing.assert_whole()
 
@@ -252,6 +273,8 @@ def test_a_platform_that_is_down_holds_nobody_up(sharing: Sharing) -> None:
         ("drop table person", CREATE),  # no such table
         ("alter table person drop column sex", "alter table person add column sex smallint"),
         ("alter table person alter column name type varchar(2)", "alter table person alter column name type varchar(20)"),  # a value that does not fit
+        ("alter table person drop constraint person_pkey", "alter table person add primary key (id)"),  # no key to match by
+        ("alter table person alter column amount type numeric(10)", "alter table person alter column amount type numeric(10,2)"),  # a cast would lose
         ("alter table person add check (amount < 0)", "alter table person drop constraint person_amount_check"),
         ("alter table person add column must integer not null", "alter table person drop column must"),
     ],
@@ -263,6 +286,37 @@ def test_a_table_that_no_longer_takes_the_rows(sharing: Sharing, change: str, un
         sharing.deliver()
     sharing.ask(undo)
     sharing.assert_whole()
+
+
+def test_a_platform_may_have_columns_of_its_own(sharing: Sharing) -> None:
+    """They are neither written nor compared."""
+    sharing.ask("alter table person add column received_at timestamptz default now()")
+    sharing.assert_whole()
+
+
+def test_a_route_that_leads_elsewhere_now_delivers_everything(sharing: Sharing) -> None:
+    """Another platform has nothing of what the one before was given."""
+    sharing.deliver()
+    sharing.ask("alter table person rename to before; alter table gateway_delivery rename to delivered_before")
+    sharing.ask(CREATE.replace("primary key", "unique"))
+    catalog = sharing.city.deployment.catalog
+    other = replace(catalog.platforms["share"], platform="elsewhere")
+    routes = {**catalog.routes, OUT: replace(catalog.routes[OUT], peer=other)}
+    sharing.city.deployment = replace(sharing.city.deployment, catalog=replace(catalog, routes=routes))
+    assert sharing.deliver().inserted == 100
+
+
+def test_what_a_renamed_inbound_route_no_longer_finds_is_deleted_at_the_platform(sharing: Sharing) -> None:
+    """Its first load takes the place of the rows that the route of the old name brought."""
+    sharing.deliver()
+    catalog = sharing.city.deployment.catalog
+    renamed = {OUT: catalog.routes[OUT], "people_in": replace(catalog.routes[IN], route="people_in")}
+    sharing.city.deployment = replace(sharing.city.deployment, catalog=replace(catalog, routes=renamed))
+    sharing.city.ask_source("delete from person where id = 'P00000100'")
+    assert carry.run(sharing.city.deployment, "people_in").kind == "first_load"
+    outcome = sharing.deliver()
+    assert (outcome.deleted, outcome.unchanged) == (1, 99)
+    assert reconcile.run(sharing.city.deployment, OUT).passed
 
 
 def test_an_account_without_rights(sharing: Sharing) -> None:
@@ -361,6 +415,7 @@ MARKED = [
     "(绝密)",  # ASCII brackets
     " 机密　",  # alone in its field
     "第一行\n绝密\n第三行",  # alone in a line
+    '{"密级": "机密", "标题": "x"}',  # alone in a value of JSON
 ]
 CLEAR = [
     "国家秘密载体印制",  # a line of business

@@ -5,6 +5,10 @@ create table gateway.delivery (
   route text not null,
   after_batch bigint not null,
   upto_batch bigint not null,
+  rows bigint not null,
+  gone bigint not null,
+  stopped bigint not null,
+  hash_sum numeric not null,
   left_at timestamptz not null default clock_timestamp(),
   confirmed_at timestamptz
 );
