@@ -41,11 +41,8 @@ def prepare(deployment: Deployment) -> None:
 
 def prepare_route(hub: Connection, route: Route) -> None:
     """Bring the hub to what one route needs: its table and its state row; so a new route runs without a ceremony."""
-    if (
-        not route.outbound
-        or not pg.one(hub, _SQL["columns_exist"], {"table": f'{SCHEMA}."{route.dataset.hub_name}"'})[0]
-    ):
-        ensure_table(hub, route.dataset)  # a delivery holds no lock on the data set: who brings it in evolves its table
+    if not (route.outbound and _table_exists(hub, route.dataset)):
+        ensure_table(hub, route.dataset)  # a delivery has no lock on the data set: who brings it in evolves its table
     names = {"route": route.route, "dataset": route.dataset.name, "source": route.peer.platform}
     pg.run(hub, _SQL["know_route"], names)
 
@@ -66,6 +63,10 @@ def ensure_table(hub: Connection, dataset: Dataset) -> None:
         why = f"contract {dataset.version} added {', '.join(f.name for f in added)}"
         pg.run(hub, _SQL["resync_dataset"], {"dataset": dataset.name, "why": why})
     _refuse_loss(dataset, found)
+
+
+def _table_exists(hub: Connection, dataset: Dataset) -> bool:
+    return bool(pg.one(hub, _SQL["table_exists"], {"table": f'{SCHEMA}."{dataset.hub_name}"'})[0])
 
 
 def load_codes(hub: Connection, path: Path) -> None:

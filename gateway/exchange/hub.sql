@@ -4,7 +4,7 @@ select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
  where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
  order by a.attnum;
 
--- name: columns_exist: whether a hub table is there
+-- name: table_exists: whether a hub table is there
 select to_regclass(%(table)s) is not null;
 
 -- name: index_exists: whether a relation of schema hub bears this name, cut as the server cuts it
