@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway import pg, registry
 from gateway.deployment import Deployment
+from gateway.errors import RouteBusy
 from gateway.exchange import gate, stopped
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes
@@ -76,9 +77,21 @@ class _Delivery:
 
     def _fresh(self, *, whole: bool) -> Range:
         state = self._attempt.state
+        if state.resync is not None:
+            self._await_refill()
         again = whole or not state.loaded or state.resync is not None
         after = 0 if again else deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
         return Range(self._attempt.batch, after, None)
+
+    def _await_refill(self) -> None:
+        """Refuse to deliver everything from a hub that its sources have yet to fill again; RouteBusy, so it is tried soon."""
+        routes = self._attempt.deployment.catalog.routes.values()
+        inbound = [r.route for r in routes if r.dataset.name == self._dataset.name and not r.outbound]
+        if waiting := deliveries.refilling(self._attempt.notes, inbound):
+            raise RouteBusy(
+                f"the hub is to be filled again first: route {waiting} has not compared everything yet",
+                f"Run `gateway sync {waiting}`, or wait for its schedule.",
+            )
 
     @property
     def _still_due(self) -> str | None:

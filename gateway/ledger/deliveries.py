@@ -80,3 +80,9 @@ def committed_at(connection: Connection, batch: int) -> datetime | None:
 def sender(connection: Connection) -> str:
     """Return the lasting name of this hub, by which targets tell its numbers from another hub's."""
     return str(pg.one(connection, _SQL["sender"])[0])
+
+
+def refilling(connection: Connection, inbound: list[str]) -> str | None:
+    """Return one of these routes that still has to bring everything in: the hub was restored, or the contract grew."""
+    found = pg.one(connection, _SQL["refilling"], {"inbound": inbound})
+    return None if found is None else str(found[0])

@@ -11,6 +11,10 @@ update gateway.delivery set confirmed_at = clock_timestamp() where number = %(nu
 -- name: confirmed_upto: the newest hub batch that a route has delivered
 select coalesce(max(upto_batch), 0) from gateway.delivery where route = %(route)s and confirmed_at is not null;
 
+-- name: refilling: a route that brings the data set in and has to compare everything first; a paused one is not waited for
+select route from gateway.route_state
+ where route = any(%(inbound)s) and loaded and resync is not null and paused_by is null order by route limit 1;
+
 -- name: sender: the lasting name of this hub: the hash of the first record of its chain
 select hash from gateway.receipt where no = 1;
 
