@@ -134,8 +134,6 @@ class _Delivery:
         deliveries.confirm(attempt.hub, self._range.number)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
         ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})
-        if attempt.approved:
-            ledger.use_hold(attempt.hub, attempt.approved.id)
 
     def _receipt(self, extent: Extent, confirmed: Delivery) -> Mapping[str, Any]:
         """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
