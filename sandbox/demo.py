@@ -1,8 +1,8 @@
 """`make demo`: a whole city on one machine, exchanging for real, watched through Airflow.
 
-Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), the official
-site and the supervision system as servers of this process, Airflow's four components, every route run once through
-Airflow, then a table of what happened. Ctrl-C stops everything.
+Two PostgreSQL servers (hub, ledger and Airflow's database on one; the stand-in platforms on the other), the platforms
+that speak other protocols as servers of this process, Airflow's four components, every route run once through Airflow,
+then a table of what happened. Ctrl-C stops everything.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
 from sandbox import approval, city
 from sandbox.airflow import AirflowStack, Api
-from sandbox.messages import POST, REPLY
-from sandbox.superv import SupervisionSystem
-from sandbox.supervision import FEEDBACK, TASK
-from sandbox.web import WebSite
+from sandbox.standins import Standins
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -69,12 +66,12 @@ class Demo:
         """Start everything, show every route, stop everything; return whether all was well."""
         with ExitStack() as running:
             hub, platforms = self._servers(running)
-            site, superv = self._site(running), self._supervision(running)
+            standins = self._standins(running)
             stack = AirflowStack(HOME / "airflow", hub.dsn("airflow"), {})
             running.enter_context(self._watching_memory(stack, hub, platforms))
             migration = _Background(stack.prepare)
             connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
-            connections |= {"WEB": site.dsn, "SUPERV": superv.dsn}
+            connections |= standins.connections
             deployment = self._deployment(hub, connections, stack)
             migration.result()
             self.step("Airflow's database is ready")
@@ -82,7 +79,7 @@ class Demo:
             self._start_airflow(stack, deployment)
             well = self._show(stack, deployment)
             if not once:
-                self._stay(stack, connections, site, superv)
+                self._stay(stack, connections, standins)
         return well
 
     def step(self, text: str) -> None:
@@ -100,21 +97,12 @@ class Demo:
         self.step(f"two PostgreSQL 18 servers run: hub on port {hub.port}, platforms on port {platforms.port}")
         return hub, platforms
 
-    def _site(self, running: ExitStack) -> WebSite:
-        """Start the official site; its thread is a part of this process and of its memory."""
-        site = running.enter_context(WebSite(HOME / "web.sqlite"))
-        self.step(
-            f"the official site answers at {site.url}: {len(site.rows(POST)):,} messages, {len(site.rows(REPLY)):,} replies"
-        )
-        return site
-
-    def _supervision(self, running: ExitStack) -> SupervisionSystem:
-        """Start the approval-supervision interaction system; its thread is a part of this process too."""
-        superv = running.enter_context(SupervisionSystem(HOME / "superv.sqlite"))
-        self.step(
-            f"the supervision system answers at {superv.url}: {len(superv.rows(TASK)):,} tasks, {len(superv.rows(FEEDBACK)):,} feedbacks"
-        )
-        return superv
+    def _standins(self, running: ExitStack) -> Standins:
+        """Start the platforms that are no databases; their threads are a part of this process and of its memory."""
+        standins = running.enter_context(Standins(HOME / "standins"))
+        for line in standins.told():
+            self.step(line)
+        return standins
 
     def _deployment(self, hub: Server, connections: dict[str, str], stack: AirflowStack) -> Deployment:
         """Make keys, ledger and hub tables, and hand their settings to Airflow."""
@@ -211,14 +199,15 @@ class Demo:
             row["reconciled"] = _when_free(lambda: reconcile.run(deployment, name).passed)
         return row
 
-    def _stay(self, stack: AirflowStack, connections: dict[str, str], site: WebSite, superv: SupervisionSystem) -> None:
-        """Keep cases, messages and supervision tasks coming until the user stops the demo."""
-        latest, task, due = "", "", 0.0
+    def _stay(self, stack: AirflowStack, connections: dict[str, str], standins: Standins) -> None:
+        """Let the city live on until the user stops the demo."""
+        due = 0.0
         with approval.Producer(connections["APPROVAL_ADMIN"], per_second=2):
             say.print("cases, citizens' messages and supervision tasks keep coming; press Ctrl-C to stop everything")
             while all(psutil.pid_exists(pid) for pid in stack.pids()):
                 if (now := time.monotonic()) >= due:
-                    latest, task, due = _one_more(site, latest), _one_task(superv, task), now + _MESSAGE_SECONDS
+                    due = now + _MESSAGE_SECONDS
+                    standins.live()
                 time.sleep(0.5)
 
     def _stop_airflow(self, stack: AirflowStack) -> None:
@@ -284,20 +273,6 @@ def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
         ends = (row["from"], row["to"])
         table.add_row(row["route"], row["dataset"], *ends, *numbers, str(row["seconds"]), *marks, row["state"])
     return table
-
-
-def _one_more(site: WebSite, latest: str) -> str:
-    """Let a citizen write, and an office answer the message before; return the number of the new one."""
-    if latest:
-        site.add_reply(latest)
-    return str(site.add_post()["message_id"])
-
-
-def _one_task(superv: SupervisionSystem, latest: str) -> str:
-    """Push a task to its unit, which feeds something back on the task before; return the number of the new one."""
-    if latest:
-        superv.add_feedback(latest)
-    return str(superv.add_task()["superv_id"])
 
 
 def _when_free(call: Callable[[], bool]) -> bool:

@@ -28,8 +28,7 @@ from gateway.ledger import decisions, migrate
 from gateway.security.crypto import Keys
 from sandbox import city
 from sandbox.airflow import AirflowStack
-from sandbox.superv import SupervisionSystem
-from sandbox.web import WebSite
+from sandbox.standins import Standins
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -41,7 +40,7 @@ _TIMED = re.compile(r'^schedule: "[^a].*"$', re.MULTILINE)  # a cron line; not a
 
 @dataclass
 class RunningCity:
-    """Two PostgreSQL servers, two HTTP servers, a filled city and the four components of Airflow, in one folder."""
+    """Two PostgreSQL servers, the stand-in platforms, a filled city and the four components of Airflow, in one folder."""
 
     home: Path
     scale: float = 0.02
@@ -69,13 +68,12 @@ class RunningCity:
             self._running.enter_context(server)
         for name in ("gateway", "airflow"):
             self.hub.create_database(name)
-        self.site = self._running.enter_context(WebSite(self.home / "web.sqlite"))
-        self.superv = self._running.enter_context(SupervisionSystem(self.home / "superv.sqlite"))
+        standins = self._running.enter_context(Standins(self.home / "standins"))
         self.stack = AirflowStack(self.home / "airflow", self.hub.dsn("airflow"), {})
         with ThreadPoolExecutor(1) as beside:
             migration = beside.submit(self.stack.prepare)
             self.connections = city.fill(self.platforms.dsn(), scale=self.scale, progress=_silent)
-            self.connections |= {"WEB": self.site.dsn, "SUPERV": self.superv.dsn}
+            self.connections |= standins.connections
             self.deployment = self._deployment()
             migration.result()
         self._running.callback(self.stack.stop)

@@ -106,6 +106,7 @@ class SupervisionSystem(Standin):
         """Take the file that keeps everything (default: memory); fill it when it is new."""
         self._seed, self._party_key = seed, key
         self._nonces: dict[str, float] = {}
+        self._latest = ""
         self._views: OrderedDict[tuple[Any, ...], tuple[int, ...]] = OrderedDict()
         super().__init__(path, lambda: self._fill(tasks, feedbacks))
 
@@ -124,6 +125,17 @@ class SupervisionSystem(Standin):
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_SUPERV holds it."""
         return f"http://{self._setting('account')}:{self._setting('secret')}@127.0.0.1:{self.port}{PATH}"
+
+    def told(self) -> str:
+        """Return in a line where it answers and what it holds."""
+        held = f"{len(self.rows(TASK)):,} tasks, {len(self.rows(FEEDBACK)):,} feedbacks"
+        return f"the supervision system answers at {self.url}: {held}"
+
+    def live(self) -> None:
+        """Let the unit feed something back on the task before, and push another to it."""
+        if self._latest:
+            self.add_feedback(self._latest)
+        self._latest = str(self.add_task()["superv_id"])
 
     def add_task(self, **changes: Any) -> Row:
         """Take in a new task, good unless `changes` make it bad, and return it."""

@@ -64,6 +64,7 @@ class WebSite(Standin):
         """Take the file that keeps everything (default: memory) and how strict the site is; fill it when it is new."""
         self.token_seconds, self.per_second, self._seed = token_seconds, per_second, seed
         self._tokens: dict[str, float] = {}
+        self._latest = ""
         self._asked: deque[float] = deque()
         self._views: OrderedDict[str, _View] = OrderedDict()
         super().__init__(path, lambda: self._fill(posts, replies))
@@ -105,6 +106,16 @@ class WebSite(Standin):
             self._write(REPLY, row)
             self.edit(POST, (message_id,), state="3")
         return row
+
+    def told(self) -> str:
+        """Return in a line where it answers and what it holds."""
+        return f"the official site answers at {self.url}: {len(self.rows(POST)):,} messages, {len(self.rows(REPLY)):,} replies"
+
+    def live(self) -> None:
+        """Let an office answer the message before, and a citizen write another."""
+        if self._latest:
+            self.add_reply(self._latest)
+        self._latest = str(self.add_post()["message_id"])
 
     def expire_tokens(self) -> None:
         """Make every token given so far invalid."""

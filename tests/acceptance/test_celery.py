@@ -24,8 +24,7 @@ from gateway.ledger import migrate
 from gateway.security.crypto import Keys
 from sandbox import city
 from sandbox.airflow import AirflowStack, Api, celery_worker, free_port
-from sandbox.superv import SupervisionSystem
-from sandbox.web import WebSite
+from sandbox.standins import Standins
 
 pytestmark = [
     pytest.mark.system,
@@ -59,8 +58,7 @@ def exchange() -> Iterator[Exchange]:
         hub.create_database("gateway")
         hub.create_database("airflow")
         connections = city.fill(platforms.dsn(), scale=SCALE, progress=lambda _: None)
-        connections["WEB"] = running.enter_context(WebSite(folder / "web.sqlite")).dsn
-        connections["SUPERV"] = running.enter_context(SupervisionSystem(folder / "superv.sqlite")).dsn
+        connections |= running.enter_context(Standins(folder / "standins")).connections
         settings = {
             "GATEWAY_HOME": str(folder / "gateway"),
             "GATEWAY_CATALOG": str(ROOT / "catalog"),

@@ -1,0 +1,80 @@
+"""The stand-in platforms that are servers of their own, no tables of a database: as one thing that starts and stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from sandbox.superv import SupervisionSystem
+from sandbox.web import WebSite
+
+
+class Peer(Protocol):
+    """A stand-in platform; what it holds, and its address, outlive it in its file or folder."""
+
+    @property
+    def dsn(self) -> str:
+        """Return its address as GATEWAY_CONN_<NAME> holds it."""
+
+    def told(self) -> str:
+        """Return in a line where it answers and what it holds."""
+
+    def live(self) -> None:
+        """Let a little happen there, as it does all day."""
+
+    def __enter__(self) -> Self:
+        """Start."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+
+
+# By the name of the connection: what makes the platform in a folder of its own.
+KINDS: Mapping[str, Callable[[Path], Peer]] = {
+    "WEB": lambda folder: WebSite(folder / "web.sqlite"),
+    "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
+}
+
+
+class Standins:
+    """Every platform of KINDS below one folder; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make them, and fill those that are new."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._running = ExitStack()
+        self._peers: dict[str, Peer] = {}
+
+    def __enter__(self) -> Self:
+        """Start all; when one does not start, those before it are stopped."""
+        with ExitStack() as starting:
+            for name, make in KINDS.items():
+                self._peers[name] = starting.enter_context(make(self._folder))
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all."""
+        self._running.close()
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """Return the address of each by the name of its connection."""
+        return {name: peer.dsn for name, peer in self._peers.items()}
+
+    def told(self) -> list[str]:
+        """Return a line for each."""
+        return [peer.told() for peer in self._peers.values()]
+
+    def live(self) -> None:
+        """Let a little happen at each."""
+        for peer in self._peers.values():
+            peer.live()
