@@ -17,9 +17,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
+from connectors.postgres_shape import described, renamed_hint
 from connectors.postgres_target import PostgresTarget
 from gateway import pg
-from gateway.errors import GatewayError, SchemaMismatch
+from gateway.errors import GatewayError
 from gateway.model import Dataset, Field, Platform
 from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
@@ -69,17 +70,7 @@ class Postgres:
     def describe(self, dataset: Dataset) -> Shape:
         """Return the table's columns; SchemaMismatch when there is no such table."""
         with pg.platform_errors(self._platform, f"describe {dataset.table}"):
-            connection = self._asking()
-            with connection.cursor() as cursor:
-                cursor.execute(_SQL["columns"], {"table": quoted(dataset)})
-                columns = dict(cast("list[tuple[str, str]]", cursor.fetchall()))
-            if not columns:
-                raise SchemaMismatch(
-                    f"platform {self._platform} has no table {dataset.table} that we may see",
-                    f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
-                )
-            checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
-        return Shape(columns=columns, checked_text=checked)
+            return described(self._asking(), self._platform, quoted(dataset), renamed_hint(dataset))
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:

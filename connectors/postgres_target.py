@@ -13,11 +13,12 @@ from typing import Literal
 
 from psycopg2 import sql
 
-from connectors.postgres_projection import table
+from connectors.postgres_projection import quoted, table
+from connectors.postgres_shape import described, renamed_hint
 from gateway import pg
 from gateway.exchange.pipe import pipe_copy
 from gateway.model import Dataset, Field
-from gateway.ports import Delivery, Outgoing, Read
+from gateway.ports import Delivery, Outgoing, Read, Shape
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -39,6 +40,11 @@ class PostgresTarget:
                 pg.run(self._connection, _SQL["alone"])
                 if not pg.one(self._connection, _SQL["remembers"])[0]:
                     pg.run(self._connection, _SQL["state_table"])
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the table's columns; SchemaMismatch when there is no such table."""
+        with self._errors(f"describe {dataset.table}"), self._connection:
+            return described(self._connection, self._platform, quoted(dataset), renamed_hint(dataset))
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Delete keys and merge rows in one transaction, once per batch number."""

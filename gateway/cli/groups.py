@@ -30,7 +30,7 @@ from gateway.cli.setup import note_dsn
 from gateway.deployment import Deployment
 from gateway.embedded import Server
 from gateway.errors import ChainBroken
-from gateway.exchange import proof, quarantine, transfer
+from gateway.exchange import carry, proof, quarantine
 from gateway.ledger import chain, decisions, ledger, verify_receipts
 from gateway.security.crypto import Keys
 from gateway.sla import calendar
@@ -257,7 +257,7 @@ def quarantine_list(
             rows = quarantine.list_rows(connection, dataset=dataset, route=route_name, state=wanted, limit=limit)
         for row in rows:
             row["reason"] = "{} / {}".format(
-                *quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"])
+                *quarantine.reason(deployment.catalog.datasets, row["dataset"], row["rule"], row["words"])
             )
         show(
             rows,
@@ -299,7 +299,7 @@ def quarantine_replay(
 
     def call() -> int:
         edits = {name: value or None for name, _, value in (e.partition("=") for e in edit or [])}
-        outcome = transfer.replay(Deployment.open(), number, who=who, why=why, edits=edits)
+        outcome = carry.replay(Deployment.open(), number, who=who, why=why, edits=edits)
         if outcome.rejected:
             out.print(f"the row still breaks {', '.join(outcome.rejects)}; it stays in quarantine")
             return REJECTS

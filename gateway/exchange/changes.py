@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from psycopg2 import sql
 
@@ -16,17 +16,26 @@ from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Extent, Range
 from gateway.model import Dataset
 from gateway.ports import Read
+from gateway.records import as_json
 
 _BUFFER = 262_144
 _PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one row: its values, of which the key finds it, and its record hash."""
+
+    record: Mapping[str, Any]
+    hash: int
+
+
 class Changes:
     """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
 
-    def __init__(self, deployment: Deployment, dataset: Dataset, range_: Range) -> None:
-        """Take what to look at; `with` opens the view."""
-        self._deployment, self._dataset, self._range = deployment, dataset, range_
+    def __init__(self, deployment: Deployment, dataset: Dataset, range_: Range, only: Version | None = None) -> None:
+        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view."""
+        self._deployment, self._dataset, self._range, self._only = deployment, dataset, range_, only
 
     def __enter__(self) -> Changes:
         """Open the view and measure it."""
@@ -99,10 +108,22 @@ class Changes:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
         same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
         return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
-            hub_tables.gone(self._dataset), self._within("g"), hub_tables.table(self._dataset), same
-        )
+            hub_tables.gone(self._dataset), self._since("g") if self._only is None else sql.SQL("false"),
+            hub_tables.table(self._dataset), same,
+        )  # fmt: skip
 
-    def _within(self, alias: str) -> sql.Composed:
+    def _within(self, alias: str) -> sql.Composable:
+        if self._only is None:
+            return self._since(alias)
+        wanted = sql.SQL("json_populate_record(null::{}, {})").format(
+            hub_tables.table(self._dataset), sql.Literal(as_json(self._only.record))
+        )
+        return sql.SQL("({}) = (select {} from {} w) and {} = {}").format(
+            pg.names(self._dataset.key, alias), pg.names(self._dataset.key, "w"), wanted,
+            hub_tables.record_hash(self._dataset, alias), sql.Literal(self._only.hash),
+        )  # fmt: skip
+
+    def _since(self, alias: str) -> sql.Composed:
         batch = sql.Identifier(alias, "gw_batch")
         after = sql.SQL("{} > {}").format(batch, sql.Literal(self._range.after))
         if self._range.upto is None:

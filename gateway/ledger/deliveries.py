@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import Json
 
 from gateway import pg
 from gateway.sql import queries
@@ -17,12 +20,15 @@ _SQL = queries(__file__)
 class Range:
     """What a delivery carries: what hub batches after `after`, up to `upto` (None: up to the newest), have written.
 
-    `number` is how the target knows it: the same number is the same range.
+    `number` is how the target knows it: the same number is the same range, and `left` when it was first sent. With a
+    `decision` it is one quarantined row, which a person sends again, and nothing else.
     """
 
     number: int
     after: int
     upto: int | None
+    left: datetime
+    decision: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,16 @@ def begun(connection: Connection, route: str) -> tuple[Range, Extent] | None:
     found = pg.one(connection, _SQL["begun"], {"route": route})
     if found is None:
         return None
-    number, after, *extent = map(int, found)
-    return Range(number, after, extent[-1]), Extent(*extent)
+    number, after, left, decision, *extent = found
+    sizes = list(map(int, extent))
+    return Range(number, after, sizes[-1], left, decision), Extent(*sizes)
 
 
 def begin(connection: Connection, route: str, range_: Range, extent: Extent) -> None:
     """Note a delivery before it leaves; at most one of a route is under way."""
-    values = {"number": range_.number, "route": route, "after": range_.after}
-    pg.run(connection, _SQL["begin"], {**values, **asdict(extent)})
+    values = {"number": range_.number, "route": route, "after": range_.after, "left": range_.left}
+    decision = None if range_.decision is None else Json(dict(range_.decision))
+    pg.run(connection, _SQL["begin"], {**values, **asdict(extent), "decision": decision})
 
 
 def confirm(connection: Connection, number: int) -> None:

@@ -1,9 +1,9 @@
 -- name: begun: the delivery of a route that left and was not confirmed
-select number, after_batch, rows, gone, stopped, hash_sum, upto_batch from gateway.delivery where route = %(route)s and confirmed_at is null;
+select number, after_batch, left_at, decision, rows, gone, stopped, hash_sum, upto_batch from gateway.delivery where route = %(route)s and confirmed_at is null;
 
 -- name: begin: a delivery is about to leave
-insert into gateway.delivery (number, route, after_batch, upto_batch, rows, gone, stopped, hash_sum)
-values (%(number)s, %(route)s, %(after)s, %(upto)s, %(rows)s, %(gone)s, %(stopped)s, %(hash_sum)s);
+insert into gateway.delivery (number, route, after_batch, upto_batch, rows, gone, stopped, hash_sum, left_at, decision)
+values (%(number)s, %(route)s, %(after)s, %(upto)s, %(rows)s, %(gone)s, %(stopped)s, %(hash_sum)s, %(left)s, %(decision)s);
 
 -- name: confirm: the target has taken a delivery
 update gateway.delivery set confirmed_at = clock_timestamp() where number = %(number)s;

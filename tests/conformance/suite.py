@@ -518,7 +518,11 @@ def outgoing(
 
     keys = [EVERYTHING.field(k) for k in EVERYTHING.key]
     return Outgoing(
-        sender, number, lambda out: read(EVERYTHING.fields, rows, out), lambda out: read(keys, list(gone), out)
+        sender,
+        number,
+        NOON_UTC,
+        lambda out: read(EVERYTHING.fields, rows, out),
+        lambda out: read(keys, list(gone), out),
     )
 
 
