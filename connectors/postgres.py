@@ -7,7 +7,7 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -50,9 +50,9 @@ class Postgres:
     format: Literal["binary", "text"] = "binary"
     typed = True
 
-    def __init__(self, platform: str, dsn: str) -> None:
-        """Keep name and DSN; connections are opened when they are needed."""
-        self._platform, self._dsn = platform, dsn
+    def __init__(self, platform: str, dsn: str, relation: Callable[[Dataset], sql.Composable] = table) -> None:
+        """Keep name, DSN and what rows are read from; connections are opened when they are needed."""
+        self._platform, self._dsn, self._relation = platform, dsn, relation
         self._ask: Connection | None = None
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Postgres:
         with pg.platform_errors(self._platform, "open a snapshot"):
             connections = _snapshot_connections(self._dsn, parts)
         try:
-            yield PostgresSnapshot(self._platform, connections)
+            yield PostgresSnapshot(self._platform, connections, self._relation)
         finally:
             for connection in connections:
                 connection.close()
@@ -100,9 +100,11 @@ class Postgres:
 class PostgresSnapshot:
     """One consistent view over several connections; also computes hashes and tells repairs (ports.Hashing, Repairing)."""
 
-    def __init__(self, platform: str, connections: list[Connection]) -> None:
-        """Take connections whose transactions share one snapshot."""
-        self._platform, self._connections = platform, connections
+    def __init__(
+        self, platform: str, connections: list[Connection], relation: Callable[[Dataset], sql.Composable] = table
+    ) -> None:
+        """Take connections whose transactions share one snapshot, and what the rows of a data set are read from."""
+        self._platform, self._connections, self._relation = platform, connections, relation
         self.parts = len(connections)
         self._measuring, self._measured = threading.Lock(), dict[str, Future[int | None]]()
         self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
@@ -136,7 +138,7 @@ class PostgresSnapshot:
             "select {key}, v.field, v.original from {table} as _r_, lateral (values {values}) as v (field, original, repaired) "
             "where v.original is distinct from v.repaired and ({changed}) and {conditions}"
         ).format(
-            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=table(dataset),
+            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=self._relation(dataset),
             values=sql.SQL(", ").join(values), changed=sql.SQL(" or ").join(changed),
             conditions=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
         )  # fmt: skip
@@ -150,13 +152,13 @@ class PostgresSnapshot:
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
         key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
-        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), table(dataset))
+        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), self._relation(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return count and sum of record hashes."""
         query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-            self._record_hash(dataset), table(dataset)
+            self._record_hash(dataset), self._relation(dataset)
         )
         with pg.platform_errors(self._platform, f"sum the hashes of {dataset.name}"):
             row = pg.one(self._connections[0], query)
@@ -186,7 +188,9 @@ class PostgresSnapshot:
             return cast("int | None", pg.one(asking, _SQL["pages"], name)[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
+        query = sql.SQL("select {} from {} as _r_ where {}").format(
+            self._columns(dataset), self._relation(dataset), condition
+        )
         return self._copy_out(query, out, part, f"read {dataset.name}")
 
     def _projected(self, field: Field) -> sql.Composable:

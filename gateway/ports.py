@@ -136,8 +136,8 @@ class Repairing(Protocol):
 class Outgoing:
     """One batch on its way out, with two reads that write COPY streams in the target's format.
 
-    `hub` is the sender's lasting name: numbers are unique to it. `left` is when the batch was first sent; a number always
-    comes with the same one.
+    `hub` is the sender's lasting name: numbers are unique to it. `left` is the second in which the batch was first sent: no
+    two batches of a route share one, and a number always comes with the same.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
     key is in both. Each returns how many it wrote.
@@ -154,9 +154,9 @@ class Outgoing:
 class Verdict:
     """A row that a target refused, in its own words.
 
-    `id` is the verdict's own and lasting: the same one twice counts once. `key` holds the key fields' values as text;
-    `number` is the batch in which the row was sent, where the target says it. `error` is the target's code, `words` what it
-    wrote beside it.
+    `id` is the verdict's own and lasting: the same one twice counts once. `key` holds the key fields' values as text.
+    `number`, or the whole second in which it `left`, names the batch in which the row was sent, where the target says it.
+    `error` is the target's code, `words` what it wrote beside it, `at` when it judged, by its clock.
     """
 
     id: str
@@ -165,6 +165,7 @@ class Verdict:
     error: str
     words: str
     at: datetime
+    left: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class _Delivery:
         return Changes(self._attempt.deployment, self._dataset, self._range, only)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
-        state, number, now = self._attempt.state, self._attempt.batch, self._attempt.now()
+        state, number = self._attempt.state, self._attempt.batch
+        now = deliveries.next_left(self._attempt.notes, self._attempt.route.route)
         upto = deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
         if decision:
             return Range(number, upto, upto, now, decision)

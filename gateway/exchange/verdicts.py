@@ -48,7 +48,10 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
     """Keep the verdicts that were not heard before in a table of this session; return how many. Touches nothing live."""
     hub, dataset, route = attempt.hub, attempt.dataset, attempt.route.route
     keys = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(k)) for k in dataset.key)
-    shape = "verdict text primary key, number bigint, error text not null, words text not null, judged_at timestamptz not null"
+    shape = (
+        "gw_verdict text primary key, gw_number bigint, gw_error text not null, gw_words text not null, "
+        "gw_judged_at timestamptz not null, gw_left_at timestamptz"
+    )
     pg.run(
         hub, sql.SQL("drop table if exists {0}; create temp table {0} ({1}, {2})").format(_HEARD, sql.SQL(shape), keys)
     )
@@ -58,7 +61,7 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
         "insert into {} select v.* from (values %s) as v where not exists (select from gateway.verdict k "
         "where k.route = {} and k.verdict = v.column1) on conflict do nothing"
     ).format(_HEARD, sql.Literal(route))
-    template = f"(%s, %s::bigint, %s, %s, %s::timestamptz{', %s::text' * len(dataset.key)})"
+    template = f"(%s, %s::bigint, %s, %s, %s::timestamptz, %s::timestamptz{', %s::text' * len(dataset.key)})"
     for page in _pages(chain(confirmed.refused, later)):
         lines = [_line(dataset, verdict) for verdict in page]
         with hub.cursor() as cursor:
@@ -91,11 +94,13 @@ def _judge(attempt: Attempt) -> None:
         for k in dataset.key
     )
     statement = sql.SQL(
-        "create temp table gateway_judged on commit drop as select h.verdict, h.number, h.error, h.words, h.judged_at, "
-        "t.gw_hash, t.gw_record, case when t.gw_batch is null or (h.number is not null and d.number is null) then 'unknown' "
+        "create temp table gateway_judged on commit drop as select h.gw_verdict as verdict, d.number, "
+        "h.gw_error as error, h.gw_words as words, h.gw_judged_at as judged_at, "
+        "t.gw_hash, t.gw_record, case when t.gw_batch is null or (h.gw_named and d.number is null) then 'unknown' "
         "when t.gw_batch > coalesce(d.upto_batch, (select max(upto_batch) from gateway.delivery where route = {route})) "
         "then 'overtaken' else 'entered' end as state "
-        "from {heard} h left join gateway.delivery d on d.number = h.number and d.route = {route} "
+        "from (select *, coalesce(gw_number::text, gw_left_at::text) is not null as gw_named from {heard}) h "
+        "left join gateway.delivery d on d.route = {route} and (d.number = h.gw_number or d.left_at = h.gw_left_at) "
         "left join lateral (select t.gw_batch, {hash} as gw_hash, (select row_to_json(x) from (select {columns}) x)::text "
         "as gw_record from {table} t where {same}) t on true"
     ).format(
@@ -130,7 +135,15 @@ def _entry(attempt: Attempt, error: str, words: str, row_hash: int, record: str)
 
 def _line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
     key = [_clean(verdict.key.get(k)) for k in dataset.key]
-    return verdict.id, verdict.number, _clean(verdict.error) or "-", _clean(verdict.words) or "", verdict.at, *key
+    return (
+        verdict.id,
+        verdict.number,
+        _clean(verdict.error) or "-",
+        _clean(verdict.words) or "",
+        verdict.at,
+        verdict.left,
+        *key,
+    )
 
 
 def _clean(text: str | None) -> str | None:

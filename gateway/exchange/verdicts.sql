@@ -7,7 +7,8 @@ select * from (values %s) as s (dataset, source, route, batch_id, rule, state, o
  where not exists (select from gateway.quarantine d where d.dataset = s.dataset and d.source = s.source
                       and d.route = s.route and d.row_hash = s.row_hash and d.state = 'discarded')
 on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting')
-do update set words = q.words || E'\n' || excluded.words;
+do update set words = case when strpos(q.words, excluded.words) > 0 then q.words
+                               else concat_ws(E'\n', q.words, excluded.words) end;
 
 -- name: note: a verdict was heard, and what became of it
 insert into gateway.verdict (route, verdict, number, error, state, judged_at, batch_id)

@@ -79,6 +79,12 @@ def confirmed_upto(connection: Connection, route: str) -> int:
     return int(pg.one(connection, _SQL["confirmed_upto"], {"route": route})[0])
 
 
+def next_left(connection: Connection, route: str) -> datetime:
+    """Return the second in which a new delivery leaves: now, or the one after that of the delivery before."""
+    found: datetime = pg.one(connection, _SQL["next_left"], {"route": route})[0]
+    return found
+
+
 def committed_at(connection: Connection, batch: int) -> datetime | None:
     """Return when the hub took a batch."""
     found = pg.one(connection, _SQL["committed_at"], {"batch": batch})

@@ -20,3 +20,7 @@ select hash from gateway.receipt where no = 1;
 
 -- name: committed_at: when a batch's receipt was made
 select made_at from gateway.receipt where batch_id = %(batch)s;
+
+-- name: next_left: the second in which a new delivery of a route leaves; no two share one, for targets tell them apart by it
+select greatest(date_trunc('second', clock_timestamp()),
+                (select max(date_trunc('second', left_at)) + interval '1 second' from gateway.delivery where route = %(route)s));
