@@ -237,7 +237,9 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
         for _ in range(parts):
             connections.append(pg.connect(dsn, name="gateway extract", lock_timeout=_LOCK_WAIT))
             connections[-1].set_session(isolation_level="REPEATABLE READ", readonly=True)
-        if parts > 1:
+        if parts == 1:
+            pg.run(connections[0], "select")  # the view is of now, not of the first read
+        else:
             name = pg.one(connections[0], "select pg_catalog.pg_export_snapshot()")[0]
             for connection in connections[1:]:
                 pg.run(connection, sql.SQL("set transaction snapshot {}").format(sql.Literal(name)))

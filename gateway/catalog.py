@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
-from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
+from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, Rule, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ def _route(
         route=document.require("route"), dataset=dataset, peer=peer, mode=document.require("mode"),
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
-        compare=_compare(document),
+        compare=_compare(document), preflight=_preflight(document, dataset),
     )  # fmt: skip
 
 
@@ -192,6 +192,22 @@ def _compare(document: Located) -> str | None:
     if not croniter.is_valid(line):
         raise document.fault("compare", f"{line!r} is not a cron line", f'Write for example "{_WEEKLY}".')
     return line if document.require("mode") == "incremental" else None
+
+
+def _preflight(document: Located, dataset: Dataset) -> tuple[Rule, ...]:
+    """Return the target's own rules: checks of a row alone, in the vocabulary of contracts."""
+    declared = document.get("preflight", [])
+    if declared and document.require("mode") != "delivery":
+        raise document.fault(
+            "preflight", "only a delivery has rules of its target", "Write the rule into the contract."
+        )
+    found = []
+    for entry in declared:
+        try:
+            found.append(contracts.preflight_rule(entry, dataset))
+        except ContractInvalid as error:
+            raise document.fault("preflight", error.message, error.hint) from None
+    return tuple(found)
 
 
 def _schedule(document: Located, datasets: Mapping[str, Dataset], broken: Mapping[str, GatewayError]) -> str:

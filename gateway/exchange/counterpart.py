@@ -30,7 +30,7 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
         sql.SQL(
             "select count(*), coalesce(sum(hash) filter (where not marked), 0), count(*) filter (where marked) "
             "from (select {} as hash, {} as marked from {} as t) judged"
-        ).format(hub_tables.record_hash(dataset, "t"), gate.marked(dataset, "t"), hub_tables.table(dataset)),
+        ).format(hub_tables.record_hash(dataset, "t"), _stopped(attempt), hub_tables.table(dataset)),
     )
     if (rows, total) == (hub_rows - marked, hub_total):
         return Difference(rows, int(hub_rows), 0, 0, 0, int(marked)), 0, "totals"
@@ -58,9 +58,14 @@ def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
         "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
-        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=gate.marked(dataset, "t"),
+        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=_stopped(attempt),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),
     )  # fmt: skip
+
+
+def _stopped(attempt: Attempt) -> sql.Composed:
+    """Return the condition that a row must not leave."""
+    return sql.SQL("({} is not null)").format(gate.reason(attempt.route, "t"))
 
 
 def _same(key: tuple[str, ...], alias: str) -> sql.Composed:

@@ -16,7 +16,7 @@ from typing import Any
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import RouteBusy, RuleRefused
-from gateway.exchange import gate, quarantine, stopped, verdicts
+from gateway.exchange import quarantine, stopped, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
@@ -80,10 +80,12 @@ class _Delivery:
         self._kind = "replay" if self._range.decision else "delivery"
         self._read_at: datetime | None = None
         self._verdicts = 0
+        self._rejects: Mapping[str, int] = {}
 
     def rehearse(self) -> Outcome:
         """Count what would be sent."""
         with self._changes() as changes:
+            self._rejects = changes.rejects
             return self._outcome(changes.extent, Delivery(self._range.number, 0, 0, 0, 0), Heard(), None)
 
     def carry(self) -> Outcome:
@@ -96,7 +98,7 @@ class _Delivery:
                     "the hub holds another version of the row now, or none, or it must not leave",
                     f"Nothing was sent. Run `gateway sync {self._attempt.route.route}`: it delivers what there is.",
                 )
-            self._read_at = self._attempt.now()
+            self._read_at, self._rejects = self._attempt.now(), changes.rejects
             confirmed = self._exchange(changes)
             extent = self._left if self._left and confirmed.repeated else changes.extent  # what the target counted
             self._attempt.stage("state")
@@ -111,7 +113,7 @@ class _Delivery:
         if decision:
             found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
             only = Version(found.record, found.hash)
-        return Changes(self._attempt.deployment, self._dataset, self._range, only)
+        return Changes(self._attempt.deployment, self._attempt.route, self._range, only)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
         state, number = self._attempt.state, self._attempt.batch
@@ -188,7 +190,7 @@ class _Delivery:
     def _receipt(self, extent: Extent, confirmed: Delivery, heard: Heard) -> Mapping[str, Any]:
         """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
         attempt, route = self._attempt, self._attempt.route
-        committed, rejects = deliveries.committed_at(attempt.hub, extent.upto), _rejects(extent, heard)
+        committed, rejects = deliveries.committed_at(attempt.hub, extent.upto), {**self._rejects, **heard.entered}
         body = {
             "epoch": attempt.epoch, "batch": attempt.batch, "attempt": attempt.number, "route": route.route,
             "dataset": self._dataset.name, "contract": self._dataset.version, "from": route.origin, "to": route.target,
@@ -204,14 +206,10 @@ class _Delivery:
         return {**body, "decision": dict(self._range.decision)} if self._range.decision else body
 
     def _outcome(self, extent: Extent, confirmed: Delivery, heard: Heard, receipt: int | None) -> Outcome:
-        rejects = _rejects(extent, heard)
+        rejects = {**self._rejects, **heard.entered}
         return Outcome(
             route=self._attempt.route.route, dataset=self._dataset.name, kind=self._kind, batch=self._attempt.batch,
             receipt=receipt, read=extent.read, inserted=confirmed.inserted, updated=confirmed.updated,
             deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=sum(rejects.values()), waiting=0,
             seconds=round(self._attempt.seconds, 3), rejects=rejects,
         )  # fmt: skip
-
-
-def _rejects(extent: Extent, heard: Heard) -> dict[str, int]:
-    return {**({gate.SECRECY: extent.stopped} if extent.stopped else {}), **heard.entered}

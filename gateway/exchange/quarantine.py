@@ -240,6 +240,9 @@ def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str, words: str 
     if rule.startswith(PEER):
         said = words or rule.removeprefix(PEER)
         return f"对方退回:{said}", f"returned by the platform: {said}"
+    if words:
+        chinese, _, english = words.partition(" / ")
+        return chinese, english or chinese
     if rule in _REASONS:
         return _REASONS[rule]
     if dataset not in datasets:
