@@ -281,7 +281,7 @@ def exact_compare(bench: Bench) -> dict[str, Any]:
 
     def ours() -> None:
         found = reconcile.run(bench.deployment, "bench_in")
-        check(found.passed and found.method == "totals" and found.quarantined == bench.bad, "reconciliation")
+        check(bool(found.passed) and found.method == "totals" and found.quarantined == bench.bad, "reconciliation")
 
     return bench.pairs(f"compare.{size(bench.rows)}", 3, lambda: two_hash_scans(bench), ours, lambda: None)
 
