@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import breaking, cases, entities, persons, places, sources
+from sandbox import breaking, cases, entities, persons, places, province, sources
 
 SEED = 20261124
 CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
@@ -51,7 +51,8 @@ def fill(
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
-    found |= _receiving(admin_dsn)
+    password = _role(admin_dsn, DELIVER_ROLE)
+    found |= _receiving(admin_dsn, password) | _front_end(admin_dsn, password)
     progress(
         f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
     )
@@ -60,7 +61,7 @@ def fill(
 
 def reset(admin_dsn: str) -> None:
     """Drop every platform's database."""
-    for name in (*sources.DATABASES, *sources.RECEIVING):
+    for name in (*sources.DATABASES, *sources.RECEIVING, province.NAME):
         _admin(admin_dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
@@ -80,9 +81,9 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
     return count
 
 
-def _receiving(admin_dsn: str) -> dict[str, str]:
-    """Make the databases that the gateway delivers to, with empty tables, and the account it delivers by."""
-    password, role = _role(admin_dsn, DELIVER_ROLE), sql.Identifier(DELIVER_ROLE)
+def _receiving(admin_dsn: str, password: str) -> dict[str, str]:
+    """Make the databases that the gateway delivers to, with empty tables that its account may change."""
+    role = sql.Identifier(DELIVER_ROLE)
     found: dict[str, str] = {}
     for name, datasets in sources.RECEIVING.items():
         owner = _with(admin_dsn, name)
@@ -100,6 +101,16 @@ def _receiving(admin_dsn: str) -> dict[str, str]:
                 cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
         found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
     return found
+
+
+def _front_end(admin_dsn: str, password: str) -> dict[str, str]:
+    """Make the province's front end, where the account that delivers may add rows."""
+    owner = _with(admin_dsn, province.NAME)
+    if _create(admin_dsn, province.NAME):
+        with closing(psycopg2.connect(owner)) as connection, connection:
+            province.create(connection, DELIVER_ROLE)
+    name = province.NAME.upper()
+    return {name: _with(admin_dsn, province.NAME, DELIVER_ROLE, password), f"{name}_ADMIN": owner}
 
 
 def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:

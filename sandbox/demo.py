@@ -34,7 +34,7 @@ from gateway.exchange import hub as hub_tables
 from gateway.exchange import proof, reconcile
 from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
-from sandbox import approval, city
+from sandbox import approval, city, returns
 from sandbox.airflow import AirflowStack, Api
 from sandbox.standins import Standins
 
@@ -78,7 +78,7 @@ class Demo:
             self.step("Airflow's database is ready")
             running.callback(self._stop_airflow, stack)
             self._start_airflow(stack, deployment)
-            well = self._show(stack, deployment)
+            well = self._show(stack, deployment, connections)
             if not once:
                 self._stay(stack, connections, standins)
         return well
@@ -131,14 +131,16 @@ class Demo:
         stack.api().make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
         self.step(f"Airflow is healthy at {stack.url}")
 
-    def _show(self, stack: AirflowStack, deployment: Deployment) -> bool:
+    def _show(self, stack: AirflowStack, deployment: Deployment, connections: dict[str, str]) -> bool:
         """Run every route through Airflow, reconcile, verify, print the table and write build/demo.json."""
         rows = self._run_routes(stack.api(), deployment)
+        first = round(time.monotonic() - self.began, 1)
+        sent_back = returns.show(stack.api(), deployment, connections, self.step)
         proven = proof.verify(deployment)
         for row in rows:
             row["chain_ok"] = proven.ok
         seconds = round(time.monotonic() - self.began, 1)
-        report = {"routes": rows, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
+        report = {"routes": rows, "first_round_seconds": first, "returns": sent_back, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
                   "memory": "sum of proportional set sizes of all processes of the demo"}  # fmt: skip
         BUILD.mkdir(exist_ok=True)
         (BUILD / "demo.json").write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str))
@@ -148,7 +150,11 @@ class Demo:
                   f"{seconds} s, at most {self.peak_mb:.0f} MB")  # fmt: skip
         say.print(f"Airflow: {stack.url}   login: admin   password: {stack.password}")
         say.print(f"a receipt: {stack.url}/exchange/receipts/2   a route: {stack.url}/exchange/routes/pop_person_in")
-        return proven.ok and all(row["state"] == "success" and row["reconciled"] is not False for row in rows)
+        return (
+            proven.ok
+            and not sent_back["open"]
+            and all(row["state"] == "success" and row["reconciled"] is not False for row in rows)
+        )
 
     def _run_routes(self, api: Api, deployment: Deployment) -> list[dict[str, Any]]:
         """Let every route run once: by its clock at the first start, triggered later; others follow their assets.
