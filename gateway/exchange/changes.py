@@ -33,9 +33,15 @@ class Version:
 class Changes:
     """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
 
-    def __init__(self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None) -> None:
-        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view."""
+    def __init__(
+        self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None, *, deletes: bool = True
+    ) -> None:
+        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view.
+
+        `deletes` is false for a target that never had anything: what is gone need not be told.
+        """
         self._deployment, self._dataset, self._range, self._only = deployment, route.dataset, range_, only
+        self._deletes = deletes and only is None
         self._reason = gate.reason(route, "t")
 
     def __enter__(self) -> Changes:
@@ -101,7 +107,13 @@ class Changes:
         rows, hash_sum = next(((n, total) for rule, n, total, _ in found if rule is None), (0, 0))
         self.rejects = {rule: int(n) for rule, n, *_ in found if rule is not None}
         newest = max((batch for *_, batch in found), default=0)
-        gone, newest_gone = pg.one(self._hub, sql.SQL("select count(*), max(g.gw_batch) from {}").format(self._gone()))
+        gone = pg.one(self._hub, sql.SQL("select count(*) from {}").format(self._gone()))[0]
+        newest_gone = pg.one(
+            self._hub,
+            sql.SQL("select max(g.gw_batch) from {} g where {}").format(
+                hub_tables.gone(self._dataset), self._since("g")
+            ),
+        )[0]
         upto = self._range.upto or max(newest, newest_gone or 0, self._range.after)
         return Extent(int(rows), int(gone), sum(self.rejects.values()), int(hash_sum), int(upto))
 
@@ -109,7 +121,7 @@ class Changes:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
         same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
         return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
-            hub_tables.gone(self._dataset), self._since("g") if self._only is None else sql.SQL("false"),
+            hub_tables.gone(self._dataset), self._since("g") if self._deletes else sql.SQL("false"),
             hub_tables.table(self._dataset), same,
         )  # fmt: skip
 
