@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import typer
 
-from gateway.cli.groups import embedded, holds, receipts, rejects, resources, routes, workdays
+from gateway.cli.groups import embedded, holds, receipts, rejects, resources, routes, sheets, workdays
 
 GROUPS: Mapping[str, typer.Typer] = {
     "embedded": embedded.group,
@@ -14,6 +14,7 @@ GROUPS: Mapping[str, typer.Typer] = {
     "hold": holds.group,
     "quarantine": rejects.group,
     "receipts": receipts.group,
+    "sheet": sheets.group,
     "calendar": workdays.group,
     "catalog": resources.group,
 }
