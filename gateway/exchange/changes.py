@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Extent, Range
 from gateway.model import Route
@@ -40,7 +40,8 @@ class Changes:
 
         `deletes` is false for a target that never had anything: what is gone need not be told.
         """
-        self._deployment, self._dataset, self._range, self._only = deployment, route.dataset, range_, only
+        self._deployment, self._route, self._range, self._only = deployment, route, range_, only
+        self._dataset = route.dataset
         self._deletes = deletes and only is None
         self._reason = gate.reason(route, "t")
 
@@ -67,7 +68,7 @@ class Changes:
     def rows(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of new and changed rows, in the order of the projection."""
         query = sql.SQL("select {} from {} t where {}").format(
-            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t")
+            outgoing.columns(self._route, "t"), hub_tables.table(self._dataset), self._within("t")
         )
         if self.extent.stopped:  # else nobody looks again
             query += sql.SQL(" and {} is null").format(self._reason)
@@ -98,7 +99,7 @@ class Changes:
             "select reason, count(*), coalesce(sum(hash), 0), max(gw_batch) "
             "from (select {hash} as hash, gw_batch, {reason} as reason from {table} t where {within}) changed group by 1"
         ).format(
-            hash=hub_tables.record_hash(self._dataset, "t"), table=hub_tables.table(self._dataset),
+            hash=outgoing.record_hash(self._route, "t"), table=hub_tables.table(self._dataset),
             reason=self._reason, within=self._within("t"),
         )  # fmt: skip
         with self._hub.cursor() as cursor:

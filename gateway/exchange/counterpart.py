@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.compare import Difference
@@ -34,7 +34,7 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
         sql.SQL(
             "select count(*), coalesce(sum(hash) filter (where not marked), 0), count(*) filter (where marked) "
             "from (select {} as hash, {} as marked from {} as t) judged"
-        ).format(hub_tables.record_hash(dataset, "t"), _stopped(attempt), hub_tables.table(dataset)),
+        ).format(outgoing.record_hash(attempt.route, "t"), _stopped(attempt), hub_tables.table(dataset)),
     )
     if (rows, total) == (hub_rows - marked, hub_total):
         return Difference(rows, int(hub_rows), 0, 0, 0, int(marked)), 0, "totals"
@@ -90,7 +90,7 @@ def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
         "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
-        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=_stopped(attempt),
+        key=pg.names(dataset.key), hash=outgoing.record_hash(attempt.route, "t"), marked=_stopped(attempt),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),
     )  # fmt: skip
 

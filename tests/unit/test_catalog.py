@@ -28,9 +28,10 @@ def _change(path: Path, old: str, new: str) -> None:
 
 
 def test_the_citys_catalog_is_whole() -> None:
-    """Every route of the shipped catalog loads."""
+    """Every route of the shipped catalog loads, and no platform is without one."""
     found = catalog.load(ROOT / "catalog")
-    assert (found.broken, len(found.routes)) == ({}, 21)
+    assert (found.broken, found.unused) == ({}, ())
+    assert set(found.platforms) == {r.peer.platform for r in found.routes.values()}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,13 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_share.yaml", "from: hub", "from: pop", "3: from: a route of mode delivery goes from the hub"),  # and this one out of it
         ("routes/pop_person_share.yaml", "to: share", "to: shared", "4: to: there is no platform shared"),
         ("routes/pop_person_share.yaml", "to: share", "to: legal", "4: to: platform legal is cleared for nothing"),  # it was never granted
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [citizen_id]", "5: mask: citizen_id is of the key"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [birth_date]", "mask: birth_date is no text"),  # withheld, it could be
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nwithhold: [nme]", "withhold: pop.person has no field nme"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\nmask: [name]", "mask: only a delivery hides fields"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\npreflight: [{id: PV-01, implementation: {check: required, field: name}, description: 缺, english: x}]", "preflight: only a delivery has rules of its target"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unique, fields: [name]}, description: 缺, english: x}]", "check unique looks at more than the row"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: required, field: nme}, description: 缺, english: x}]", "there is no field nme"),
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
         ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
@@ -162,6 +170,16 @@ def test_no_field_above_a_platforms_clearance_leaves(city: Path) -> None:
     assert "platform share is cleared up to L2" in found.broken["pop_person_share"]
     assert "citizen_id (L4), cert_type (L4)" in found.broken["pop_person_share"]
     assert "geo_division_share" in found.routes
+
+
+def test_what_is_masked_or_withheld_may_go_lower(city: Path) -> None:
+    """A platform with less clearance gets the data set when every field above it is hidden on the route."""
+    _change(city / "platforms" / "share.yaml", "clearance: L4", "clearance: L1")
+    above = [f for f in catalog.load(city).datasets["legal.market_entity"].fields if f.classification > "L1"]
+    assert above
+    hidden = ", ".join(f.name for f in above)
+    _change(city / "routes" / "legal_market_entity_share.yaml", "to: share", f"to: share\nwithhold: [{hidden}]")
+    assert "legal_market_entity_share" in catalog.load(city).routes
 
 
 def test_no_platform_is_the_hub(city: Path) -> None:
