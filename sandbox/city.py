@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import approval_tables, breaking, entities, persons, places, sources
+from sandbox import approval_tables, breaking, catalogue, entities, persons, places, sources
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -80,25 +80,36 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
 
 
 def _receiving(admin_dsn: str) -> dict[str, str]:
-    """Make the databases that the gateway delivers to, with empty tables, and the account it delivers by."""
-    password, role = _role(admin_dsn, DELIVER_ROLE), sql.Identifier(DELIVER_ROLE)
+    """Make the databases that the gateway delivers to, and the account it delivers by."""
+    password = _role(admin_dsn, DELIVER_ROLE)
     found: dict[str, str] = {}
-    for name, datasets in sources.RECEIVING.items():
+    for name in sources.RECEIVING:
         owner = _with(admin_dsn, name)
         if _create(admin_dsn, name):
-            with closing(psycopg2.connect(owner)) as connection, connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)"
-                )
-                for dataset in datasets:
-                    cursor.execute(sources.table(dataset).create(own=False))
-                    for statement in sources.table(dataset).index():
-                        cursor.execute(statement)
-                rights = "select, insert, update, delete on all tables in schema public"
-                cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
-                cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+            with closing(psycopg2.connect(owner)) as connection, connection:
+                _make_receiving(connection, name)
         found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
     return found
+
+
+def _make_receiving(connection: Connection, name: str) -> None:
+    """Make empty tables for what comes, and full ones for what the platform tells itself."""
+    told, role = sources.TELLING[name], sql.Identifier(DELIVER_ROLE)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
+        for dataset in (*sources.RECEIVING[name], *told):
+            cursor.execute(sources.table(dataset).create(own=False))
+            if dataset in told:
+                _write_bad(connection, dataset, _further, write(connection, dataset, catalogue.resources(SEED)))
+            for statement in sources.table(dataset).index():
+                cursor.execute(statement)
+        rights = "select, insert, update, delete on all tables in schema public"
+        cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
+        cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+
+
+def _further(number: int) -> Row:
+    return catalogue.resource(catalogue.RESOURCES + number, SEED)
 
 
 def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
@@ -106,8 +117,8 @@ def _fill_database(connection: Connection, name: str, scale: float, seed: int) -
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
         for dataset in sources.DATABASES[name]:
             cursor.execute(sources.table(dataset).create())
-    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval}[name]
-    for dataset, rows, spare in made(scale, seed):
+    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}.get(name)
+    for dataset, rows, spare in made(scale, seed) if made else approval_tables.tables(seed, CERT_KEY):
         count = write(connection, dataset, rows)
         _write_bad(connection, dataset, spare, count)
         with connection.cursor() as cursor:
@@ -136,10 +147,6 @@ def _fill_geo(_: float, seed: int) -> Made:
     rng = Random(f"{seed}:addresses")
     spare = list(places.addresses(Random(f"{seed}:spare"), 200, ADDRESSES))
     yield "geo.address", places.addresses(rng, ADDRESSES), spare.__getitem__
-
-
-def _fill_approval(_: float, seed: int) -> Made:
-    yield from approval_tables.tables(seed, CERT_KEY)
 
 
 def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:

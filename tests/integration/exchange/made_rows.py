@@ -15,6 +15,7 @@ from sandbox import (
     approval_tables,
     breaking,
     cases,
+    catalogue,
     city,
     entities,
     messages,
@@ -155,13 +156,8 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
-    elif name in pushes.KEYS:
-        yield from (
-            pushes.receipt(number, 1, datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed) for number in range(20)
-        )
-    elif name.startswith(("item.", "org.", "push.")):
-        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
-        yield from (made[name](number) for number in range(20))
+    elif name.startswith(("item.", "org.", "push.", "resource.")):
+        yield from _rows_beside_cases(name, seed, key)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
@@ -174,6 +170,16 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
                 for e in cases.case(number, accepted + timedelta(days=number % 20), seed, key)
                 if e.dataset == name
             )
+
+
+def _rows_beside_cases(name: str, seed: int, key: bytes) -> Iterator[Mapping[str, Any]]:
+    if name in pushes.KEYS:
+        yield from pushes.receipts(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed, 3)
+    elif name == catalogue.CATALOGUE:
+        yield from catalogue.resources(seed)
+    else:
+        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
+        yield from map(made[name], range(20))
 
 
 def _as_json(value: Any) -> Any:
