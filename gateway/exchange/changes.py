@@ -138,8 +138,8 @@ class Changes:
         )  # fmt: skip
 
     def _since(self, alias: str) -> sql.Composed:
-        batch = sql.Identifier(alias, "gw_batch")
-        after = sql.SQL("{} > {}").format(batch, sql.Literal(self._range.after))
+        batch, others = sql.Identifier(alias, "gw_batch"), gate.not_its_own(self._route, alias)
+        after = sql.SQL("{} > {} and {}").format(batch, sql.Literal(self._range.after), others)
         if self._range.upto is None:
             return after
         return sql.SQL("{} and {} <= {}").format(after, batch, sql.Literal(self._range.upto))

@@ -15,6 +15,7 @@ from psycopg2 import sql
 from connectors.postgres_target import PostgresTarget
 from gateway.errors import AccessDenied, PermanentError, PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, gate, proof, quarantine, reconcile
+from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import decisions
@@ -518,3 +519,17 @@ def test_a_stopped_row_cannot_be_replayed_and_a_discard_stands(sharing: Sharing)
     quarantine.discard(sharing.city.deployment, number, who="tester", why="it is secret indeed")
     sharing.deliver(whole=True)
     assert sharing.city.ask("select state from gateway.quarantine where rule = 'gate.secrecy'") == [("discarded",)]
+
+
+def test_nothing_goes_back_to_where_it_came_from(sharing: Sharing) -> None:
+    """Rows that the platform itself fed into the hub are neither delivered to it nor missed there; deleted ones neither."""
+    sharing.deliver()
+    with sharing.city.hub, sharing.city.hub.cursor() as cursor:
+        hub_tables.ensure_partition(sharing.city.hub, PERSON, "share")
+        cursor.execute(
+            "insert into hub.test_person select 'S' || id, name, sex, amount, updated_at, 'share', 999999 from hub.test_person "
+            "where id < 'P00000010'; insert into hub.test_person__gone (id, gw_source, gw_batch) values ('SX', 'share', 999999)"
+        )
+    assert sharing.deliver().read == 0
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.hub_rows) == (True, 100)
