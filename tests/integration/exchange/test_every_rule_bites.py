@@ -18,11 +18,13 @@ from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.channels import Channels
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
+ZONE_ROUTE, ZONE_WARNING = "message_post_130871_in", "division-valid.kind"
 
 
 @pytest.fixture
@@ -40,10 +42,18 @@ def superv() -> Iterator[SupervisionSystem]:
 
 
 @pytest.fixture
+def channels() -> Iterator[Channels]:
+    """Yield sub-sites, app and WeChat."""
+    with Channels() as channels:
+        yield channels
+
+
+@pytest.fixture
 def chengde(
     servers: tuple[Server, Server],
     site: WebSite,
     superv: SupervisionSystem,
+    channels: Channels,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployment]:
@@ -55,7 +65,7 @@ def chengde(
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
-    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn}
+    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn, **channels.connections}
     migrate.upgrade(hub.dsn(name))
     deployment = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
@@ -71,7 +81,9 @@ def _in_order(deployment: Deployment) -> list[str]:
     return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
 
 
-def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite, superv: SupervisionSystem) -> None:
+def test_every_awake_rule_rejects_its_bad_row(
+    chengde: Deployment, site: WebSite, superv: SupervisionSystem, channels: Channels
+) -> None:
     """Each error rule has rows in quarantine or waiting, no good row is among them, and both sides agree."""
     warned: set[str] = set()
     for route in _in_order(chengde):
@@ -80,7 +92,8 @@ def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite
         everybody = {
             f"{rule} of {outcome.read}" for rule, count in outcome.warnings.items() if count > outcome.read // 2
         }
-        assert everybody == set(), route
+        zone = {f"{ZONE_WARNING} of {outcome.read}"} if route == ZONE_ROUTE else set()  # all its messages are about it
+        assert everybody == zone, route
     connection = psycopg2.connect(chengde.hub_dsn)
     with connection, connection.cursor() as cursor:
         cursor.execute("select dataset || ' ' || rule from gateway.quarantine group by 1")
@@ -93,7 +106,10 @@ def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite
 
     expected = {f"{d.name} {rule.id}" for d in chengde.catalog.datasets.values() for rule in d.rules if awake(rule)}
     expected |= {
-        f"{dataset} {rule}" for peer in (site, superv) for dataset, made in peer.bad.items() for _, rule in made
+        f"{dataset} {rule}"
+        for peer in (site, superv, *channels.by_name.values())
+        for dataset, made in peer.bad.items()
+        for _, rule in made
     }
     assert sorted(expected - found) == []
     assert sorted(found - expected) == []
