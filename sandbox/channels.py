@@ -83,9 +83,14 @@ class Channels(Standin):
             super().__exit__(kind, error, trace)
 
     @property
+    def by_connection(self) -> dict[str, Channel]:
+        """Return each by the name of its connection."""
+        return {name.upper(): channel for name, channel in self.by_name.items()}
+
+    @property
     def connections(self) -> dict[str, str]:
         """Return the address of each as GATEWAY_CONN_<NAME> holds it, by that name."""
-        return {name.upper(): channel.dsn for name, channel in self.by_name.items()}
+        return {name: channel.dsn for name, channel in self.by_connection.items()}
 
     def told(self) -> str:
         """Return in a line where they answer and what they hold."""

@@ -7,22 +7,21 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
-from zoneinfo import ZoneInfo
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import breaking, cases, entities, persons, places, sources
+from sandbox import approval_tables, breaking, entities, persons, places, sources
+from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
 CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
 ROLE, DELIVER_ROLE = "gateway_extract", "gateway_deliver"
-PERSONS, CASES, ADDRESSES = 100_000, 2_000, 3_000
+PERSONS, ADDRESSES = 100_000, 3_000
 ENTITIES = {"legal.market_entity": 17_000, "legal.institution": 1_000, "legal.social_org": 2_000}
 _SHARE = 2_000  # one bad row in so many, but each rule at least once
 _SLICE = 5_000
@@ -119,9 +118,6 @@ def _fill_database(connection: Connection, name: str, scale: float, seed: int) -
         cursor.execute("analyze")
 
 
-Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
-
-
 def _fill_pop(scale: float, seed: int) -> Made:
     count = round(PERSONS * scale)
     rows = (dict(zip(persons.COLUMNS, row, strict=True)) for row in persons.people(0, count, seed, CERT_KEY))
@@ -143,22 +139,7 @@ def _fill_geo(_: float, seed: int) -> Made:
 
 
 def _fill_approval(_: float, seed: int) -> Made:
-    begins = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0) - timedelta(days=40)
-    rng = Random(f"{seed}:cases")
-    by_dataset: dict[str, list[Row]] = {d: [] for d in sources.DATABASES["approval"]}
-    for number in range(CASES + 60):
-        accepted = begins + timedelta(minutes=rng.randrange(30 * 24 * 60))
-        for event in cases.case(number, accepted, seed, CERT_KEY):
-            by_dataset[event.dataset].append(event.row)
-    for dataset, rows in by_dataset.items():
-        kept = len(rows) if dataset == "case.accept" else len(rows) - 40
-        yield dataset, rows[:kept], (rows[kept:] or _renumbered(rows)).__getitem__
-
-
-def _renumbered(rows: list[Row]) -> list[Row]:
-    """Return copies of the last rows under numbers of their own, for breaking."""
-    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}9{i:08d}"}
-            for i, r in enumerate(rows[-60:])]  # fmt: skip
+    yield from approval_tables.tables(seed, CERT_KEY)
 
 
 def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:
@@ -179,7 +160,7 @@ def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row]
                 rows.append(other)
             rows.append(made)
             noted.append((dataset, str(made[table.key[0]]), rule.id))
-        if dataset.startswith(("case.", "geo.")) and turn == 0:
+        if not dataset.startswith(("pop.", "legal.")) and turn == 0:
             break
     write(connection, dataset, rows)
     with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox.channels import Channels
+from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -50,6 +51,7 @@ class Several(Peer, Protocol):
 # By the name of the connection: what makes the platform in a folder of its own.
 KINDS: Mapping[str, Callable[[Path], One]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
+    "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
 }
 HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)

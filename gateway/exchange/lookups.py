@@ -3,7 +3,7 @@
 Each check of this vocabulary is a function that returns the conditions under which a landed row `_r_` is broken; they
 are applied one by one, for a join can serve a single `exists` but not two of them behind an `or`. The
 rows of an `error` rule move to `_off` with the rule's id; those of a `warn` rule are counted. A rule that `needs` a
-data set the catalog does not have sleeps.
+data set which no route brings into the hub sleeps.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
+from gateway.exchange import checks, rules
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import rules
 from gateway.exchange.landing import Landing
 from gateway.model import Catalog, Dataset, Rule
 from gateway.security.crypto import Keys
@@ -30,7 +30,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
     warnings: dict[str, int] = {}
     if _shared(landing.dataset, catalog):
         _refuse(landing, CLAIMED, _claimed(landing), None)
-    awake, _ = rules.set_rules(landing.dataset, set(catalog.datasets))
+    awake, _ = rules.set_rules(landing.dataset, _connected(catalog))
     for rule in awake:
         if rule.check == "keyed_hash":
             _keyed_hash(landing, rule, keys)
@@ -47,7 +47,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
 
 def needed(dataset: Dataset, catalog: Catalog) -> bool:
     """Tell whether `apply` has anything to join."""
-    return _shared(dataset, catalog) or bool(rules.set_rules(dataset, set(catalog.datasets))[0])
+    return _shared(dataset, catalog) or bool(rules.set_rules(dataset, _connected(catalog))[0])
 
 
 def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -57,11 +57,21 @@ def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset])
     ]
 
 
-def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when what a row refers to is not in the hub."""
-    other = datasets[args["in"]]
-    same = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in args["fields"])
-    return [sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)]
+def exists(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
+    """Break when what a row refers to is not in the hub; `when` and `where` narrow the rows here and there."""
+    other, pairs = datasets[args["in"]], zip(args["fields"], args.get("there", args["fields"]), strict=True)
+    same: list[sql.Composable] = [
+        sql.SQL("h.{} = _r_.{}").format(sql.Identifier(b), sql.Identifier(a)) for a, b in pairs
+    ]
+    if where := args.get("where"):
+        same.append(sql.SQL(checks.condition(other, where, "h")))
+    absent = sql.SQL("not exists (select from {} h where {})").format(
+        hub_tables.table(other), sql.SQL(" and ").join(same)
+    )
+    when = args.get("when")
+    return [
+        absent if when is None else sql.SQL(checks.condition(landing.dataset, when, "_r_")) + sql.SQL(" and ") + absent
+    ]
 
 
 def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -87,14 +97,13 @@ def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Datase
 
 
 def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when the parent code is not there on the day the row begins, in the hub or in this batch."""
-    names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to")}
-    lookup = sql.SQL(
-        "select from {table} h where h.{code} = _r_.{parent} and h.{from} <= _r_.{from} "
-        "and coalesce(h.{to}, 'infinity') >= _r_.{from}"
-    )
+    """Break when the parent code is not there, in the hub or in this batch; with `from` and `to`, on the row's first day."""
+    names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to") if k in args}
+    lookup = "select from {table} h where h.{code} = _r_.{parent}"
+    if "from" in args:
+        lookup += " and h.{from} <= _r_.{from} and coalesce(h.{to}, 'infinity') >= _r_.{from}"
     absent = sql.SQL(" and ").join(
-        sql.SQL("not exists ({})").format(lookup.format(table=table, **names))
+        sql.SQL("not exists ({})").format(sql.SQL(lookup).format(table=table, **names))
         for table in (landing.name("_ok"), hub_tables.table(landing.dataset))
     )
     return [sql.SQL("_r_.{} is not null and {}").format(names["parent"], absent)]
@@ -112,12 +121,41 @@ def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
     )]  # fmt: skip
 
 
-def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when more than `limit` working days (a number or a field) lie between two dates."""
+def workdays(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
+    """Break when more than `limit` working days lie between two dates; a number, a field, or a field of another data set."""
     limit = args["limit"]
-    most = sql.Literal(limit) if isinstance(limit, int) else sql.SQL("_r_.{}").format(sql.Identifier(limit))
+    most: sql.Composable = (
+        sql.SQL("_r_.{}").format(sql.Identifier(limit)) if isinstance(limit, str) else sql.Literal(limit)
+    )
+    if "in" in args:
+        most = sql.SQL("(select max(h.{}) from {} h where {})").format(
+            sql.Identifier(limit), hub_tables.table(datasets[args["in"]]), _same(args["fields"])
+        )
     low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
     return [sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)]
+
+
+def within_limit(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
+    """Break when more working days than allowed lie between the row that this one ends and `to`, paused ones not counted.
+
+    `begun` finds the row that began it, `limit` the row that says how many days that one has, `paused` the intervals.
+    """
+    begun, limit, paused = args["begun"], args["limit"], args["paused"]
+    end = _day(landing.dataset, args["to"])
+    rests = datasets[paused["in"]]
+    rest = sql.SQL(
+        "(select coalesce(sum(gateway.workdays_between({low}, coalesce({high}, {end}))), 0) from {rests} p where {same})"
+    ).format(
+        low=_day(rests, paused["from"], "p"), high=_day(rests, paused["to"], "p"), end=end,
+        rests=hub_tables.table(rests), same=_same(paused["fields"], "p"),
+    )  # fmt: skip
+    taken = sql.SQL("gateway.workdays_between({}, {}) - {}").format(
+        _day(datasets[begun["in"]], begun["from"], "h"), end, rest
+    )
+    return [sql.SQL("exists (select from {} h join {} l on {} where {} and {} > l.{})").format(
+        hub_tables.table(datasets[begun["in"]]), hub_tables.table(datasets[limit["in"]]), _same(limit["fields"], "l", "h"),
+        _same(begun["fields"]), taken, sql.Identifier(limit["field"]),
+    )]  # fmt: skip
 
 
 CONDITIONS: Mapping[str, Condition] = {
@@ -129,6 +167,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "parent_exists": parent_exists,
     "unit_slip": unit_slip,
     "workdays": workdays,
+    "within_limit": within_limit,
 }
 
 
@@ -191,16 +230,22 @@ def _other_row(landing: Landing, condition: sql.Composable) -> list[sql.Composab
     return [in_hub, in_batch]
 
 
-def _same(fields: list[str]) -> sql.Composed:
-    return sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in fields)
+def _same(fields: list[str], there: str = "h", here: str = "_r_") -> sql.Composed:
+    pairs = (sql.Identifier(there, f) + sql.SQL(" = ") + sql.Identifier(here, f) for f in fields)
+    return sql.SQL(" and ").join(pairs)
 
 
-def _day(dataset: Dataset, name: str) -> sql.Composed:
+def _day(dataset: Dataset, name: str, alias: str = "_r_") -> sql.Composed:
     """Return a field as a calendar day of China."""
-    column = sql.SQL("_r_.{}").format(sql.Identifier(name))
+    column = sql.Identifier(alias, name)
     if dataset.field(name).hub_type.startswith("timestamptz"):
         return sql.SQL("({} at time zone 'Asia/Shanghai')::date").format(column)
     return sql.SQL("{}::date").format(column)
+
+
+def _connected(catalog: Catalog) -> set[str]:
+    """Return the data sets that a route brings into the hub."""
+    return {route.dataset.name for route in catalog.routes.values() if not route.outbound}
 
 
 def _shared(dataset: Dataset, catalog: Catalog) -> bool:

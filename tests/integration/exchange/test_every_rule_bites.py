@@ -19,41 +19,28 @@ from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
 from sandbox.channels import Channels
+from sandbox.order import in_order
+from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
 ZONE_ROUTE, ZONE_WARNING = "message_post_130871_in", "division-valid.kind"
+Peer = WebSite | SupervisionSystem | PushSystem
 
 
 @pytest.fixture
-def site() -> Iterator[WebSite]:
-    """Yield the official site."""
-    with WebSite() as site:
-        yield site
-
-
-@pytest.fixture
-def superv() -> Iterator[SupervisionSystem]:
-    """Yield the approval-supervision interaction system."""
-    with SupervisionSystem() as superv:
-        yield superv
-
-
-@pytest.fixture
-def channels() -> Iterator[Channels]:
-    """Yield sub-sites, app and WeChat."""
-    with Channels() as channels:
-        yield channels
+def peers() -> Iterator[dict[str, Peer]]:
+    """Yield the platforms that are servers of their own, by the name of their connection."""
+    with WebSite() as site, SupervisionSystem() as superv, PushSystem() as push, Channels() as channels:
+        yield {"WEB": site, "SUPERV": superv, "PUSH": push, **channels.by_connection}
 
 
 @pytest.fixture
 def chengde(
     servers: tuple[Server, Server],
-    site: WebSite,
-    superv: SupervisionSystem,
-    channels: Channels,
+    peers: dict[str, Peer],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployment]:
@@ -65,7 +52,7 @@ def chengde(
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
-    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn, **channels.connections}
+    dsns |= {name: peer.dsn for name, peer in peers.items()}
     migrate.upgrade(hub.dsn(name))
     deployment = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
@@ -75,18 +62,10 @@ def chengde(
     city.reset(source.dsn())
 
 
-def _in_order(deployment: Deployment) -> list[str]:
-    """Return the inbound routes so that what others refer to comes first."""
-    routes = [r for r in deployment.catalog.routes.values() if not r.outbound]
-    return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
-
-
-def test_every_awake_rule_rejects_its_bad_row(
-    chengde: Deployment, site: WebSite, superv: SupervisionSystem, channels: Channels
-) -> None:
+def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, peers: dict[str, Peer]) -> None:
     """Each error rule has rows in quarantine or waiting, no good row is among them, and both sides agree."""
     warned: set[str] = set()
-    for route in _in_order(chengde):
+    for route in in_order(chengde.catalog):
         outcome = transfer.run(chengde, route)
         warned |= {f"{outcome.dataset} {rule}" for rule in outcome.warnings}
         everybody = {
@@ -106,11 +85,8 @@ def test_every_awake_rule_rejects_its_bad_row(
 
     expected = {f"{d.name} {rule.id}" for d in chengde.catalog.datasets.values() for rule in d.rules if awake(rule)}
     expected |= {
-        f"{dataset} {rule}"
-        for peer in (site, superv, *channels.by_name.values())
-        for dataset, made in peer.bad.items()
-        for _, rule in made
+        f"{dataset} {rule}" for peer in peers.values() for dataset, made in peer.bad.items() for _, rule in made
     }
     assert sorted(expected - found) == []
     assert sorted(found - expected) == []
-    assert [r for r in _in_order(chengde) if not reconcile.run(chengde, r).passed] == []
+    assert [r for r in in_order(chengde.catalog) if not reconcile.run(chengde, r).passed] == []
