@@ -28,6 +28,13 @@ def _flip(text: str) -> str:
     return text[:-1] + ("1" if text[-1] != "1" else "2")
 
 
+def _uscc(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    """Spoil the check character of a code, which may be the beginning of a longer one."""
+    text = row[args["field"]]
+    ends = args["start"] - 1 + args["length"] if "start" in args else len(text)
+    return {args["field"]: _flip(text[:ends]) + text[ends:]}
+
+
 def _field(value: Any) -> Callable[..., Row]:
     return lambda args, *_: {args["field"]: value}
 
@@ -46,14 +53,21 @@ def _order(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row
     if isinstance(begins, str):
         begins = datetime.fromisoformat(begins)
     ends = begins - timedelta(days=30)
-    written = "{:%Y-%m-%d}" if table.column(first).text else "{}"
+    written = _day_form(first, table)
     return {first: written.format(begins), last: written.format(ends)}
+
+
+def _day_form(field: str, table: SourceTable) -> str:
+    """Return how a column holds a day: eight digits where its rule says so, a text with hyphens, or as it is."""
+    if any(rule.check == "date8" and rule.args["field"] == field for rule in table.rules):
+        return "{:%Y%m%d}"
+    return "{:%Y-%m-%d}" if table.column(field).text else "{}"
 
 
 def _future(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
     later: Row = {name: late if table.column(name).required else None for name in _later(args["field"], table)}
-    found: Row = later | {args["field"]: late}
+    found: Row = later | {args["field"]: _day_form(args["field"], table).format(late)}
     if "status" in row and args["field"] == "death_on":
         found["status"] = "4"
     return found
@@ -155,7 +169,7 @@ def _names(value: Any) -> Iterator[str]:
 
 _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "id18": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
-    "uscc": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
+    "uscc": _uscc,
     "division12": _field("13080X000000"),
     "division6": _field("13080X"),
     "date8": _field("20230230"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
+from itertools import chain
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -14,8 +16,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
 
-from sandbox import approval_tables, breaking, entities, persons, places, sources
+from sandbox import approval_tables, breaking, entities, licences, persons, places, sources
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -27,6 +30,14 @@ _SHARE = 2_000  # one bad row in so many, but each rule at least once
 _SLICE = 5_000
 _NULL = "\ue000"  # of the private use area: no text of the city holds it
 _SPECIAL = re.compile(r"[\\\n\r]")
+_DECIDED = """
+    select a.task_name, a.task_code, a.applyer_name, a.applyer_page_type, a.applyer_page_code,
+           r.result_cetr_name, r.result_cetr_no, r.result_date
+      from dn_pro_result r join dn_pro_accept a using (project_no)
+     where r.result_cetr_no is not null
+       and not exists (select from sandbox.bad_row b where b.key in (r.row_guid, a.row_guid))
+     order by r.project_no
+"""
 Row = dict[str, Any]
 
 
@@ -46,7 +57,7 @@ def fill(
             progress(f"filling platform {name} …")
             connection = psycopg2.connect(owner)
             with connection:
-                _fill_database(connection, name, scale, seed)
+                _fill_database(connection, name, scale, seed, admin_dsn)
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
@@ -101,13 +112,16 @@ def _receiving(admin_dsn: str) -> dict[str, str]:
     return found
 
 
-def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
+def _fill_database(connection: Connection, name: str, scale: float, seed: int, admin_dsn: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
         for dataset in sources.DATABASES[name]:
             cursor.execute(sources.table(dataset).create())
-    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval}[name]
-    for dataset, rows, spare in made(scale, seed):
+    makers: Mapping[str, Callable[[float, int], Made]] = {
+        "pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval,
+        "licence": partial(_fill_licence, admin_dsn),
+    }  # fmt: skip
+    for dataset, rows, spare in makers[name](scale, seed):
         count = write(connection, dataset, rows)
         _write_bad(connection, dataset, spare, count)
         with connection.cursor() as cursor:
@@ -140,6 +154,20 @@ def _fill_geo(_: float, seed: int) -> Made:
 
 def _fill_approval(_: float, seed: int) -> Made:
     yield from approval_tables.tables(seed, CERT_KEY)
+
+
+def _fill_licence(admin_dsn: str, scale: float, seed: int) -> Made:
+    """Yield a licence for each good result of a good case that has one, then those of earlier years."""
+    count = round(licences.LICENCES * min(scale, 1.0))
+    with (
+        closing(psycopg2.connect(_with(admin_dsn, "approval"))) as connection,
+        connection.cursor(cursor_factory=RealDictCursor) as cursor,
+    ):
+        cursor.execute(_DECIDED)
+        cases = [dict(row) for row in cursor.fetchall()]
+    rows = [licences.of_case(case, number, seed) for number, case in enumerate(cases)]
+    earlier = (licences.licence(number, seed, CERT_KEY) for number in range(count))
+    yield "licence.data", chain(rows, earlier), lambda i: licences.licence(count + i, seed, CERT_KEY)
 
 
 def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, messages, persons, places, sources, supervision
+from sandbox import breaking, cases, city, entities, licences, messages, persons, places, sources, supervision
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -138,6 +138,8 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
+    elif name == "licence.data":
+        yield from (licences.licence(number, seed, key) for number in range(100))
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
