@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sandbox import cases, items, orgs, pushes
+from sandbox import cases, item_parts, items, orgs, pushes
 from sandbox.messages import CHINA
 
 Row = dict[str, Any]
@@ -62,10 +62,10 @@ def _renumbered(rows: list[Row]) -> list[Row]:
 def _items(now: datetime, seed: int) -> Made:
     yield "item.directory", items.directory(now, seed), lambda i: items.entry(items.ITEMS + i, now, seed)
     yield items.GUIDE, items.guides(now, seed), lambda i: items.guide(items.ITEMS + i, now, seed)
-    yield "item.material", items.materials(seed), lambda i: items.spare_material(i, seed)
-    yield "item.fee", items.fees(seed), lambda i: items.spare_fee(i, seed)
-    yield "item.faq", items.faqs(seed), lambda i: items.spare_faq(i, seed)
-    yield "item.step", items.steps(seed), lambda i: items.step(i, 21, seed)
+    yield "item.material", item_parts.materials(seed), lambda i: item_parts.spare_material(i, seed)
+    yield "item.fee", item_parts.fees(seed), lambda i: item_parts.spare_fee(i, seed)
+    yield "item.faq", item_parts.faqs(seed), lambda i: item_parts.spare_faq(i, seed)
+    yield "item.step", item_parts.steps(seed), lambda i: item_parts.step(i, 21, seed)
 
 
 def _orgs(seed: int, key: bytes) -> Made:

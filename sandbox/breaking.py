@@ -50,6 +50,8 @@ def _identified(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
 def _order(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     first, last = args["fields"][0], args["fields"][-1]
     begins = row.get(first) or date(2020, 1, 1)
+    if isinstance(begins, int):
+        return {first: begins + 2, last: begins + 1}
     if isinstance(begins, str):
         begins = datetime.fromisoformat(begins)
     ends = begins - timedelta(days=30)
@@ -84,19 +86,20 @@ def _implication(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -
     field, values, then = args["when"]["field"], args["when"].get("in"), args.get("in")
     found: Row = {field: values[0] if values else date(2025, 12, 31)}
     if then:
-        return found | {then["field"]: _unlisted(then["values"], table.listed(then["field"]) or ("2", "1", "0"))}
+        return found | _unlisted(then["field"], then["values"], table.listed(then["field"]) or ("2", "1", "0"), table)
     declared = args.get("present", [])
     present = declared if isinstance(declared, list) else [declared]
     return found | dict.fromkeys([*present, *_bound(field, table)])
 
 
-def _unlisted(values: Iterable[Any], known: Iterable[str]) -> str:
-    """Return the first known value that is not among these."""
-    return next(value for value in known if value not in map(str, values))
+def _unlisted(field: str, values: Iterable[Any], known: Iterable[str], table: SourceTable) -> Row:
+    """Return the first known value that is not among these, as the column holds it."""
+    value = next(value for value in known if value not in map(str, values))
+    return {field: value if table.column(field).text else int(value)}
 
 
 def _values(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
-    return {args["field"]: _unlisted(table.listed(args["field"]), ("7", "6", "Z"))}
+    return _unlisted(args["field"], table.listed(args["field"]), ("7", "6", "Z"), table)
 
 
 def _text(args: Mapping[str, Any], row: Row, *_: Any) -> Row:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sandbox import identity, names
+from sandbox import identity
 
 Row = dict[str, Any]
 ITEMS, SPARES = 300, 140
@@ -34,30 +34,6 @@ _ACTIONS = (
     ("核发", "1"), ("变更", "1"), ("延续", "1"), ("补证", "1"), ("注销", "1"),
     ("登记", "7"), ("奖励申报", "8"), ("纠纷裁决", "9"), ("备案", "10"), ("信息查询", "20"),
 )  # fmt: skip
-_MATERIALS = (
-    "申请书",
-    "身份证明",
-    "营业执照副本",
-    "场所使用证明",
-    "平面布局图",
-    "安全承诺书",
-    "从业人员名册",
-    "设备清单",
-    "管理制度",
-    "委托书",
-)
-_STEPS = (
-    ("受理", "政务服务大厅综合窗口"),
-    ("审查", "审批一科"),
-    ("现场核查", "勘验科"),
-    ("决定", "审批一科"),
-    ("制证送达", "证照管理科"),
-)
-_QUESTIONS = (
-    ("材料可以容缺受理吗？", "次要材料可以容缺，作出书面承诺后五个工作日内补齐。"),
-    ("可以委托他人代办吗？", "可以，代办人需携带委托书和双方身份证明到窗口办理。"),
-    ("结果可以邮寄吗？", "可以，申请时选择快递送达即可，邮寄费用由窗口承担。"),
-)
 
 
 def task(number: int) -> str:
@@ -88,11 +64,11 @@ def directory(now: datetime, seed: int) -> Iterator[Row]:
 
 def entry(number: int, now: datetime, seed: int, *, ahead: bool = False) -> Row:
     """Return an entry of the directory; `ahead`: its planned next version."""
-    title, kind, _ = _named(number)
+    title, kind, _ = named(number)
     return {
-        "catalog_code": f"0001{number:08d}", "task_version": version(number) + ahead, "row_guid": _guid("entry", number, ahead),
+        "catalog_code": f"0001{number:08d}", "task_version": version(number) + ahead, "row_guid": guid("entry", number, ahead),
         "local_catalog_code": f"CDML{number:06d}", "task_name": title, "task_type": kind,
-        **_plan(now, ahead=ahead), **_stamp(Random(f"{seed}:entry:{number}:{ahead}")),
+        **_plan(now, ahead=ahead), **stamp(Random(f"{seed}:entry:{number}:{ahead}")),
     }  # fmt: skip
 
 
@@ -105,10 +81,10 @@ def guides(now: datetime, seed: int) -> Iterator[Row]:
 def guide(number: int, now: datetime, seed: int, *, ahead: bool = False) -> Row:
     """Return the guide of an item; `ahead`: its planned next version."""
     rng = Random(f"{seed}:guide:{number}:{ahead}")
-    title, kind, licence = _named(number)
+    title, kind, licence = named(number)
     days = promise_days(number)
     return {
-        "row_guid": _guid("guide", number, ahead), "task_guid": task_guid(number, ahead=ahead), "catalog_code": catalog_code(number),
+        "row_guid": guid("guide", number, ahead), "task_guid": task_guid(number, ahead=ahead), "catalog_code": catalog_code(number),
         "task_code": task(number), "task_version": version(number) + ahead, "local_catalog_code": f"CDML{number:06d}",
         "local_task_code": f"CD{number:06d}", "task_name": title, "task_type": kind, "project_type": "2" if days else "1",
         "dept_name": BUREAU_NAME, "dept_code": BUREAU, "dept_type": "1", "power_source": rng.choice("111123"), "use_level": rng.choice(("3", "3,4", "4")),
@@ -119,71 +95,13 @@ def guide(number: int, now: datetime, seed: int, *, ahead: bool = False) -> Row:
         "handle_flow": "申请—受理—审查—决定—送达", "flow_file": f"flow/{number:06d}.png" if rng.random() < 0.8 else None,
         **_paying(rng, number), **_result(number, kind, licence), **_where(rng, number), **_whom(rng, number),
         **_on_line(rng, number), **_plan(now, ahead=ahead), "review_no": f"承审改办〔2026〕{1 + number % 90}号",
-        "reviewed_on": f"2026-{1 + number % 6:02d}-{1 + number % 28:02d}", **_stamp(rng),
-    }  # fmt: skip
-
-
-def materials(seed: int) -> Iterator[Row]:
-    """Yield the materials of every guide, spare ones too: a guide without any is a bad one."""
-    for number, ahead in _versions():
-        rng = Random(f"{seed}:materials:{number}:{ahead}")
-        for place, name in enumerate(rng.sample(_MATERIALS, rng.randint(4, 8)), 1):
-            yield _material(rng, number, place, name, ahead=ahead)
-
-
-def spare_material(number: int, seed: int) -> Row:
-    """Return a material of a guide that nobody has."""
-    return _material(Random(f"{seed}:spare:{number}"), ITEMS + SPARES + number, 1, "申请书", ahead=False)
-
-
-def fees(seed: int) -> Iterator[Row]:
-    """Yield the fees of the items that have one."""
-    for number, ahead in _versions():
-        if has_fee(number):
-            rng = Random(f"{seed}:fees:{number}:{ahead}")
-            yield from (_fee(rng, number, place, ahead=ahead) for place in range(1, 1 + rng.randint(1, 2)))
-
-
-def spare_fee(number: int, seed: int) -> Row:
-    """Return a fee of a guide that nobody has."""
-    return _fee(Random(f"{seed}:spare:{number}"), ITEMS + SPARES + number, 1, ahead=False)
-
-
-def faqs(seed: int) -> Iterator[Row]:
-    """Yield the questions to licence items and to some others; spare guides have none."""
-    for number, ahead in _versions():
-        if number < ITEMS and (_named(number)[1] == "1" or number % 2):
-            rng = Random(f"{seed}:faqs:{number}:{ahead}")
-            yield from (_faq(rng, number, place, ahead=ahead) for place in range(1, 1 + rng.randint(1, 3)))
-
-
-def spare_faq(number: int, seed: int) -> Row:
-    """Return a question to a guide that nobody has."""
-    return _faq(Random(f"{seed}:spare:{number}"), ITEMS + SPARES + number, 1, ahead=False)
-
-
-def steps(seed: int) -> Iterator[Row]:
-    """Yield the steps of every guide that is no spare one; their limits add up to no more than the promise."""
-    for number, ahead in _versions():
-        if number < ITEMS:
-            chosen = _STEPS if promise_days(number) else _STEPS[:1]
-            yield from (step(number, place, seed, len(chosen), ahead=ahead) for place in range(1, len(chosen) + 1))
-
-
-def step(number: int, place: int, seed: int, of: int = 5, *, ahead: bool = False) -> Row:
-    """Return step `place` of `of` of an item; places beyond the known steps are spare ones."""
-    rng = Random(f"{seed}:step:{number}:{place}:{ahead}")
-    name, office = _STEPS[(place - 1) % len(_STEPS)]
-    tenths = promise_days(number) * 10 // of
-    return {
-        "task_code": task(number), "task_version": version(number) + ahead, "step_no": place, "step_name": name, "office": office,
-        "handler": names.person(rng), "limit_days": f"{tenths // 10}.{tenths % 10}", "updated_at": _stamp(rng)["cd_time"],
+        "reviewed_on": f"2026-{1 + number % 6:02d}-{1 + number % 28:02d}", **stamp(rng),
     }  # fmt: skip
 
 
 def task_guid(number: int, *, ahead: bool = False) -> str:
     """Return the identifier by which materials, fees and questions refer to a guide."""
-    return _guid("task", number, ahead)
+    return guid("task", number, ahead)
 
 
 def has_fee(number: int) -> bool:
@@ -195,12 +113,13 @@ def _planned() -> Iterator[int]:
     yield from range(25, ITEMS, 25)
 
 
-def _versions() -> Iterator[tuple[int, bool]]:
+def versions() -> Iterator[tuple[int, bool]]:
+    """Yield number and `ahead` of every guide, spare ones too."""
     yield from ((number, False) for number in range(ITEMS + SPARES))
     yield from ((number, True) for number in _planned())
 
 
-def _named(number: int) -> tuple[str, str, str]:
+def named(number: int) -> tuple[str, str, str]:
     """Return name, kind and licence of an item."""
     if number < len(SERVICES):
         return SERVICES[number]
@@ -211,11 +130,13 @@ def _named(number: int) -> tuple[str, str, str]:
     return f"{subject}{action}", kind, f"{subject}许可证" if kind == "1" else "办理结果"
 
 
-def _guid(*what: object) -> str:
+def guid(*what: object) -> str:
+    """Return the same identifier for the same thing."""
     return str(uuid.uuid5(_SPACE, "|".join(map(str, what))))
 
 
-def _stamp(rng: Random) -> Row:
+def stamp(rng: Random) -> Row:
+    """Return when a row was written last, and why."""
     when = f"2026-{rng.randint(1, 6):02d}-{rng.randint(1, 28):02d} {rng.randint(8, 18):02d}:{rng.randint(0, 59):02d}:00"
     return {"cd_time": when, "cd_operation": rng.choice("IIU")}
 
@@ -268,31 +189,4 @@ def _on_line(rng: Random, number: int) -> Row:
     return {
         "is_online": "1", "online_handle_url": f"https://www.example.invalid/item/{number}", "link_addr": f"https://www.example.invalid/guide/{number}",
         "is_single_login": "1", "app_is_single_login": rng.choice("01"),
-    }  # fmt: skip
-
-
-def _material(rng: Random, number: int, place: int, name: str, *, ahead: bool) -> Row:
-    return {
-        "row_guid": _guid("material", number, ahead, place), "task_guid": task_guid(number, ahead=ahead), "material_name": name,
-        "material_type": rng.choice("123"), "material_format": rng.choice("123"), "source_type": rng.choice(("10", "20")),
-        "accept_stand": "填写完整，签字或盖章" if rng.random() < 0.9 else None, "fill_explain": "使用黑色签字笔填写" if rng.random() < 0.8 else None,
-        "form_guid": f"form/{number:06d}.doc" if place == 1 else None, "page_num": rng.choice((1, 1, 2)), "page_format": "A4",
-        "is_need": rng.choice("1110"), "by_law": "按设定依据", "order_num": place, **_stamp(rng),
-    }  # fmt: skip
-
-
-def _fee(rng: Random, number: int, place: int, *, ahead: bool) -> Row:
-    reduced = rng.choice("01")
-    return {
-        "row_guid": _guid("fee", number, ahead, place), "task_guid": task_guid(number, ahead=ahead), "fee_name": f"工本费{place}",
-        "fee_stand": f"每证{rng.choice((5, 10, 20))}元", "by_law": "冀价行费〔2017〕3号", "is_desc": reduced,
-        "desc_explain": "低保对象免收" if reduced == "1" else None, "order_num": place, **_stamp(rng),
-    }  # fmt: skip
-
-
-def _faq(rng: Random, number: int, place: int, *, ahead: bool) -> Row:
-    question, answer = _QUESTIONS[(place - 1) % len(_QUESTIONS)]
-    return {
-        "row_guid": _guid("faq", number, ahead, place), "task_guid": task_guid(number, ahead=ahead), "question": question, "answer": answer,
-        "order_num": place, "remark": None, **_stamp(rng),
     }  # fmt: skip

@@ -16,10 +16,19 @@ def before(catalog: Catalog, route: Route) -> set[str]:
     return {r.route for r in catalog.routes.values() if not r.outbound and r.dataset.name in wanted}
 
 
+def stages(catalog: Catalog) -> Iterator[tuple[str, ...]]:
+    """Yield the inbound routes in groups: each needs only groups that came before it."""
+    sorter = TopologicalSorter({r.route: sorted(before(catalog, r)) for r in catalog.routes.values() if not r.outbound})
+    sorter.prepare()
+    while sorter.is_active():
+        ready = tuple(sorted(sorter.get_ready()))
+        yield ready
+        sorter.done(*ready)
+
+
 def in_order(catalog: Catalog) -> list[str]:
     """Return the inbound routes so that each comes after those it needs."""
-    inbound = [r for r in catalog.routes.values() if not r.outbound]
-    return list(TopologicalSorter({r.route: sorted(before(catalog, r)) for r in inbound}).static_order())
+    return [route for together in stages(catalog) for route in together]
 
 
 def _looked_into(dataset: Dataset) -> Iterator[str]:

@@ -262,8 +262,8 @@ def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
 def _json_type(field: Field) -> dict[str, Any]:
     kind = field.hub_type
     names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
-    allowed = names.get(kind, "string") if not kind.startswith("numeric") else ["number", "string"]
-    listed = allowed if isinstance(allowed, list) else [allowed]
+    wide = {"numeric": ["number", "string"], "jsonb": ["object", "array", "string", "number", "boolean"]}
+    listed = wide.get(kind.partition("(")[0]) or [names.get(kind, "string")]
     found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
     if kind == "text" and not field.repairs:  # a repair comes before the length is judged
         found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}
