@@ -8,7 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.assess import AssessmentSystem
 from sandbox.channels import Channels
+from sandbox.document import DocumentLibrary
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -52,6 +54,8 @@ class Several(Peer, Protocol):
 KINDS: Mapping[str, Callable[[Path], One]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
+    "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
+    "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
 }
 HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)
