@@ -7,7 +7,7 @@ listed in `Catalog.broken` and the others run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
+from gateway.exchange import references
 from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
@@ -108,7 +109,19 @@ def _datasets(root: Path, city: Located) -> tuple[dict[str, Dataset], dict[str, 
                 broken[path.name.removesuffix(".odcs.yaml")] = error
             else:
                 found[dataset.name] = dataset
+    while dangling := dict(_dangling(found)):  # without these, those that look into them cannot be used either
+        broken |= dangling
+        found = {name: dataset for name, dataset in found.items() if name not in dangling}
     return found, broken
+
+
+def _dangling(datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, GatewayError]]:
+    """Yield the data sets whose rules look into what is not there, with the error of each."""
+    for name, dataset in datasets.items():
+        try:
+            references.refuse_unknown(dataset, datasets)
+        except ContractInvalid as error:
+            yield name, error
 
 
 def _routes(

@@ -54,22 +54,23 @@ def _order(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row
         return {first: begins + 2, last: begins + 1}
     if isinstance(begins, str):
         begins = datetime.fromisoformat(begins)
-    ends = begins - timedelta(days=30)
-    written = _day_form(first, table)
-    return {first: written.format(begins), last: written.format(ends)}
+    return {first: _held(begins, first, table), last: _held(begins - timedelta(days=30), last, table)}
 
 
-def _day_form(field: str, table: SourceTable) -> str:
-    """Return how a column holds a day: eight digits where its rule says so, a text with hyphens, or as it is."""
-    if any(rule.check == "date8" and rule.args["field"] == field for rule in table.rules):
-        return "{:%Y%m%d}"
-    return "{:%Y-%m-%d}" if table.column(field).text else "{}"
+def _held(when: date, name: str, table: SourceTable) -> Any:
+    """Return a day or a time as its column holds it."""
+    column = table.column(name)
+    if any(rule.check == "date8" and rule.args["field"] == name for rule in table.rules):
+        return f"{when:%Y%m%d}"
+    if column.text:
+        return f"{when:%Y-%m-%d}"
+    return when.date() if column.type == "date" and isinstance(when, datetime) else when
 
 
 def _future(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
-    later: Row = {name: late if table.column(name).required else None for name in _later(args["field"], table)}
-    found: Row = later | {args["field"]: _day_form(args["field"], table).format(late)}
+    later: Row = {n: _held(late, n, table) if table.column(n).required else None for n in _later(args["field"], table)}
+    found: Row = later | {args["field"]: _held(late, args["field"], table)}
     if "status" in row and args["field"] == "death_on":
         found["status"] = "4"
     return found

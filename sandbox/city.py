@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import partial
-from itertools import chain
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -16,9 +14,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
-from sandbox import approval_tables, breaking, entities, licences, persons, places, sources
+from sandbox import approval_tables, breaking, catalogue, entities, licence_tables, persons, places, sources
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -30,14 +27,6 @@ _SHARE = 2_000  # one bad row in so many, but each rule at least once
 _SLICE = 5_000
 _NULL = "\ue000"  # of the private use area: no text of the city holds it
 _SPECIAL = re.compile(r"[\\\n\r]")
-_DECIDED = """
-    select a.task_name, a.task_code, a.applyer_name, a.applyer_page_type, a.applyer_page_code,
-           r.result_cetr_name, r.result_cetr_no, r.result_date
-      from dn_pro_result r join dn_pro_accept a using (project_no)
-     where r.result_cetr_no is not null
-       and not exists (select from sandbox.bad_row b where b.key in (r.row_guid, a.row_guid))
-     order by r.project_no
-"""
 Row = dict[str, Any]
 
 
@@ -57,7 +46,7 @@ def fill(
             progress(f"filling platform {name} …")
             connection = psycopg2.connect(owner)
             with connection:
-                _fill_database(connection, name, scale, seed, admin_dsn)
+                _fill_database(connection, _made(admin_dsn, name, scale, seed), name)
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
@@ -91,37 +80,53 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
 
 
 def _receiving(admin_dsn: str) -> dict[str, str]:
-    """Make the databases that the gateway delivers to, with empty tables, and the account it delivers by."""
-    password, role = _role(admin_dsn, DELIVER_ROLE), sql.Identifier(DELIVER_ROLE)
+    """Make the databases that the gateway delivers to, and the account it delivers by."""
+    password = _role(admin_dsn, DELIVER_ROLE)
     found: dict[str, str] = {}
-    for name, datasets in sources.RECEIVING.items():
+    for name in sources.RECEIVING:
         owner = _with(admin_dsn, name)
         if _create(admin_dsn, name):
-            with closing(psycopg2.connect(owner)) as connection, connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)"
-                )
-                for dataset in datasets:
-                    cursor.execute(sources.table(dataset).create(own=False))
-                    for statement in sources.table(dataset).index():
-                        cursor.execute(statement)
-                rights = "select, insert, update, delete on all tables in schema public"
-                cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
-                cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+            with closing(psycopg2.connect(owner)) as connection, connection:
+                _make_receiving(connection, name)
         found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
     return found
 
 
-def _fill_database(connection: Connection, name: str, scale: float, seed: int, admin_dsn: str) -> None:
+def _make_receiving(connection: Connection, name: str) -> None:
+    """Make empty tables for what comes, and full ones for what the platform tells itself."""
+    told, role = sources.TELLING[name], sql.Identifier(DELIVER_ROLE)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
+        for dataset in (*sources.RECEIVING[name], *told):
+            cursor.execute(sources.table(dataset).create(own=False))
+            if dataset in told:
+                _write_bad(connection, dataset, _further, write(connection, dataset, catalogue.resources(SEED)))
+            for statement in sources.table(dataset).index():
+                cursor.execute(statement)
+        rights = "select, insert, update, delete on all tables in schema public"
+        cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
+        cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+
+
+def _further(number: int) -> Row:
+    return catalogue.resource(catalogue.RESOURCES + number, SEED)
+
+
+def _made(admin_dsn: str, name: str, scale: float, seed: int) -> Made:
+    """Return what a platform's tables are to hold."""
+    if name == "approval":
+        return approval_tables.tables(seed, CERT_KEY)
+    if name == "licence":
+        return licence_tables.tables(_with(admin_dsn, "approval"), scale, seed, CERT_KEY)
+    return {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}[name](scale, seed)
+
+
+def _fill_database(connection: Connection, made: Made, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
         for dataset in sources.DATABASES[name]:
             cursor.execute(sources.table(dataset).create())
-    makers: Mapping[str, Callable[[float, int], Made]] = {
-        "pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval,
-        "licence": partial(_fill_licence, admin_dsn),
-    }  # fmt: skip
-    for dataset, rows, spare in makers[name](scale, seed):
+    for dataset, rows, spare in made:
         count = write(connection, dataset, rows)
         _write_bad(connection, dataset, spare, count)
         with connection.cursor() as cursor:
@@ -150,24 +155,6 @@ def _fill_geo(_: float, seed: int) -> Made:
     rng = Random(f"{seed}:addresses")
     spare = list(places.addresses(Random(f"{seed}:spare"), 200, ADDRESSES))
     yield "geo.address", places.addresses(rng, ADDRESSES), spare.__getitem__
-
-
-def _fill_approval(_: float, seed: int) -> Made:
-    yield from approval_tables.tables(seed, CERT_KEY)
-
-
-def _fill_licence(admin_dsn: str, scale: float, seed: int) -> Made:
-    """Yield a licence for each good result of a good case that has one, then those of earlier years."""
-    count = round(licences.LICENCES * min(scale, 1.0))
-    with (
-        closing(psycopg2.connect(_with(admin_dsn, "approval"))) as connection,
-        connection.cursor(cursor_factory=RealDictCursor) as cursor,
-    ):
-        cursor.execute(_DECIDED)
-        cases = [dict(row) for row in cursor.fetchall()]
-    rows = [licences.of_case(case, number, seed) for number, case in enumerate(cases)]
-    earlier = (licences.licence(number, seed, CERT_KEY) for number in range(count))
-    yield "licence.data", chain(rows, earlier), lambda i: licences.licence(count + i, seed, CERT_KEY)
 
 
 def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:

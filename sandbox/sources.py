@@ -40,6 +40,8 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "licence.data",
     ),
 }
+# What those that receive have to tell themselves.
+TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",)}
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
 

@@ -17,6 +17,7 @@ from gateway import pg
 from gateway.exchange import checks, rules
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.landing import Landing
+from gateway.exchange.limits import day, same, within_limit, workdays
 from gateway.model import Catalog, Dataset, Rule
 from gateway.security.crypto import Keys
 
@@ -60,13 +61,13 @@ def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset])
 def exists(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when what a row refers to is not in the hub; `when` and `where` narrow the rows here and there."""
     other, pairs = datasets[args["in"]], zip(args["fields"], args.get("there", args["fields"]), strict=True)
-    same: list[sql.Composable] = [
+    matching: list[sql.Composable] = [
         sql.SQL("h.{} = _r_.{}").format(sql.Identifier(b), sql.Identifier(a)) for a, b in pairs
     ]
     if where := args.get("where"):
-        same.append(sql.SQL(checks.condition(other, where, "h")))
+        matching.append(sql.SQL(checks.condition(other, where, "h")))
     absent = sql.SQL("not exists (select from {} h where {})").format(
-        hub_tables.table(other), sql.SQL(" and ").join(same)
+        hub_tables.table(other), sql.SQL(" and ").join(matching)
     )
     when = args.get("when")
     return [
@@ -77,7 +78,7 @@ def exists(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dat
 def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when a time of a row lies before the time of what it refers to."""
     earlier = sql.SQL("exists (select from {} h where {} and h.{} > _r_.{})").format(
-        hub_tables.table(datasets[args["in"]]), _same(args["fields"]),
+        hub_tables.table(datasets[args["in"]]), same(args["fields"]),
         sql.Identifier(args["than"]), sql.Identifier(args["field"]),
     )  # fmt: skip
     return [earlier]
@@ -85,7 +86,7 @@ def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Datas
 
 def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when another row, in the hub or earlier in this batch, has the same values in these fields."""
-    return _other_row(landing, _same(args["fields"]))
+    return _other_row(landing, same(args["fields"]))
 
 
 def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -93,7 +94,7 @@ def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Datase
     overlap = sql.SQL(
         "h.{low} < coalesce(_r_.{high}, 'infinity') and _r_.{low} < coalesce(h.{high}, 'infinity')"
     ).format(low=sql.Identifier(args["from"]), high=sql.Identifier(args["to"]))
-    return _other_row(landing, sql.SQL("{} and {}").format(_same(args["keys"]), overlap))
+    return _other_row(landing, sql.SQL("{} and {}").format(same(args["keys"]), overlap))
 
 
 def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -118,43 +119,6 @@ def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
     ).format(
         table=hub_tables.table(landing.dataset), key=key, field=sql.Identifier(args["field"]),
         factor=sql.Literal(int(args["factor"])),
-    )]  # fmt: skip
-
-
-def workdays(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when more than `limit` working days lie between two dates; a number, a field, or a field of another data set."""
-    limit = args["limit"]
-    most: sql.Composable = (
-        sql.SQL("_r_.{}").format(sql.Identifier(limit)) if isinstance(limit, str) else sql.Literal(limit)
-    )
-    if "in" in args:
-        most = sql.SQL("(select max(h.{}) from {} h where {})").format(
-            sql.Identifier(limit), hub_tables.table(datasets[args["in"]]), _same(args["fields"])
-        )
-    low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
-    return [sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)]
-
-
-def within_limit(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when more working days than allowed lie between the row that this one ends and `to`, paused ones not counted.
-
-    `begun` finds the row that began it, `limit` the row that says how many days that one has, `paused` the intervals.
-    """
-    begun, limit, paused = args["begun"], args["limit"], args["paused"]
-    end = _day(landing.dataset, args["to"])
-    rests = datasets[paused["in"]]
-    rest = sql.SQL(
-        "(select coalesce(sum(gateway.workdays_between({low}, coalesce({high}, {end}))), 0) from {rests} p where {same})"
-    ).format(
-        low=_day(rests, paused["from"], "p"), high=_day(rests, paused["to"], "p"), end=end,
-        rests=hub_tables.table(rests), same=_same(paused["fields"], "p"),
-    )  # fmt: skip
-    taken = sql.SQL("gateway.workdays_between({}, {}) - {}").format(
-        _day(datasets[begun["in"]], begun["from"], "h"), end, rest
-    )
-    return [sql.SQL("exists (select from {} h join {} l on {} where {} and {} > l.{})").format(
-        hub_tables.table(datasets[begun["in"]]), hub_tables.table(datasets[limit["in"]]), _same(limit["fields"], "l", "h"),
-        _same(begun["fields"]), taken, sql.Identifier(limit["field"]),
     )]  # fmt: skip
 
 
@@ -200,7 +164,7 @@ def _code(landing: Landing, args: Mapping[str, Any]) -> sql.Composed:
         "select from gateway.code c where c.list = {list} and c.code = {code} "
         "and c.valid_from <= {day} and coalesce(c.valid_to, 'infinity') >= {day} and c.kind <> all({refused}::text[])"
     ).format(
-        list=sql.Literal(args["list"]), code=code, day=_day(landing.dataset, args["on"]),
+        list=sql.Literal(args["list"]), code=code, day=day(landing.dataset, args["on"]),
         refused=sql.Literal(list(args.get("kinds_refused", ()))),
     )  # fmt: skip
 
@@ -228,19 +192,6 @@ def _other_row(landing: Landing, condition: sql.Composable) -> list[sql.Composab
         landing.name("_ok"), condition, other_key
     )
     return [in_hub, in_batch]
-
-
-def _same(fields: list[str], there: str = "h", here: str = "_r_") -> sql.Composed:
-    pairs = (sql.Identifier(there, f) + sql.SQL(" = ") + sql.Identifier(here, f) for f in fields)
-    return sql.SQL(" and ").join(pairs)
-
-
-def _day(dataset: Dataset, name: str, alias: str = "_r_") -> sql.Composed:
-    """Return a field as a calendar day of China."""
-    column = sql.Identifier(alias, name)
-    if dataset.field(name).hub_type.startswith("timestamptz"):
-        return sql.SQL("({} at time zone 'Asia/Shanghai')::date").format(column)
-    return sql.SQL("{}::date").format(column)
 
 
 def _connected(catalog: Catalog) -> set[str]:

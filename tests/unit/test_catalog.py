@@ -30,7 +30,7 @@ def _change(path: Path, old: str, new: str) -> None:
 def test_the_citys_catalog_is_whole() -> None:
     """Every route of the shipped catalog loads."""
     found = catalog.load(ROOT / "catalog")
-    assert (found.broken, len(found.routes)) == ({}, 54)
+    assert (found.broken, len(found.routes)) == ({}, 55)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,12 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ndelete_limit: {count: -1}", "-1 is less than the minimum"),
         ("../schemas/contracts/pop.person.odcs.yaml", "value: cd_time", "value: cd_tim", "cd_tim is not a field"),  # a cursor's field
+        ("../schemas/contracts/push.receipt.odcs.yaml", "in: push.message, wait", "in: push.mesage, wait", "rule push_id-exists: there is no usable contract push.mesage"),
+        ("../schemas/contracts/push.receipt.odcs.yaml", "than: created_at", "than: made_at", "push.message has no field made_at"),  # looked at there
+        ("../schemas/contracts/org.staff.odcs.yaml", "there: [org_code]", "there: [orgcode]", "org.org has no field orgcode"),  # found by there
+        ("../schemas/contracts/org.staff.odcs.yaml", "where: {field: org_status", "where: {field: status", "org.org has no field status"),
+        ("../schemas/contracts/case.result.odcs.yaml", "field: anticipate_day}", "field: anticipate_days}", "item.guide has no field anticipate_days"),
+        ("../schemas/contracts/case.result.odcs.yaml", "to: end_time}", "to: ended}", "case.special has no field ended"),
     ],
 )  # fmt: skip
 def test_a_wrong_route_or_contract_is_named_and_the_others_load(
@@ -145,6 +151,17 @@ def test_two_routes_for_one_part_of_the_hub_are_refused(city: Path) -> None:
     found = catalog.load(city)
     assert "pop_person_in already carries pop.person from pop to hub" in found.broken["pop_twice"]
     assert "pop_person_in" in found.routes
+
+
+def test_a_contract_that_others_look_into_takes_them_along(city: Path) -> None:
+    """They could only fail when they run; a rule that may sleep does, and its contract goes on."""
+    accept = city.parent / "schemas" / "contracts" / "case.accept.odcs.yaml"
+    _change(accept, "limit: promise_day", "limit: promised")
+    found = catalog.load(city)
+    assert set(found.broken) == {f"case_{name}_in" for name in ("accept", "material", "process", "result", "special")}
+    assert "item.guide has no field promised" in found.broken["case_accept_in"]
+    assert "there is no usable contract case.accept" in found.broken["case_result_in"]
+    assert {"push_message_in", "push_receipt_in"} <= set(found.routes)
 
 
 def test_what_nobody_brings_in_is_not_delivered(city: Path) -> None:

@@ -15,6 +15,7 @@ from sandbox import (
     approval_tables,
     breaking,
     cases,
+    catalogue,
     city,
     documents,
     entities,
@@ -89,7 +90,8 @@ _FLAGS = (None, True, False, "true", 1)
 _NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
 # Data sets with a maker of their own: good rows by seed and key; and what makes one of them bad by the rule.
 _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
-    pushes.RECEIPT: lambda seed, _: (pushes.receipt(number, 1, _NOON, seed) for number in range(20)),
+    pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
+    catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
     "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
