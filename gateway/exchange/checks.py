@@ -178,6 +178,8 @@ def _future_sql(dataset: Dataset, args: Args, today: date) -> str:
     name = column(args["field"])
     if dataset.field(args["field"]).hub_type.startswith("timestamp"):
         return f"{name} >= timestamptz '{today + timedelta(days=1):%Y-%m-%d} 00:00:00+08'"
+    if dataset.field(args["field"]).hub_type == "text":
+        return f"{name} collate \"C\" > '{today:%Y%m%d}'"
     return f"{name} > date '{today:%Y-%m-%d}'"
 
 
@@ -187,7 +189,7 @@ def _future(record: Record, args: Args, today: date) -> bool:
         return False
     if isinstance(value, datetime):
         return value >= datetime.combine(today + timedelta(days=1), time(), CHINA)
-    return bool(value > today)
+    return bool(value > (f"{today:%Y%m%d}" if isinstance(value, str) else today))
 
 
 def condition(dataset: Dataset, when: Args, alias: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -17,7 +17,10 @@ from sandbox import (
     cases,
     catalogue,
     city,
+    documents,
     entities,
+    exemptions,
+    licences,
     messages,
     persons,
     places,
@@ -84,6 +87,21 @@ _WHOLES = (
 _DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
 _FLAGS = (None, True, False, "true", 1)
 
+_NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
+# Data sets with a maker of their own: good rows by seed and key; and what makes one of them bad by the rule.
+_MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
+    pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
+    catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
+    documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
+    exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
+    "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
+}
+_SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Record]]] = {
+    pushes.RECEIPT: (pushes.breakable(), lambda rule, rows: pushes.broken(rule, rows[0])),
+    documents.META: (documents.breakable(), lambda rule, rows: documents.broken(rule, rows[0])),
+    exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
+}
+
 
 def edges(field: Field) -> tuple[Any, ...]:
     """Return values of a field that may go wrong; lengths are tried at their limits."""
@@ -122,9 +140,10 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
         known = {rule.id for rule in rules.row_rules(dataset)}
         yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
         return
-    if dataset.name in pushes.KEYS:
+    if dataset.name in _SPOILED:
         known = {rule.id for rule in rules.row_rules(dataset)}
-        yield from (pushes.broken(rule_id, rows[0]) for rule_id in pushes.breakable() if rule_id in known)
+        rule_ids, spoil = _SPOILED[dataset.name]
+        yield from (spoil(rule_id, rows) for rule_id in rule_ids if rule_id in known)
         return
     if dataset.name in supervision.KEYS:
         known = {rule.id for rule in rules.row_rules(dataset)}
@@ -141,7 +160,9 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
 
 def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
     seed, key = city.SEED, city.CERT_KEY
-    if name == "pop.person":
+    if name in _MADE:
+        yield from _MADE[name](seed, key)
+    elif name == "pop.person":
         people = persons.people(0, 400, seed, key)
         everybody = [dict(zip(persons.COLUMNS, row, strict=True)) for row in people]
         yield from sorted(everybody, key=lambda row: (row["status"] == "1", row["citizen_id"]))[:2][::-1]
@@ -156,8 +177,9 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
-    elif name.startswith(("item.", "org.", "push.", "resource.")):
-        yield from _rows_beside_cases(name, seed, key)
+    elif name.startswith(("item.", "org.", "push.")):
+        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
+        yield from (made[name](number) for number in range(20))
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
@@ -170,16 +192,6 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
                 for e in cases.case(number, accepted + timedelta(days=number % 20), seed, key)
                 if e.dataset == name
             )
-
-
-def _rows_beside_cases(name: str, seed: int, key: bytes) -> Iterator[Mapping[str, Any]]:
-    if name in pushes.KEYS:
-        yield from pushes.receipts(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed, 3)
-    elif name == catalogue.CATALOGUE:
-        yield from catalogue.resources(seed)
-    else:
-        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
-        yield from map(made[name], range(20))
 
 
 def _as_json(value: Any) -> Any:
