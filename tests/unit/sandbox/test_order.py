@@ -24,7 +24,10 @@ def city() -> Catalog:
     ("route", "needs"),
     [
         ("pop_person_in", set()),  # codes come from files
-        ("item_guide_in", {"item_directory_in", "item_material_in", "item_fee_in", "item_faq_in"}),
+        (
+            "item_guide_in",
+            {"item_directory_in", "item_directory_prov_in", "item_material_in", "item_fee_in", "item_faq_in"},
+        ),  # two platforms bring the directory
         ("case_accept_in", {"item_guide_in", "org_org_in"}),
         ("case_result_in", {"case_accept_in", "case_special_in", "item_guide_in"}),  # inside an argument too
         ("org_org_in", {"org_region_in"}),  # its own data set is not waited for
