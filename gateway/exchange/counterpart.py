@@ -1,19 +1,23 @@
-"""Compares what a platform holds of a data set with the hub that delivers to it: exact, by key and record hash.
+"""Compares what a platform holds of a data set with the hub that delivers to it.
 
-What newer batches of the hub changed is still to be delivered: such rows are pending and no difference.
+Exact, by key and record hash, where the platform can tell: what newer batches of the hub changed is still to be delivered,
+such rows are pending and no difference. Where a platform only collects, what was sent is counted there batch by batch.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.compare import Difference
 from gateway.exchange.pipe import pipe_copy
-from gateway.ports import Hashing
+from gateway.ledger import deliveries
+from gateway.ports import Counting, Hashing
 
 _HELD = sql.Identifier("gateway_held")
 
@@ -30,7 +34,7 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
         sql.SQL(
             "select count(*), coalesce(sum(hash) filter (where not marked), 0), count(*) filter (where marked) "
             "from (select {} as hash, {} as marked from {} as t) judged"
-        ).format(hub_tables.record_hash(dataset, "t"), _stopped(attempt), hub_tables.table(dataset)),
+        ).format(outgoing.record_hash(attempt.route, "t"), _stopped(attempt), hub_tables.table(dataset)),
     )
     if (rows, total) == (hub_rows - marked, hub_total):
         return Difference(rows, int(hub_rows), 0, 0, 0, int(marked)), 0, "totals"
@@ -43,6 +47,34 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
     finally:
         pg.run(hub, sql.SQL("drop table {}").format(_HELD))
     return Difference(held, int(hub_rows), missing, extra, different, stopped), pending, "key hashes"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What became of the batches that were read back: rows there and sent, batches put away, and the newest proven one."""
+
+    held: int
+    sent: int
+    put_away: int
+    upto: int | None
+    passed: bool
+
+
+def read_back(attempt: Attempt, target: Counting) -> ReadBack:
+    """Count every batch that was not read back before, in order, up to the first that is not whole."""
+    route, sender = attempt.route.route, deliveries.sender(attempt.notes)
+    held = sent = put_away = 0
+    whole: list[deliveries.Sent] = []
+    passed = True
+    for batch in deliveries.unread(attempt.notes, route):
+        count = target.count(attempt.dataset, sender, batch.number, batch.left)
+        put_away += count is None
+        held, sent = held + (batch.counted if count is None else count), sent + batch.counted
+        passed = passed and count in (None, batch.counted)
+        if passed:
+            whole.append(batch)
+    deliveries.note_read(attempt.notes, [batch.number for batch in whole])
+    return ReadBack(held, sent, put_away, max((batch.upto for batch in whole), default=None), passed)
 
 
 def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
@@ -58,7 +90,7 @@ def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
         "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
-        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=_stopped(attempt),
+        key=pg.names(dataset.key), hash=outgoing.record_hash(attempt.route, "t"), marked=_stopped(attempt),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),
     )  # fmt: skip
 

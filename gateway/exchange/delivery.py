@@ -103,7 +103,7 @@ class _Delivery:
             extent = self._left if self._left and confirmed.repeated else changes.extent  # what the target counted
             self._attempt.stage("state")
             heard, entry = self._attempt.decide(
-                lambda: self._move(changes), lambda heard: self._receipt(extent, confirmed, heard)
+                lambda: self._move(changes, confirmed), lambda heard: self._receipt(extent, confirmed, heard)
             )
         self._attempt.stage("done")
         return self._outcome(extent, confirmed, heard, entry.no)
@@ -113,7 +113,8 @@ class _Delivery:
         if decision:
             found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
             only = Version(found.record, found.hash)
-        return Changes(self._attempt.deployment, self._attempt.route, self._range, only)
+        begun = self._attempt.state.loaded
+        return Changes(self._attempt.deployment, self._attempt.route, self._range, only, deletes=begun)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
         state, number = self._attempt.state, self._attempt.batch
@@ -172,7 +173,7 @@ class _Delivery:
         sender = deliveries.sender(attempt.notes)
         return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
 
-    def _move(self, changes: Changes) -> Heard:
+    def _move(self, changes: Changes, confirmed: Delivery) -> Heard:
         """Everything that others can see: what was stopped or refused, what is delivered, where the route stands."""
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
         if self._range.decision:
@@ -182,7 +183,8 @@ class _Delivery:
             stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
-        deliveries.confirm(attempt.hub, self._range.number)
+        taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted
+        deliveries.confirm(attempt.hub, self._range.number, taken)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
         ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})
         return verdicts.enter(attempt) if self._verdicts else Heard()

@@ -52,6 +52,16 @@ class Extent:
         return bool(self.rows or self.gone)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A confirmed delivery: how the target knows it, how much it took, and the newest hub batch in it."""
+
+    number: int
+    left: datetime
+    counted: int
+    upto: int
+
+
 def begun(connection: Connection, route: str) -> tuple[Range, Extent] | None:
     """Return the delivery that left and was never confirmed, and how much it carried."""
     found = pg.one(connection, _SQL["begun"], {"route": route})
@@ -69,9 +79,21 @@ def begin(connection: Connection, route: str, range_: Range, extent: Extent) -> 
     pg.run(connection, _SQL["begin"], {**values, **asdict(extent), "decision": decision})
 
 
-def confirm(connection: Connection, number: int) -> None:
-    """Note that the target has taken a delivery."""
-    pg.run(connection, _SQL["confirm"], {"number": number})
+def confirm(connection: Connection, number: int, counted: int) -> None:
+    """Note that the target has taken a delivery, and how many rows and deletions it took."""
+    pg.run(connection, _SQL["confirm"], {"number": number, "counted": counted})
+
+
+def unread(connection: Connection, route: str) -> list[Sent]:
+    """Return the confirmed deliveries of a route that were not read back yet; a whole one makes those before it idle."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["unread"], {"route": route})
+        return [Sent(*row) for row in cursor.fetchall()]
+
+
+def note_read(connection: Connection, numbers: list[int]) -> None:
+    """Note that the target was seen to hold these deliveries."""
+    pg.run(connection, _SQL["note_read"], {"numbers": numbers})
 
 
 def confirmed_upto(connection: Connection, route: str) -> int:

@@ -439,6 +439,24 @@ def test_a_secrecy_mark_is_told_from_innocent_words(city: City, text: str | None
         assert cursor.fetchone() == (stops,)
 
 
+def test_hidden_fields_leave_masked_or_empty_and_are_compared_so(sharing: Sharing) -> None:
+    """The platform never sees the values; both sides agree on what it was given, and a change of them travels."""
+    here = sharing.city.deployment.catalog
+    route = replace(here.routes[OUT], mask=("name",), withhold=("amount",))
+    sharing.city.deployment = replace(
+        sharing.city.deployment, catalog=replace(here, routes={**here.routes, OUT: route})
+    )
+    sharing.city.ask_source("update person set name = '阿不都热合曼买买提', updated_at = now() where id = 'P00000009'")
+    sharing.bring()
+    sharing.deliver()
+    shared = {key: (name, amount) for key, name, _, amount, _ in sharing.shared()}
+    assert (shared["P00000009"], shared["P00000050"]) == (("阿不都****买提", None), ("张**", None))
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.method) == (True, "totals")
+    sharing.ask("update person set name = '张三丰' where id = 'P00000050'")
+    assert reconcile.run(sharing.city.deployment, OUT).different == 1
+
+
 def mark(sharing: Sharing) -> int:
     """Let a row of the hub bear a secrecy mark, deliver, and return its entry in quarantine."""
     sharing.city.ask_source("update person set name = '【机密】王小明', updated_at = now() where id = 'P00000050'")
