@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.backups import BackupReports
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -40,6 +41,7 @@ KINDS: Mapping[str, Callable[[Path], Peer]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
+    "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
 }
 
 

@@ -20,6 +20,7 @@ from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.backups import BackupReports
 from sandbox.order import in_order
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
@@ -27,15 +28,15 @@ from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
-Peer = WebSite | SupervisionSystem | PushSystem
+Peer = WebSite | SupervisionSystem | PushSystem | BackupReports
 Chengde = tuple[Deployment, Counter[str]]
 
 
 @pytest.fixture
-def peers() -> Iterator[dict[str, Peer]]:
+def peers(tmp_path: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     with WebSite() as site, SupervisionSystem() as superv, PushSystem() as push:
-        yield {"WEB": site, "SUPERV": superv, "PUSH": push}
+        yield {"WEB": site, "SUPERV": superv, "PUSH": push, "SELF_ZJJ": BackupReports(tmp_path / "self_zjj")}
 
 
 @pytest.fixture
