@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, BinaryIO
 
@@ -34,14 +35,10 @@ class Delivered:
     def records(self) -> Iterator[Record]:
         """Yield every record; when the last has come, the file was whole and as its manifest says."""
         came = 0
-        try:
+        with self._cause_first():
             for record in self._read():
                 came += 1
                 yield record
-        except SchemaMismatch:
-            for _ in self._chunks():  # what is not as its manifest tells was cut or changed: that is the cause
-                pass
-            raise
         if came != self._manifest.rows:
             raise SchemaMismatch(
                 f"{self._what} has {came} rows, its manifest says {self._manifest.rows}",
@@ -50,6 +47,20 @@ class Delivered:
 
     def names(self) -> tuple[set[str] | None, list[str]]:
         """Return the fields that its header or its first records have (None without a record), and every name there."""
+        with self._cause_first():
+            return self._names()
+
+    @contextmanager
+    def _cause_first(self) -> Iterator[None]:
+        """Tell that a file is not as its manifest tells rather than what that led to."""
+        try:
+            yield
+        except SchemaMismatch:
+            for _ in self._chunks():
+                pass
+            raise
+
+    def _names(self) -> tuple[set[str] | None, list[str]]:
         kind, resource = self._resource.format["kind"], self._resource
         if kind in {"csv", "xlsx"}:
             header = self._header(kind)

@@ -101,7 +101,7 @@ class SftpStore:
     def names(self, folder: str) -> Mapping[str, int]:
         """Return the regular files of a folder, with their sizes."""
         with self.errors("list its files"):
-            entries = self._sftp.listdir_iter(self._folder(folder))
+            entries = self._sftp.listdir_iter(self._folder(folder) or "/")
             return {
                 e.filename: e.st_size or 0
                 for e in entries

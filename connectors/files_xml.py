@@ -9,7 +9,7 @@ from lxml import etree
 
 from gateway.errors import SchemaMismatch
 
-_STRETCH = 16 * 1_048_576  # characters between two records: what holds none would grow in memory
+_STRETCH = 4 * 1_048_576  # characters between two records: what holds none would grow in memory
 
 
 def elements(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
@@ -22,10 +22,10 @@ def elements(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
 
 def _walked(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
     parser = etree.XMLPullParser(
-        events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+        events=("start", "end"), tag=f"{{*}}{record}", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         remove_comments=True, remove_pis=True, collect_ids=False, encoding="utf-8",
     )  # fmt: skip
-    root, depth, stretch = None, 0, 0
+    depth, stretch = 0, 0
     for text in texts:
         stretch += len(text)
         if stretch > _STRETCH:
@@ -33,18 +33,19 @@ def _walked(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
         if text:
             parser.feed(text.encode())
         for event, element in parser.read_events():
-            if root is None:
-                root = element
-                if root.getroottree().docinfo.doctype:
-                    raise _wrong(what, "has a DOCTYPE")
-            if element.tag.rpartition("}")[2] != record:
-                continue
+            if depth == 0:
+                _refuse_doctype(element, what)
             depth += 1 if event == "start" else -1
             if event == "end" and depth == 0:  # one within another is a part of it
                 stretch = 0
                 yield element
                 _forget(element)
-    parser.close()
+    _refuse_doctype(parser.close(), what)
+
+
+def _refuse_doctype(element: Any, what: str) -> None:
+    if element.getroottree().docinfo.doctype:
+        raise _wrong(what, "has a DOCTYPE")
 
 
 def _forget(element: Any) -> None:
