@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox.assess import AssessmentSystem
+from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.push import PushSystem
@@ -57,6 +58,7 @@ KINDS: Mapping[str, Callable[[Path], One]] = {
     "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
     "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
+    "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
 }
 HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)
 

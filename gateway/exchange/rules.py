@@ -42,6 +42,12 @@ _IMPLICIT = {
 }
 # What a connector finds wrong with a record before the contract sees it.
 FAULTS = {
+    "file.cells": ("文件中该行的列数与表头不符", "the row of the file has other cells than its header"),
+    "file.number": (
+        "表格单元格是错误值，或数字超过15位而已失真",
+        "a cell of the sheet holds an error, or a number beyond the 15 digits that a sheet keeps",
+    ),
+    "file.operation": ("增量文件的操作代码不是 I、U、D", "the operation of a row of a delta file is none of I, U, D"),
     "json.duplicate_key": ("JSON 记录中同一名称出现两次", "a name stands twice in the JSON record"),
     "json.number": ("JSON 记录含有 NaN 或 Infinity", "the JSON record holds NaN or Infinity"),
     "json.type": ("JSON 记录不是对象", "the JSON record is no object"),

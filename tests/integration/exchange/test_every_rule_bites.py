@@ -21,6 +21,7 @@ from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
 from sandbox.assess import AssessmentSystem
+from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.order import in_order
@@ -31,19 +32,20 @@ from sandbox.web import WebSite
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
 ZONE_ROUTE, ZONE_WARNING = "message_post_130871_in", "division-valid.kind"
-Peer = WebSite | SupervisionSystem | PushSystem | DocumentLibrary | AssessmentSystem
+Peer = WebSite | SupervisionSystem | PushSystem | DocumentLibrary | AssessmentSystem | BackupReports
 Chengde = tuple[Deployment, Counter[str]]
 
 
 @pytest.fixture
-def peers() -> Iterator[dict[str, Peer]]:
+def peers(tmp_path: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
         "WEB": WebSite, "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
     }  # fmt: skip
     with ExitStack() as running:
+        reports = {"SELF_ZJJ": BackupReports(tmp_path / "self_zjj")}
         channels = running.enter_context(Channels())
-        yield {name: running.enter_context(make()) for name, make in alone.items()} | channels.by_connection
+        yield {name: running.enter_context(make()) for name, make in alone.items()} | channels.by_connection | reports
 
 
 @pytest.fixture
