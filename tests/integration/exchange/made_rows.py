@@ -68,6 +68,24 @@ _WHOLES = (
     1.0,
     True,
 )
+_RING = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.1]]
+_OPEN = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.2]]
+_SHAPES = (
+    None, 0, 1.5, True, "Point", "a\x00b", "\ud800", {"a\x00": 1}, [{"b": ["\udfff"]}], float("nan"), [float("inf")], [], {}, [117.1, 40.1],
+    {"type": None}, {"type": 1}, {"type": ["Point"]}, {"type": "point"}, {"type": "Point"}, {"type": "Polygon"}, {"type": "GeometryCollection"},
+    *({"type": "Point", "coordinates": c} for c in (
+        [117.1, 40.1], [40.1, 117.1], [73.62, 16.7], [134.77, 53.56], [73.61, 16.7], [134.78, 53.56], [73.62, 16.69], [134.77, 53.57],
+        [117.1], [117.1, None], [117.1, "40.1"], [117.1, True], [None, 40.1], ["117.1", 40.1], [True, 40.1], [], [[]], {}, None, 117.1, "x",
+        [117, 41, 900.5], [117.1, 40.1, "x"], [1e15, 40.1], [117.10, 4.01e1], {"a": [40.1, 117.1]}, [{"a": [117.1]}, [117.1, 40.1]],
+    )),
+    *({"type": "LineString", "coordinates": c} for c in (_OPEN, [[117.1, 40.1], [40.1, 117.1]], [[117.1, 40.1]], [[[40.1]]])),
+    *({"type": "Polygon", "coordinates": c} for c in (
+        [_RING], [_OPEN], [_RING, _OPEN], [_RING, _RING], [_RING[:3]], [_RING[:1]], [[]], [], _OPEN, [[*_RING[:3], 5]], [[*_RING[:3], [117.1]]],
+        [[*_RING[:3], [117.1, "40.1"]]], [[*_RING[:3], ["117.1", 40.1]]], [[[117.1], *_RING[1:]]], [[[117.1, None], *_RING[1:]]], [[[None, 1], *_RING[1:]]],
+        [5, _OPEN], [[*_RING[:3], [117.1, 40.1, 7]]], [[5, *_RING]], [[_RING, 5]], [[*_RING[:3], None]], [[{"a": 1}, *_RING]], [[*_RING[:3], {"a": 1}]],
+    )),
+    *({"type": "MultiPolygon", "coordinates": c} for c in ([[_RING], [_RING]], [[_RING], [_OPEN]], [_OPEN], [[_RING], 5], [5, [_OPEN]], [[[_OPEN]]])),
+)  # fmt: skip
 _FLAGS = (None, True, False, "true", 1)
 
 
@@ -84,7 +102,7 @@ def edges(field: Field) -> tuple[Any, ...]:
             "字" * longest + " ",
             "a" * max(longest - 1, 0),
         )
-    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS}
+    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS, "jsonb": _SHAPES}
     return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
 
 
