@@ -29,6 +29,7 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "legal.social_org",
         "geo.division",
         "geo.address",
+        "geo.feature",
     ),
 }
 # Columns that a source carries for itself; the contracts ignore them by name.

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -38,6 +39,7 @@ class Peer(Protocol):
 KINDS: Mapping[str, Callable[[Path], Peer]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
+    "GEO_MAP": lambda folder: MapService(folder / "maps"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, messages, persons, places, sources, supervision
+from sandbox import breaking, cases, city, entities, features, messages, persons, places, sources, supervision
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -132,6 +132,10 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
             if rule_id in known:
                 yield supervision.broken(dataset.name, rule_id, rows[1], rows[0])
         return
+    if dataset.name == features.FEATURE:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        yield from (features.broken(rule, rows[0]) for rule in features.breakable() if rule in known)
+        return
     table = sources.table(dataset.name)
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
         worse = breaking.broken(rule, table, rows[0], rows[1])
@@ -156,6 +160,8 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
+    elif name == features.FEATURE:
+        yield from features.features(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":

@@ -18,6 +18,7 @@ from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -40,10 +41,18 @@ def superv() -> Iterator[SupervisionSystem]:
 
 
 @pytest.fixture
+def maps() -> Iterator[MapService]:
+    """Yield the map service of the geographic library."""
+    with MapService() as maps:
+        yield maps
+
+
+@pytest.fixture
 def chengde(
     servers: tuple[Server, Server],
     site: WebSite,
     superv: SupervisionSystem,
+    maps: MapService,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Deployment]:
@@ -55,7 +64,7 @@ def chengde(
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
-    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn}
+    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn, "GEO_MAP": maps.dsn}
     migrate.upgrade(hub.dsn(name))
     deployment = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
@@ -71,7 +80,9 @@ def _in_order(deployment: Deployment) -> list[str]:
     return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
 
 
-def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite, superv: SupervisionSystem) -> None:
+def test_every_awake_rule_rejects_its_bad_row(
+    chengde: Deployment, site: WebSite, superv: SupervisionSystem, maps: MapService
+) -> None:
     """Each error rule has rows in quarantine or waiting, no good row is among them, and both sides agree."""
     warned: set[str] = set()
     for route in _in_order(chengde):
@@ -93,7 +104,7 @@ def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite
 
     expected = {f"{d.name} {rule.id}" for d in chengde.catalog.datasets.values() for rule in d.rules if awake(rule)}
     expected |= {
-        f"{dataset} {rule}" for peer in (site, superv) for dataset, made in peer.bad.items() for _, rule in made
+        f"{dataset} {rule}" for peer in (site, superv, maps) for dataset, made in peer.bad.items() for _, rule in made
     }
     assert sorted(expected - found) == []
     assert sorted(found - expected) == []
