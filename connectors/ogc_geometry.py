@@ -40,7 +40,7 @@ def judged(value: Any, *, latitude_first: bool) -> tuple[str | None, Any]:
 
 def _oriented(value: Any, *, latitude_first: bool) -> Geometry:
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind not in _DEPTHS:
+    if not isinstance(kind, str) or kind not in _DEPTHS:
         raise Misshapen(kind)
     coordinates = _turned(value.get("coordinates"), _DEPTHS[kind], _FEWEST.get(kind, 1), latitude_first)
     return {"type": kind, "coordinates": coordinates}
