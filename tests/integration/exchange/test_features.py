@@ -26,9 +26,9 @@ ROOT = Path(__file__).parents[3]
 IN, SHARE = "geo_feature_in", "geo_feature_share"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def maps() -> Iterator[MapService]:
-    """Yield the map service."""
+    """Yield the map service, which takes seconds to start; what a test changes there, the next one finds changed."""
     with MapService() as maps:
         yield maps
 
