@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import requests
 
 from connectors.http_address import Address
-from connectors.http_peer import Clock, Peer
+from connectors.http_peer import Clock, Peer, Receive
 from connectors.rest_auth import Auth
 from connectors.rest_options import Limits
 
+T = TypeVar("T")
 _TOKEN = "its token"  # noqa: S105 - what errors call it
 
 
@@ -29,6 +30,7 @@ class RestPeer(Peer):
     """A REST platform to ask."""
 
     unit, declared = "page", "path and parameters"
+    accept: ClassVar[str] = "application/json"
 
     def __init__(self, platform: str, address: Address, auth: Auth, limits: Limits) -> None:
         """Connect to nobody yet."""
@@ -38,22 +40,27 @@ class RestPeer(Peer):
     def get(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, *, body: bool = True) -> Answer:
         """Ask for a resource, repeating what may pass, until the clock is over."""
 
-        def answer(response: requests.Response, chunks: Iterator[bytes]) -> Answer | None:
-            if response.status_code == requests.codes.unauthorized and self._auth.forget():
-                return None
+        def answer(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
             return self._answer(response, chunks, what, body=body)
 
-        def last(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
-            return self._answer(response, chunks, what, body=body)
+        return self.ask(what, url, parameters, clock, answer)
 
-        def ask() -> Answer:
-            first = self.exchange(self._signed(url, parameters, clock), what, clock, answer)
-            return first or self.exchange(self._signed(url, parameters, clock), what, clock, last)
+    def ask(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, receive: Receive[T]) -> T:
+        """Return what `receive` makes of an answer; a token that is refused once is fetched anew."""
 
-        return self.repeated(ask, clock)
+        def first(response: requests.Response, chunks: Iterator[bytes]) -> list[T]:
+            refused = response.status_code == requests.codes.unauthorized and self._auth.forget()
+            return [] if refused else [receive(response, chunks)]
+
+        def once() -> T:
+            for answer in self.exchange(self._signed(url, parameters, clock), what, clock, first):
+                return answer
+            return self.exchange(self._signed(url, parameters, clock), what, clock, receive)
+
+        return self.repeated(once, clock)
 
     def _signed(self, url: str, parameters: Mapping[str, str], clock: Clock) -> requests.PreparedRequest:
-        request = requests.Request("GET", url, {"Accept": "application/json"}, params=dict(parameters)).prepare()
+        request = requests.Request("GET", url, {"Accept": self.accept}, params=dict(parameters)).prepare()
         self._auth.sign(request, lambda asked: self._token(asked, clock))
         return request
 

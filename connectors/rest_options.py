@@ -16,13 +16,14 @@ Dotted = options.Path
 _DOTTED = {"type": "string", "pattern": r"^[^.]+(\.[^.]+)*\Z"}
 _PATH = {"type": "string", "pattern": r"^/[^?#\s]*\Z"}
 _SIZED = {"parameter": WORD, "size_parameter": WORD, "size": SIZE}
-_AUTH = kinds(
+AUTH = kinds(
     none=shape({}),
     basic=shape({}),
     api_key=shape({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}}),
     oauth2=shape({"token_path": _PATH, "scope": WORD}, "token_path"),
     hmac=shape({"digest": {"enum": ["sha256", "sm3"]}}),
 )
+LIMITS = shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE})
 _PAGING = kinds(
     none=shape({}),
     page=shape({**_SIZED, "first": {"type": "integer", "minimum": 0}}, "parameter", "size"),
@@ -30,6 +31,7 @@ _PAGING = kinds(
     cursor=shape({"parameter": WORD, "at": _DOTTED}, "parameter", "at"),
     next=shape({"at": _DOTTED}, "at"),
     link=shape({}),
+    links=shape({"at": _DOTTED}, "at"),
 )
 _SINCE = shape(
     {"parameter": WORD, "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "until": WORD}, "parameter", "format"
@@ -49,8 +51,8 @@ _RESOURCE = shape(
 )
 OPTIONS: dict[str, Any] = shape(
     {
-        "auth": _AUTH,
-        "limits": shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE}),
+        "auth": AUTH,
+        "limits": LIMITS,
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },
     "resources",
@@ -93,7 +95,7 @@ def resource(platform: Platform, dataset: Dataset) -> Resource:
     return Resource(
         path=declared["path"], records=dotted(declared.get("records")), total=dotted(declared.get("total")),
         paging=declared.get("paging", {"kind": "none"}), since=declared.get("since", {}),
-        parameters={name: _plain(value) for name, value in declared.get("parameters", {}).items()},
+        parameters={name: plain(value) for name, value in declared.get("parameters", {}).items()},
         fields={column: dotted(mapped[column]) if column in mapped else (column,) for column in dataset.columns},
         ignored=frozenset(declared.get("ignored", ())),
     )  # fmt: skip
@@ -104,5 +106,6 @@ def dotted(path: str | None) -> Dotted:
     return options.steps(path, ".")
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a fixed parameter as a query writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -38,6 +38,7 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "geo.address",
         "item.step",
         "licence.data",
+        "geo.feature",
     ),
 }
 # What those that receive have to tell themselves.

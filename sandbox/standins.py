@@ -12,6 +12,7 @@ from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
+from sandbox.maps import MapService
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -59,6 +60,7 @@ KINDS: Mapping[str, Callable[[Path], One]] = {
     "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
     "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
+    "GEO_MAP": lambda folder: MapService(folder / "maps"),
 }
 HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)
 

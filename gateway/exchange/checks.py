@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import combinations, takewhile
 from typing import Any
 
-from gateway.exchange import identity, identity_sql, patterns
+from gateway.exchange import geometry, identity, identity_sql, patterns
 from gateway.model import Dataset
 from gateway.settings import CHINA
 
@@ -357,6 +357,21 @@ def _clean(record: Record, args: Args, _: date) -> bool:
     return any(_CONTROL.search(record[f]) for f in args["fields"] if record.get(f) is not None)
 
 
+def _geometry(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.is_of(value, args["types"])
+
+
+def _rings(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.rings_closed(value)
+
+
+def _positions(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.within(value, args["lon"], args["lat"])
+
+
 def _required(record: Record, args: Args, _: date) -> bool:
     return record.get(args["field"]) is None
 
@@ -416,4 +431,13 @@ CHECKS: Mapping[str, Check] = {
     "joined": Check(_joined_sql, _joined, ("field", "parts")),
     "parts_unique": Check(_parts_sql, _parts, ("field", "separator", "other")),
     "clean": Check(_clean_sql, _clean, ("fields",)),
+    "geometry": Check(
+        lambda _, a, __: geometry.is_of_sql(column(a["field"]), literals(a["types"])), _geometry, ("field", "types")
+    ),
+    "rings_closed": Check(lambda _, a, __: geometry.rings_closed_sql(column(a["field"])), _rings, ("field",)),
+    "positions": Check(
+        lambda _, a, __: geometry.within_sql(column(a["field"]), a["lon"], a["lat"]),
+        _positions,
+        ("field", "lon", "lat"),
+    ),
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
@@ -17,6 +18,7 @@ from tests.docs.pages import ROOT, Block, Shell, blocks, matches
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
+OGC = ROOT / "docs" / "how-to" / "connect-an-ogc-server.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 SECONDS = 600.0
@@ -56,6 +58,13 @@ def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SUPERV='{system.dsn}'")
         shell.run(f"mkdir -p catalog/wsdl && cp '{wsdl}' catalog/wsdl/")
         follow(shell, SOAP)
+
+
+def test_an_ogc_server_is_connected_by_yaml_alone(shell: Shell) -> None:
+    """The how-to's files connect a real pygeoapi: agreed reference system, pages by links, swapped axes, crossing outlines."""
+    with MapService() as maps:
+        shell.run(f"gateway init city && cd city && export GATEWAY_CONN_MAPS='{maps.dsn}'")
+        follow(shell, OGC)
 
 
 def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:

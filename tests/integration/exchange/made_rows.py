@@ -20,6 +20,7 @@ from sandbox import (
     documents,
     entities,
     exemptions,
+    features,
     licences,
     messages,
     persons,
@@ -85,6 +86,24 @@ _WHOLES = (
     True,
 )
 _DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
+_RING = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.1]]
+_OPEN = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.2]]
+_SHAPES = (
+    None, 0, 1.5, True, "Point", "a\x00b", "\ud800", {"a\x00": 1}, [{"b": ["\udfff"]}], float("nan"), [float("inf")], [], {}, [117.1, 40.1],
+    {"type": None}, {"type": 1}, {"type": ["Point"]}, {"type": "point"}, {"type": "Point"}, {"type": "Polygon"}, {"type": "GeometryCollection"},
+    *({"type": "Point", "coordinates": c} for c in (
+        [117.1, 40.1], [40.1, 117.1], [73.62, 16.7], [134.77, 53.56], [73.61, 16.7], [134.78, 53.56], [73.62, 16.69], [134.77, 53.57],
+        [117.1], [117.1, None], [117.1, "40.1"], [117.1, True], [None, 40.1], ["117.1", 40.1], [True, 40.1], [], [[]], {}, None, 117.1, "x",
+        [117, 41, 900.5], [117.1, 40.1, "x"], [1e15, 40.1], [117.10, 4.01e1], {"a": [40.1, 117.1]}, [{"a": [117.1]}, [117.1, 40.1]],
+    )),
+    *({"type": "LineString", "coordinates": c} for c in (_OPEN, [[117.1, 40.1], [40.1, 117.1]], [[117.1, 40.1]], [[[40.1]]])),
+    *({"type": "Polygon", "coordinates": c} for c in (
+        [_RING], [_OPEN], [_RING, _OPEN], [_RING, _RING], [_RING[:3]], [_RING[:1]], [[]], [], _OPEN, [[*_RING[:3], 5]], [[*_RING[:3], [117.1]]],
+        [[*_RING[:3], [117.1, "40.1"]]], [[*_RING[:3], ["117.1", 40.1]]], [[[117.1], *_RING[1:]]], [[[117.1, None], *_RING[1:]]], [[[None, 1], *_RING[1:]]],
+        [5, _OPEN], [[*_RING[:3], [117.1, 40.1, 7]]], [[5, *_RING]], [[_RING, 5]], [[*_RING[:3], None]], [[{"a": 1}, *_RING]], [[*_RING[:3], {"a": 1}]],
+    )),
+    *({"type": "MultiPolygon", "coordinates": c} for c in ([[_RING], [_RING]], [[_RING], [_OPEN]], [_OPEN], [[_RING], 5], [5, [_OPEN]], [[[_OPEN]]])),
+)  # fmt: skip
 _FLAGS = (None, True, False, "true", 1)
 
 _NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
@@ -116,7 +135,13 @@ def edges(field: Field) -> tuple[Any, ...]:
             "字" * longest + " ",
             "a" * max(longest - 1, 0),
         )
-    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS, "jsonb": _DOCUMENTS}
+    families = {
+        "date": _DAYS,
+        "timestamp": _MOMENTS,
+        "numeric": _NUMBERS,
+        "boolean": _FLAGS,
+        "jsonb": (*_DOCUMENTS, *_SHAPES),
+    }
     return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
 
 
@@ -151,6 +176,10 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
             if rule_id in known:
                 yield supervision.broken(dataset.name, rule_id, rows[1], rows[0])
         return
+    if dataset.name == features.FEATURE:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        yield from (features.broken(rule, rows[0]) for rule in features.breakable() if rule in known)
+        return
     table = sources.table(dataset.name)
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
         worse = breaking.broken(rule, table, rows[0], rows[1])
@@ -180,6 +209,8 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
     elif name.startswith(("item.", "org.", "push.")):
         made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
         yield from (made[name](number) for number in range(20))
+    elif name == features.FEATURE:
+        yield from features.features(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":

@@ -24,6 +24,7 @@ from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
+from sandbox.maps import MapService
 from sandbox.order import in_order
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
@@ -32,7 +33,7 @@ from sandbox.web import WebSite
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
 ZONE_ROUTE, ZONE_WARNING = "message_post_130871_in", "division-valid.kind"
-Peer = WebSite | SupervisionSystem | PushSystem | DocumentLibrary | AssessmentSystem | BackupReports
+Peer = WebSite | SupervisionSystem | PushSystem | DocumentLibrary | AssessmentSystem | BackupReports | MapService
 Chengde = tuple[Deployment, Counter[str]]
 
 
@@ -41,6 +42,7 @@ def peers(tmp_path: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
         "WEB": WebSite, "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
+        "GEO_MAP": MapService,
     }  # fmt: skip
     with ExitStack() as running:
         reports = {"SELF_ZJJ": BackupReports(tmp_path / "self_zjj")}

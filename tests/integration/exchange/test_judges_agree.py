@@ -137,6 +137,7 @@ DAY, MOMENT, LATER = (
     Field("later", "timestamptz"),
 )
 WHOLE, NUMBER, FLAG = Field("whole", "smallint"), Field("number", "numeric(10,2)"), Field("flag", "boolean")
+SHAPE = Field("shape", "jsonb")
 CODE, OTHER, THIRD = _text("code"), _text("other"), _text("third")
 SYNTHETIC = [
     _one("required", "required", [CODE], field="code"),
@@ -178,6 +179,9 @@ SYNTHETIC = [
     _one("joined", "joined", [CODE, OTHER, THIRD], field="code", parts=["other", "third"]),
     _one("parts", "parts_unique", [CODE, OTHER], field="code", separator="#", other="other"),
     _one("clean", "clean", [CODE, OTHER], fields=["code", "other"]),
+    _one("geometry", "geometry", [SHAPE], field="shape", types=["Point", "Polygon"]),
+    _one("rings", "rings_closed", [SHAPE], field="shape"),
+    _one("positions", "positions", [SHAPE], field="shape", lon=[73.62, 134.77], lat=[16.7, 53.56]),
     _one("flag", "required", [FLAG, CODE], field="flag"),
     replace(_one("repaired", "length", [replace(CODE, repairs=("trim", "upper", "nullify"))], field="code", max=3), rules=()),
 ]  # fmt: skip
