@@ -111,6 +111,7 @@ _NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
 _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
     pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
     catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
+    features.FEATURE: lambda seed, _: features.features(_NOON, seed),
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
     "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
@@ -209,8 +210,6 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
     elif name.startswith(("item.", "org.", "push.")):
         made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
         yield from (made[name](number) for number in range(20))
-    elif name == features.FEATURE:
-        yield from features.features(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
