@@ -17,6 +17,7 @@ from sandbox import (
     cases,
     catalogue,
     city,
+    copies,
     documents,
     entities,
     exemptions,
@@ -111,6 +112,7 @@ _NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
 _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
     pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
     catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
+    copies.STATUS: lambda seed, _: copies.copies(_NOON, seed, 5),
     features.FEATURE: lambda seed, _: features.features(_NOON, seed),
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
@@ -118,6 +120,7 @@ _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
 }
 _SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Record]]] = {
     pushes.RECEIPT: (pushes.breakable(), lambda rule, rows: pushes.broken(rule, rows[0])),
+    copies.STATUS: (copies.breakable(), lambda rule, rows: copies.broken(rule, rows[0])),
     documents.META: (documents.breakable(), lambda rule, rows: documents.broken(rule, rows[0])),
     exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
 }
