@@ -7,7 +7,7 @@ their zone. Rows leave as a binary COPY stream and are never looked at in Python
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,9 +17,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
+from connectors.postgres_shape import described, renamed_hint
 from connectors.postgres_target import PostgresTarget
 from gateway import pg
-from gateway.errors import GatewayError, SchemaMismatch
+from gateway.errors import GatewayError
 from gateway.model import Dataset, Field, Platform
 from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
@@ -49,9 +50,9 @@ class Postgres:
     format: Literal["binary", "text"] = "binary"
     typed = True
 
-    def __init__(self, platform: str, dsn: str) -> None:
-        """Keep name and DSN; connections are opened when they are needed."""
-        self._platform, self._dsn = platform, dsn
+    def __init__(self, platform: str, dsn: str, relation: Callable[[Dataset], sql.Composable] = table) -> None:
+        """Keep name, DSN and what rows are read from; connections are opened when they are needed."""
+        self._platform, self._dsn, self._relation = platform, dsn, relation
         self._ask: Connection | None = None
 
     def __repr__(self) -> str:
@@ -69,17 +70,7 @@ class Postgres:
     def describe(self, dataset: Dataset) -> Shape:
         """Return the table's columns; SchemaMismatch when there is no such table."""
         with pg.platform_errors(self._platform, f"describe {dataset.table}"):
-            connection = self._asking()
-            with connection.cursor() as cursor:
-                cursor.execute(_SQL["columns"], {"table": quoted(dataset)})
-                columns = dict(cast("list[tuple[str, str]]", cursor.fetchall()))
-            if not columns:
-                raise SchemaMismatch(
-                    f"platform {self._platform} has no table {dataset.table} that we may see",
-                    f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}.",
-                )
-            checked = connection.info.parameter_status("server_encoding") != "SQL_ASCII"
-        return Shape(columns=columns, checked_text=checked)
+            return described(self._asking(), self._platform, quoted(dataset), renamed_hint(dataset))
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:
@@ -87,7 +78,7 @@ class Postgres:
         with pg.platform_errors(self._platform, "open a snapshot"):
             connections = _snapshot_connections(self._dsn, parts)
         try:
-            yield PostgresSnapshot(self._platform, connections)
+            yield PostgresSnapshot(self._platform, connections, self._relation)
         finally:
             for connection in connections:
                 connection.close()
@@ -109,9 +100,11 @@ class Postgres:
 class PostgresSnapshot:
     """One consistent view over several connections; also computes hashes and tells repairs (ports.Hashing, Repairing)."""
 
-    def __init__(self, platform: str, connections: list[Connection]) -> None:
-        """Take connections whose transactions share one snapshot."""
-        self._platform, self._connections = platform, connections
+    def __init__(
+        self, platform: str, connections: list[Connection], relation: Callable[[Dataset], sql.Composable] = table
+    ) -> None:
+        """Take connections whose transactions share one snapshot, and what the rows of a data set are read from."""
+        self._platform, self._connections, self._relation = platform, connections, relation
         self.parts = len(connections)
         self._measuring, self._measured = threading.Lock(), dict[str, Future[int | None]]()
         self._checked_text = connections[0].info.parameter_status("server_encoding") != "SQL_ASCII"
@@ -145,7 +138,7 @@ class PostgresSnapshot:
             "select {key}, v.field, v.original from {table} as _r_, lateral (values {values}) as v (field, original, repaired) "
             "where v.original is distinct from v.repaired and ({changed}) and {conditions}"
         ).format(
-            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=table(dataset),
+            key=sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key), table=self._relation(dataset),
             values=sql.SQL(", ").join(values), changed=sql.SQL(" or ").join(changed),
             conditions=sql.SQL(" and ").join(conditions or [sql.SQL("true")]),
         )  # fmt: skip
@@ -159,13 +152,13 @@ class PostgresSnapshot:
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
         key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
-        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), table(dataset))
+        query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), self._relation(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
     def totals(self, dataset: Dataset) -> tuple[int, int]:
         """Return count and sum of record hashes."""
         query = sql.SQL("select count(*), coalesce(sum({}), 0) from {} as _r_").format(
-            self._record_hash(dataset), table(dataset)
+            self._record_hash(dataset), self._relation(dataset)
         )
         with pg.platform_errors(self._platform, f"sum the hashes of {dataset.name}"):
             row = pg.one(self._connections[0], query)
@@ -195,7 +188,9 @@ class PostgresSnapshot:
             return cast("int | None", pg.one(asking, _SQL["pages"], name)[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        query = sql.SQL("select {} from {} as _r_ where {}").format(self._columns(dataset), table(dataset), condition)
+        query = sql.SQL("select {} from {} as _r_ where {}").format(
+            self._columns(dataset), self._relation(dataset), condition
+        )
         return self._copy_out(query, out, part, f"read {dataset.name}")
 
     def _projected(self, field: Field) -> sql.Composable:
@@ -242,7 +237,9 @@ def _snapshot_connections(dsn: str, parts: int) -> list[Connection]:
         for _ in range(parts):
             connections.append(pg.connect(dsn, name="gateway extract", lock_timeout=_LOCK_WAIT))
             connections[-1].set_session(isolation_level="REPEATABLE READ", readonly=True)
-        if parts > 1:
+        if parts == 1:
+            pg.run(connections[0], "select")  # the view is of now, not of the first read
+        else:
             name = pg.one(connections[0], "select pg_catalog.pg_export_snapshot()")[0]
             for connection in connections[1:]:
                 pg.run(connection, sql.SQL("set transaction snapshot {}").format(sql.Literal(name)))

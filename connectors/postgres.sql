@@ -12,12 +12,6 @@ select now() as now,
   from pg_catalog.pg_stat_activity a
  where a.backend_type = 'client backend' and a.datname = current_database() and a.pid <> pg_backend_pid();
 
--- name: columns: the columns of a table as the server describes them, in order
-select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
-  from pg_catalog.pg_attribute a
- where a.attrelid = to_regclass(%(table)s) and a.attnum > 0 and not a.attisdropped
- order by a.attnum;
-
 -- name: is_plain: whether this is a table whose rows lie in its own pages
 select exists (select from pg_catalog.pg_class where oid = to_regclass(%(table)s) and relkind = 'r');
 

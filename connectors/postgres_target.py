@@ -12,16 +12,18 @@ from dataclasses import asdict
 from typing import Literal
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
-from connectors.postgres_projection import table
+from connectors.postgres_projection import quoted, table
+from connectors.postgres_shape import described, renamed_hint
 from gateway import pg
-from gateway.exchange.pipe import pipe_copy
+from gateway.exchange.pipe import Errors, pipe_copy
 from gateway.model import Dataset, Field
-from gateway.ports import Delivery, Outgoing, Read
+from gateway.ports import Delivery, Outgoing, Read, Shape
 from gateway.sql import queries
 
 _SQL = queries(__file__)
-_LOCK_WAIT = "30s"  # an owner who locks a row for longer is told to us; meanwhile the hub's view stays open
+LOCK_WAIT = "30s"  # an owner who locks a row for longer is told to us; meanwhile the hub's view stays open
 _ROWS, _GONE = sql.Identifier("gateway_rows"), sql.Identifier("gateway_gone")
 
 
@@ -34,11 +36,16 @@ class PostgresTarget:
         """Connect and make sure that batches can be remembered."""
         self._platform = platform
         with self._errors("connect"):
-            self._connection = pg.connect(dsn, name=f"gateway to {platform}", lock_timeout=_LOCK_WAIT)
+            self._connection = pg.connect(dsn, name=f"gateway to {platform}", lock_timeout=LOCK_WAIT)
             with self._connection:
                 pg.run(self._connection, _SQL["alone"])
                 if not pg.one(self._connection, _SQL["remembers"])[0]:
                     pg.run(self._connection, _SQL["state_table"])
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the table's columns; SchemaMismatch when there is no such table."""
+        with self._errors(f"describe {dataset.table}"), self._connection:
+            return described(self._connection, self._platform, quoted(dataset), renamed_hint(dataset))
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Delete keys and merge rows in one transaction, once per batch number."""
@@ -59,13 +66,13 @@ class PostgresTarget:
 
     def _merge(self, dataset: Dataset, rows: Read) -> tuple[int, int, int]:
         """Insert and update what differs; return the rows that came, were inserted and were updated."""
-        sent = self._receive(_ROWS, dataset.fields, rows)
+        sent = received(self._connection, _ROWS, dataset.fields, rows, self._errors)
         statement = sql.SQL(
             "with done as (insert into {table} as t ({columns}) select {values} from {rows} on conflict ({key}) {action} "
             "returning xmax = 0 as fresh) "
             "select count(*) filter (where fresh), count(*) filter (where not fresh) from done"
         ).format(
-            table=table(dataset), columns=pg.names(dataset.columns), values=_values(dataset.fields), rows=_ROWS,
+            table=table(dataset), columns=pg.names(dataset.columns), values=stored(dataset.fields), rows=_ROWS,
             key=pg.names(dataset.key), action=_action(dataset),
         )  # fmt: skip
         inserted, updated = pg.one(self._connection, statement)
@@ -73,29 +80,28 @@ class PostgresTarget:
 
     def _delete(self, dataset: Dataset, gone: Read) -> int:
         fields = [dataset.field(k) for k in dataset.key]
-        if not self._receive(_GONE, fields, gone):
+        if not received(self._connection, _GONE, fields, gone, self._errors):
             return 0
         pg.run(self._connection, sql.SQL("analyze {}").format(_GONE))  # it is joined
         statement = sql.SQL("delete from {} t using (select {} from {}) as g ({}) where {}").format(
-            table(dataset), _values(fields), _GONE, pg.names(dataset.key),
+            table(dataset), stored(fields), _GONE, pg.names(dataset.key),
             sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in dataset.key),
         )  # fmt: skip
         return pg.run(self._connection, statement)
-
-    def _receive(self, name: sql.Identifier, fields: Sequence[Field], read: Read) -> int:
-        """Store a stream in a table of this transaction and return its rows."""
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.hub_type)) for f in fields
-        )
-        pg.run(self._connection, sql.SQL("create temp table {} ({}) on commit drop").format(name, columns))
-        copy_in = sql.SQL("copy {} from stdin (format binary)").format(name)
-        return pipe_copy(read, self._connection, copy_in, self._errors)
 
     def _errors(self, doing: str) -> AbstractContextManager[None]:
         return pg.platform_errors(self._platform, doing)
 
 
-def _values(fields: Sequence[Field]) -> sql.Composed:
+def received(connection: Connection, name: sql.Identifier, fields: Sequence[Field], read: Read, errors: Errors) -> int:
+    """Store a stream of the hub's types in a table of this transaction and return its rows."""
+    columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.hub_type)) for f in fields)
+    pg.run(connection, sql.SQL("create temp table {} ({}) on commit drop").format(name, columns))
+    copy_in = sql.SQL("copy {} from stdin (format binary)").format(name)
+    return pipe_copy(read, connection, copy_in, errors)
+
+
+def stored(fields: Sequence[Field]) -> sql.Composed:
     """Return the fields as the platform holds them: a moment in a column without zone is the wall clock of its zone."""
     return sql.SQL(", ").join(
         sql.SQL("{} at time zone {}").format(sql.Identifier(f.name), sql.Literal(f.zone))

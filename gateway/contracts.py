@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import ValidationError
 
+from gateway.errors import ContractInvalid
 from gateway.exchange.patterns import is_supported
-from gateway.exchange.rules import refuse_broken_rules
+from gateway.exchange.rules import SET_CHECKS, refuse_broken_rules
 from gateway.model import Dataset, DeleteLimit, Field, Rule
 from gateway.yamlfile import Located, read
 
@@ -126,6 +128,18 @@ def _changes_its_clock(zone: str) -> bool:
 
 def _is_number(kind: str) -> bool:
     return kind in {"smallint", "integer", "bigint"} or kind.startswith("numeric")
+
+
+def preflight_rule(entry: Mapping[str, Any], dataset: Dataset) -> Rule:
+    """Return one of a target's own rules on a data set; ContractInvalid when it is no check of a row alone."""
+    args = {str(k): v for k, v in entry["implementation"].items() if k != "check"}
+    check = str(entry["implementation"]["check"])
+    if check in SET_CHECKS:
+        hint = "Write a check of the row alone; what looks elsewhere belongs into the contract."
+        raise ContractInvalid(f"rule {entry['id']}: check {check} looks at more than the row", hint)
+    rule = Rule(entry["id"], check, args, "error", entry["description"], entry["english"], None, _fields_of(args, None))
+    refuse_broken_rules(replace(dataset, rules=(rule,)))
+    return rule
 
 
 def _lag(document: Located, value: Any) -> int:

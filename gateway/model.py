@@ -157,7 +157,8 @@ class Route:
     """A data set carried between a platform, its peer, and the hub: out of the hub in mode delivery, else into it.
 
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
-    how deletes and edits without a new stamp arrive.
+    how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
+    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty.
     """
 
     route: str
@@ -169,6 +170,9 @@ class Route:
     delete_limit: DeleteLimit = DeleteLimit()
     description: str = ""
     compare: str | None = None
+    preflight: tuple[Rule, ...] = ()
+    mask: tuple[str, ...] = ()
+    withhold: tuple[str, ...] = ()
 
     @property
     def outbound(self) -> bool:

@@ -1,7 +1,7 @@
 """What the engine asks of a connector.
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
-repaired values).
+repaired values), of a target also Returning (rows it refused later) and Counting (what it holds of a batch).
 No connector limits, logs or rehearses anything, and none repeats more than single pages of one read: `gateway.registry`
 and the run itself do that. Every method may raise the retryable PlatformUnavailable or SourceChanged and the permanent
 AccessDenied or SchemaMismatch.
@@ -9,7 +9,7 @@ AccessDenied or SchemaMismatch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,9 +134,10 @@ class Repairing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One batch on its way out: who sends it, its number, and two reads that write COPY streams in the target's format.
+    """One batch on its way out, with two reads that write COPY streams in the target's format.
 
-    `hub` is the sender's lasting name: numbers are unique to it.
+    `hub` is the sender's lasting name: numbers are unique to it. `left` is the second in which the batch was first sent: no
+    two batches of a route share one, and a number always comes with the same.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
     key is in both. Each returns how many it wrote.
@@ -144,13 +145,35 @@ class Outgoing:
 
     hub: str
     number: int
+    left: datetime
     rows: Read
     gone: Read
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """A row that a target refused, in its own words.
+
+    `id` is the verdict's own and lasting: the same one twice counts once. `key` holds the key fields' values as text.
+    `number`, or the whole second in which it `left`, names the batch in which the row was sent, where the target says it.
+    `error` is the target's code, `words` what it wrote beside it, `at` when it judged, by its clock.
+    """
+
+    id: str
+    key: Mapping[str, str | None]
+    number: int | None
+    error: str
+    words: str
+    at: datetime
+    left: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a target confirmed of one batch; `repeated`: it had taken the batch before and did nothing now."""
+    """What a target confirmed of one batch; `repeated`: it had taken the batch before and did nothing now.
+
+    `refused` are the rows it refused at once while it took the others.
+    """
 
     number: int
     inserted: int
@@ -158,6 +181,7 @@ class Delivery:
     unchanged: int
     deleted: int
     repeated: bool = False
+    refused: tuple[Verdict, ...] = ()
 
 
 class Target(Protocol):
@@ -165,10 +189,32 @@ class Target(Protocol):
 
     format: Literal["binary", "text"]
 
+    def describe(self, dataset: Dataset) -> Shape | None:
+        """Return the shape of the place that rows are written to; None when the platform cannot be asked."""
+        ...
+
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Write rows and delete keys as one unit; the same batch number twice counts once."""
         ...
 
     def close(self) -> None:
         """Release what is held; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Returning(Protocol):
+    """A target that judges rows after it has taken them. Its module's `returns(platform)` tells so without a connection."""
+
+    def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
+        """Yield what it refused since a moment of its own clock, or ever; an earlier verdict may come again."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A target that can tell how much it holds of a batch that it took."""
+
+    def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:
+        """Return the rows and deletions it holds of a batch; None when it has put them away already."""
         ...

@@ -30,13 +30,25 @@ def target(platform: Platform, dsn: str) -> Target:
     return connected
 
 
-def _entry(platform: Platform, name: str) -> Callable[[Platform, str], Any]:
-    """Return a function of the connector's module; CatalogInvalid when there is no such connector, or it cannot do this."""
+def returns(platform: Platform) -> bool:
+    """Tell whether the platform, as a target, judges rows after it has taken them."""
+    says = getattr(_module(platform), "returns", None)
+    return says is not None and bool(says(platform))
+
+
+def _module(platform: Platform) -> Any:
+    """Return the connector's module, or None when there is no such connector."""
     path = f"connectors.{platform.connector}"
     module = None
     if re.fullmatch(r"[a-z_]+", platform.connector) and importlib.util.find_spec(path):
         module = importlib.import_module(path)
-    if not hasattr(module, "connect"):  # modules beside the connectors serve them
+    return module if hasattr(module, "connect") else None  # modules beside the connectors serve them
+
+
+def _entry(platform: Platform, name: str) -> Callable[[Platform, str], Any]:
+    """Return a function of the connector's module; CatalogInvalid when there is no such connector, or it cannot do this."""
+    module = _module(platform)
+    if module is None:
         raise CatalogInvalid(
             f"platform {platform.platform}: there is no connector {platform.connector!r}",
             "Use one of the manual's page Connectors, such as postgres.",

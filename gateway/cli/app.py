@@ -95,7 +95,10 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, then compare again.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Compare a route's source with the hub, exactly and on both sides (对账). Exit code 1 when they differ.
+    """Compare a route's two sides (对账).
+
+    Exactly, or by what a target that only collects still holds. Exit code 1 when they differ; 0
+    with passed = null when the platform cannot be asked.
 
     Example: gateway reconcile pop_person_in --repair
     """
@@ -103,7 +106,7 @@ def reconcile(
     def call() -> int:
         found = reconciling.run(Deployment.open(), route, repair=repair)
         show_one(found.as_dict(), as_json=as_json)
-        return 0 if found.passed else FAILED
+        return FAILED if found.passed is False else 0
 
     raise typer.Exit(guarded(call))
 

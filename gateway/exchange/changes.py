@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from psycopg2 import sql
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Extent, Range
-from gateway.model import Dataset
+from gateway.model import Route
 from gateway.ports import Read
+from gateway.records import as_json
 
 _BUFFER = 262_144
 _PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one row: its values, of which the key finds it, and its record hash."""
+
+    record: Mapping[str, Any]
+    hash: int
+
+
 class Changes:
     """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
 
-    def __init__(self, deployment: Deployment, dataset: Dataset, range_: Range) -> None:
-        """Take what to look at; `with` opens the view."""
-        self._deployment, self._dataset, self._range = deployment, dataset, range_
+    def __init__(
+        self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None, *, deletes: bool = True
+    ) -> None:
+        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view.
+
+        `deletes` is false for a target that never had anything: what is gone need not be told.
+        """
+        self._deployment, self._route, self._range, self._only = deployment, route, range_, only
+        self._dataset = route.dataset
+        self._deletes = deletes and only is None
+        self._reason = gate.reason(route, "t")
 
     def __enter__(self) -> Changes:
         """Open the view and measure it."""
@@ -50,10 +67,11 @@ class Changes:
 
     def rows(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of new and changed rows, in the order of the projection."""
-        stopped = self._marked if self.extent.stopped else sql.SQL("false")  # none was found: nobody looks again
-        query = sql.SQL("select {} from {} t where {} and not {}").format(
-            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t"), stopped
+        query = sql.SQL("select {} from {} t where {}").format(
+            outgoing.columns(self._route, "t"), hub_tables.table(self._dataset), self._within("t")
         )
+        if self.extent.stopped:  # else nobody looks again
+            query += sql.SQL(" and {} is null").format(self._reason)
         return self._read(query, format_)
 
     def gone(self, format_: Literal["binary", "text"]) -> Read:
@@ -61,13 +79,14 @@ class Changes:
         query = sql.SQL("select {} from {}").format(pg.names(self._dataset.key, "g"), self._gone())
         return self._read(query, format_)
 
-    def stopped(self) -> Iterator[list[tuple[int, str]]]:
-        """Yield record hash and record, as JSON, of the rows that must not leave, in pages."""
+    def stopped(self) -> Iterator[list[tuple[str, int, str]]]:
+        """Yield rule, record hash and record, as JSON, of the rows that must not leave, in pages."""
         query = sql.SQL(
-            "select {hash}, (select row_to_json(x) from (select {columns}) x)::text from {table} t where {within} and {marked}"
+            "select {reason}, {hash}, (select row_to_json(x) from (select {columns}) x)::text from {table} t "
+            "where {within} and {reason} is not null"
         ).format(
             hash=hub_tables.record_hash(self._dataset, "t"), columns=pg.names(self._dataset.columns, "t"),
-            table=hub_tables.table(self._dataset), within=self._within("t"), marked=self._marked,
+            table=hub_tables.table(self._dataset), within=self._within("t"), reason=self._reason,
         )  # fmt: skip
         with self._hub.cursor("stopped") as cursor:
             cursor.itersize = _PAGE
@@ -75,36 +94,52 @@ class Changes:
             while page := cursor.fetchmany(_PAGE):
                 yield page
 
-    @property
-    def _marked(self) -> sql.Composable:
-        return gate.marked(self._dataset, "t")
-
     def _measure(self) -> Extent:
-        rows, hash_sum, stopped, newest = pg.one(
-            self._hub,
-            sql.SQL(
-                "select count(*) filter (where not marked), coalesce(sum(hash) filter (where not marked), 0), "
-                "count(*) filter (where marked), max(gw_batch) "
-                "from (select {hash} as hash, gw_batch, {marked} as marked from {table} t where {within}) changed"
-            ).format(
-                hash=hub_tables.record_hash(self._dataset, "t"), table=hub_tables.table(self._dataset),
-                marked=self._marked, within=self._within("t"),
-            ),
+        statement = sql.SQL(
+            "select reason, count(*), coalesce(sum(hash), 0), max(gw_batch) "
+            "from (select {hash} as hash, gw_batch, {reason} as reason from {table} t where {within}) changed group by 1"
+        ).format(
+            hash=outgoing.record_hash(self._route, "t"), table=hub_tables.table(self._dataset),
+            reason=self._reason, within=self._within("t"),
         )  # fmt: skip
-        gone, newest_gone = pg.one(self._hub, sql.SQL("select count(*), max(g.gw_batch) from {}").format(self._gone()))
-        upto = self._range.upto or max(newest or 0, newest_gone or 0, self._range.after)
-        return Extent(int(rows), int(gone), int(stopped), int(hash_sum), int(upto))
+        with self._hub.cursor() as cursor:
+            cursor.execute(statement)
+            found = cursor.fetchall()
+        rows, hash_sum = next(((n, total) for rule, n, total, _ in found if rule is None), (0, 0))
+        self.rejects = {rule: int(n) for rule, n, *_ in found if rule is not None}
+        newest = max((batch for *_, batch in found), default=0)
+        gone = pg.one(self._hub, sql.SQL("select count(*) from {}").format(self._gone()))[0]
+        newest_gone = pg.one(
+            self._hub,
+            sql.SQL("select max(g.gw_batch) from {} g where {}").format(
+                hub_tables.gone(self._dataset), self._since("g")
+            ),
+        )[0]
+        upto = self._range.upto or max(newest, newest_gone or 0, self._range.after)
+        return Extent(int(rows), int(gone), sum(self.rejects.values()), int(hash_sum), int(upto))
 
     def _gone(self) -> sql.Composed:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
         same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
         return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
-            hub_tables.gone(self._dataset), self._within("g"), hub_tables.table(self._dataset), same
-        )
+            hub_tables.gone(self._dataset), self._since("g") if self._deletes else sql.SQL("false"),
+            hub_tables.table(self._dataset), same,
+        )  # fmt: skip
 
-    def _within(self, alias: str) -> sql.Composed:
-        batch = sql.Identifier(alias, "gw_batch")
-        after = sql.SQL("{} > {}").format(batch, sql.Literal(self._range.after))
+    def _within(self, alias: str) -> sql.Composable:
+        if self._only is None:
+            return self._since(alias)
+        wanted = sql.SQL("json_populate_record(null::{}, {})").format(
+            hub_tables.table(self._dataset), sql.Literal(as_json(self._only.record))
+        )
+        return sql.SQL("({}) = (select {} from {} w) and {} = {}").format(
+            pg.names(self._dataset.key, alias), pg.names(self._dataset.key, "w"), wanted,
+            hub_tables.record_hash(self._dataset, alias), sql.Literal(self._only.hash),
+        )  # fmt: skip
+
+    def _since(self, alias: str) -> sql.Composed:
+        batch, others = sql.Identifier(alias, "gw_batch"), gate.not_its_own(self._route, alias)
+        after = sql.SQL("{} > {} and {}").format(batch, sql.Literal(self._range.after), others)
         if self._range.upto is None:
             return after
         return sql.SQL("{} and {} <= {}").format(after, batch, sql.Literal(self._range.upto))

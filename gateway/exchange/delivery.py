@@ -2,7 +2,8 @@
 
 The engine is the only writer of the hub and writes the batches of a data set one after the other, so that "what batches
 after N wrote" misses nothing. A delivery is numbered and its range noted before it leaves: when its reply is lost, the next
-run sends the same range under the same number, and the target counts it once.
+run sends the same range under the same number, and the target counts it once. A target that judges rows later is asked at
+each run what it has refused.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from typing import Any
 
 from gateway import pg, registry
 from gateway.deployment import Deployment
-from gateway.errors import RouteBusy
-from gateway.exchange import gate, stopped
+from gateway.errors import RouteBusy, RuleRefused
+from gateway.exchange import quarantine, stopped, verdicts
 from gateway.exchange.attempt import Attempt, Progress
-from gateway.exchange.changes import Changes
+from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
 from gateway.exchange.shape import check_shape
+from gateway.exchange.verdicts import Heard
 from gateway.ledger import deliveries, ledger
 from gateway.ledger.deliveries import Extent, Range
-from gateway.ports import Delivery, Outgoing
+from gateway.ports import Delivery, Outgoing, Target
 
 
 def run(
@@ -46,42 +48,84 @@ def run(
         again = outcome
 
 
+def resend(deployment: Deployment, row_id: int, *, who: str, why: str) -> Outcome:
+    """Send a row that its target refused once more, alone and as it is; for when what was wrong was the target's.
+
+    Raises NotFound for a closed row, RuleRefused when it never left or the hub holds a newer version, and RouteBusy when
+    a delivery whose reply was lost has to be sent again first.
+    """
+    with closing(deployment.hub(name="gateway quarantine", autocommit=True)) as hub:
+        found = quarantine.opened(deployment, hub, row_id)
+    route = deployment.route(found.route)
+    if not found.rule.startswith(quarantine.PEER):
+        hint = "Mend it at its source: the next version is judged afresh and delivered. Or give it up: `gateway quarantine discard`."
+        raise RuleRefused(f"row {row_id} was stopped on its way to {route.target}: it is in the hub already", hint)
+    with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("send a row again"):
+        quarantine.opened(deployment, attempt.notes, row_id)  # again, now that no other run has the route
+        return _Delivery(attempt, decision={"row": row_id, "who": who, "why": why, "edited": []}).carry()
+
+
 class _Delivery:
     """The steps of one attempt, in order."""
 
-    def __init__(self, attempt: Attempt, *, whole: bool) -> None:
+    def __init__(self, attempt: Attempt, *, whole: bool = False, decision: Mapping[str, Any] | None = None) -> None:
         self._attempt, self._dataset = attempt, attempt.dataset
         begun = deliveries.begun(attempt.notes, attempt.route.route)
+        if begun and decision:
+            hint = f"Run `gateway sync {attempt.route.route}` first, then try again."
+            raise RouteBusy(f"a delivery of route {attempt.route.route} is not confirmed yet", hint)
         self.resent = begun is not None
         self._left: Extent | None = begun[1] if begun else None
-        self._range = begun[0] if begun else self._fresh(whole=whole)
+        self._range = begun[0] if begun else self._fresh(whole=whole, decision=decision)
+        self._kind = "replay" if self._range.decision else "delivery"
         self._read_at: datetime | None = None
+        self._verdicts = 0
+        self._rejects: Mapping[str, int] = {}
 
     def rehearse(self) -> Outcome:
         """Count what would be sent."""
-        with Changes(self._attempt.deployment, self._dataset, self._range) as changes:
-            return self._outcome(changes.extent, Delivery(self._range.number, 0, 0, 0, 0), None)
+        with self._changes() as changes:
+            self._rejects = changes.rejects
+            return self._outcome(changes.extent, Delivery(self._range.number, 0, 0, 0, 0), Heard(), None)
 
     def carry(self) -> Outcome:
         """Choose, send, and record what the target confirmed in one transaction with the route's state."""
-        ledger.note_kind(self._attempt.notes, self._attempt.batch, "delivery")
+        ledger.note_kind(self._attempt.notes, self._attempt.batch, self._kind)
         self._attempt.stage("extract")
-        with Changes(self._attempt.deployment, self._dataset, self._range) as changes:
-            self._read_at = self._attempt.now()
-            confirmed = self._send(changes)
+        with self._changes() as changes:
+            if self._range.decision and not (changes.extent.rows or self.resent):
+                raise RuleRefused(
+                    "the hub holds another version of the row now, or none, or it must not leave",
+                    f"Nothing was sent. Run `gateway sync {self._attempt.route.route}`: it delivers what there is.",
+                )
+            self._read_at, self._rejects = self._attempt.now(), changes.rejects
+            confirmed = self._exchange(changes)
             extent = self._left if self._left and confirmed.repeated else changes.extent  # what the target counted
             self._attempt.stage("state")
-            _, entry = self._attempt.decide(lambda: self._move(changes), lambda _: self._receipt(extent, confirmed))
+            heard, entry = self._attempt.decide(
+                lambda: self._move(changes, confirmed), lambda heard: self._receipt(extent, confirmed, heard)
+            )
         self._attempt.stage("done")
-        return self._outcome(extent, confirmed, entry.no)
+        return self._outcome(extent, confirmed, heard, entry.no)
 
-    def _fresh(self, *, whole: bool) -> Range:
-        state = self._attempt.state
+    def _changes(self) -> Changes:
+        decision, only = self._range.decision, None
+        if decision:
+            found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
+            only = Version(found.record, found.hash)
+        begun = self._attempt.state.loaded
+        return Changes(self._attempt.deployment, self._attempt.route, self._range, only, deletes=begun)
+
+    def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
+        state, number = self._attempt.state, self._attempt.batch
+        now = deliveries.next_left(self._attempt.notes, self._attempt.route.route)
+        upto = deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
+        if decision:
+            return Range(number, upto, upto, now, decision)
         if state.resync is not None:
             self._await_refill()
         again = whole or not state.loaded or state.resync is not None
-        after = 0 if again else deliveries.confirmed_upto(self._attempt.notes, self._attempt.route.route)
-        return Range(self._attempt.batch, after, None)
+        return Range(number, 0 if again else upto, None, now)
 
     def _await_refill(self) -> None:
         """Refuse to deliver everything from a hub that its sources have yet to fill again; RouteBusy, so it is tried soon."""
@@ -95,70 +139,79 @@ class _Delivery:
 
     @property
     def _still_due(self) -> str | None:
-        """Return why everything is to be delivered, when this delivery was only an older one sent again."""
-        return self._attempt.state.resync if self.resent else None
+        """Return why everything is to be delivered, when this delivery was an older one sent again, or one row."""
+        return self._attempt.state.resync if self.resent or self._range.decision else None
 
-    def _send(self, changes: Changes) -> Delivery:
-        """Note what leaves before it leaves, then send; nothing to send is confirmed by nobody.
+    def _exchange(self, changes: Changes) -> Delivery:
+        """Send what there is and hear what the target refuses; nothing to send is confirmed by nobody.
 
         What left before is asked for again even when nothing of it is left to send: the target may have taken it.
         """
+        attempt, confirmed = self._attempt, Delivery(self._range.number, 0, 0, 0, 0)
+        sends = changes.extent.sends or self.resent
+        if sends or registry.returns(attempt.route.peer):
+            with closing(attempt.deployment.target(attempt.route.peer)) as target:
+                if sends:
+                    confirmed = self._send(target, changes)
+                attempt.stage("verdicts")
+                self._verdicts = verdicts.listen(attempt, target, confirmed)
+        return confirmed
+
+    def _send(self, target: Target, changes: Changes) -> Delivery:
+        """Note what leaves before it leaves, then send.
+
+        The platform's side is compared with the contract first: a cast on arrival may lose silently.
+        """
         attempt, extent = self._attempt, changes.extent
-        if not (extent.sends or self.resent):
-            return Delivery(self._range.number, 0, 0, 0, 0)
-        self._look()
+        shape = registry.patiently(lambda: target.describe(self._dataset))
+        if shape is not None:
+            check_shape(self._dataset, attempt.route.peer, shape, more=True)
         if not self.resent:
             deliveries.begin(attempt.notes, attempt.route.route, self._range, extent)
-        with closing(attempt.deployment.target(attempt.route.peer)) as target:
-            attempt.stage("deliver", extent.rows + extent.gone)
-            rows, gone = changes.rows(target.format), changes.gone(target.format)
-            return target.write(
-                self._dataset, Outgoing(deliveries.sender(attempt.notes), self._range.number, rows, gone)
-            )
+        attempt.stage("deliver", extent.rows + extent.gone)
+        rows, gone = changes.rows(target.format), changes.gone(target.format)
+        sender = deliveries.sender(attempt.notes)
+        return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
 
-    def _look(self) -> None:
-        """Compare the platform's table with the contract before anything leaves: a cast on arrival may lose silently."""
-        peer = self._attempt.route.peer
-        with closing(self._attempt.deployment.source(peer)) as source:
-            shape = registry.patiently(lambda: source.describe(self._dataset))
-        check_shape(self._dataset, peer, shape, more=True)
-
-    def _move(self, changes: Changes) -> None:
-        """Everything that others can see: what was stopped, what is delivered, where the route stands."""
+    def _move(self, changes: Changes, confirmed: Delivery) -> Heard:
+        """Everything that others can see: what was stopped or refused, what is delivered, where the route stands."""
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
+        if self._range.decision:
+            quarantine.close_sent_again(attempt.hub, attempt.batch, self._range.decision)
         stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch)
         if extent.stopped:
             stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
-        deliveries.confirm(attempt.hub, self._range.number)
+        taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted
+        deliveries.confirm(attempt.hub, self._range.number, taken)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
         ledger.move_state(attempt.hub, {**values, "route": route, "attempt": attempt.number, "probed": self._read_at})
+        return verdicts.enter(attempt) if self._verdicts else Heard()
 
-    def _receipt(self, extent: Extent, confirmed: Delivery) -> Mapping[str, Any]:
+    def _receipt(self, extent: Extent, confirmed: Delivery, heard: Heard) -> Mapping[str, Any]:
         """Return the receipt's body: strings, integers, lists and objects only, times in UTC."""
         attempt, route = self._attempt, self._attempt.route
-        committed = deliveries.committed_at(attempt.hub, extent.upto)
-        return {
+        committed, rejects = deliveries.committed_at(attempt.hub, extent.upto), {**self._rejects, **heard.entered}
+        body = {
             "epoch": attempt.epoch, "batch": attempt.batch, "attempt": attempt.number, "route": route.route,
             "dataset": self._dataset.name, "contract": self._dataset.version, "from": route.origin, "to": route.target,
-            "run": "delivery", "read": extent.read, "inserted": confirmed.inserted, "updated": confirmed.updated,
-            "deleted": confirmed.deleted, "unchanged": confirmed.unchanged, "rejected": extent.stopped, "waiting": 0,
-            "rejects": _rejects(extent), "warnings": {}, "repaired": {},
+            "run": self._kind, "read": extent.read, "inserted": confirmed.inserted, "updated": confirmed.updated,
+            "deleted": confirmed.deleted, "unchanged": confirmed.unchanged, "rejected": sum(rejects.values()),
+            "waiting": 0, "rejects": rejects, "warnings": {}, "repaired": {},
             "content": {"rows": extent.rows, "hash_sum": str(extent.hash_sum)},
             "clocks": {"source": utc(committed), "received": utc(self._read_at), "confirmed": utc(attempt.now())},
             "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
                          "gone": extent.gone, "repeated": confirmed.repeated},
+            "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown},
         }  # fmt: skip
+        return {**body, "decision": dict(self._range.decision)} if self._range.decision else body
 
-    def _outcome(self, extent: Extent, confirmed: Delivery, receipt: int | None) -> Outcome:
+    def _outcome(self, extent: Extent, confirmed: Delivery, heard: Heard, receipt: int | None) -> Outcome:
+        rejects = {**self._rejects, **heard.entered}
         return Outcome(
-            route=self._attempt.route.route, dataset=self._dataset.name, kind="delivery", batch=self._attempt.batch,
+            route=self._attempt.route.route, dataset=self._dataset.name, kind=self._kind, batch=self._attempt.batch,
             receipt=receipt, read=extent.read, inserted=confirmed.inserted, updated=confirmed.updated,
-            deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=extent.stopped, waiting=0,
-            seconds=round(self._attempt.seconds, 3), rejects=_rejects(extent),
+            deleted=confirmed.deleted, unchanged=confirmed.unchanged, rejected=sum(rejects.values()), waiting=0,
+            seconds=round(self._attempt.seconds, 3), rejects=rejects,
         )  # fmt: skip
-
-
-def _rejects(extent: Extent) -> dict[str, int]:
-    return {gate.SECRECY: extent.stopped} if extent.stopped else {}

@@ -1,13 +1,16 @@
-"""What must not leave the hub (上网不涉密): rows that bear a secrecy mark are stopped on their way out, each told to its owner.
+"""What must not leave the hub: rows that bear a secrecy mark (上网不涉密), and rows that the target's own rules would refuse.
 
-The class of every field is judged when the catalog is loaded; here the content of each row is.
+The class of every field is judged when the catalog is loaded; here the content of each row is. What is stopped is told to
+its owner.
 """
 
 from __future__ import annotations
 
 from psycopg2 import sql
 
-from gateway.model import Dataset
+from gateway import settings
+from gateway.exchange.checks import CHECKS
+from gateway.model import Dataset, Route
 
 SECRECY = "gate.secrecy"
 # Marks as GB/T 9704 sets them (a level, a star, a term), in brackets as titles bear them, or alone in a field. The bare
@@ -19,6 +22,27 @@ _PATTERNS = (
     rf"^[[:space:]　]*{_MARK}[[:space:]　]*$",
     rf'"[[:space:]　]*{_MARK}[[:space:]　]*"',  # alone in a value of JSON
 )
+
+
+def reason(route: Route, alias: str) -> sql.Composable:
+    """Return the rule that stops a row on this route, as text, or null; the row's columns must be unambiguous."""
+    today = settings.now().astimezone(settings.CHINA).date()
+    whens = [sql.SQL("when {} then {}").format(marked(route.dataset, alias), sql.Literal(SECRECY))]
+    whens += [
+        sql.SQL("when {} then {}").format(sql.SQL(CHECKS[r.check].sql(route.dataset, r.args, today)), sql.Literal(r.id))
+        for r in route.preflight
+    ]
+    return sql.SQL("(case {} end)").format(sql.SQL(" ").join(whens))
+
+
+def not_its_own(route: Route, alias: str) -> sql.Composed:
+    """Return the condition that a row did not come from the very platform that the route leads to: nothing goes in circles."""
+    return sql.SQL("{} <> {}").format(sql.Identifier(alias, "gw_source"), sql.Literal(route.peer.platform))
+
+
+def words(route: Route, rule: str) -> str | None:
+    """Return why the target's own rule stops a row, in Chinese and English."""
+    return next((f"{r.chinese} / {r.english}" for r in route.preflight if r.id == rule), None)
 
 
 def marked(dataset: Dataset, alias: str) -> sql.Composable:

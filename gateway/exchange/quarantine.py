@@ -28,7 +28,20 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 _SLICE = 1000
+PEER = "peer."  # of a rule: what follows is the code by which a target refused the row
 _MOST_DIGITS = 1000  # Python refuses to read whole numbers of more than 4,300, PostgreSQL holds 131,072
+_REASONS = {
+    "key.duplicate": (
+        "主键重复:同一批次中有更新的版本",
+        "duplicate key: a newer version of the same key came in the same batch",
+    ),
+    "key.claimed": ("主键已由另一来源提供", "another source already provides this key"),
+    ENCODING: (
+        "文本不是合法的字符编码，按十六进制保存",
+        "the text is not in a valid encoding; its bytes are kept in hex",
+    ),
+    gate.SECRECY: ("含有密级标志，不得离开交换库", "it bears a secrecy mark and must not leave the hub"),
+}
 # The source's row is not in the hub as it is: nobody looked at it yet, or a person corrected it here or gave it up.
 _UNSETTLED = sql.SQL("q.state in ('open', 'waiting', 'corrected', 'discarded')")
 
@@ -156,6 +169,11 @@ def _closing(landing: Landing) -> sql.Composed:
     ).format(sql.Literal(landing.batch))
 
 
+def close_sent_again(hub: Connection, batch: int, decision: Mapping[str, Any]) -> None:
+    """Close the entry whose row a person sent to its target again, unless it was closed meanwhile."""
+    pg.run(hub, _SQL["close_replayed"], {**decision, "batch": batch, "state": "replayed"})
+
+
 def close_replayed(landing: Landing, decision: Mapping[str, Any], *, written: bool) -> None:
     """Close the entry that a person sent again: replayed, corrected when values were edited, superseded by a newer row."""
     state = "superseded" if not written else "corrected" if decision["edited"] else "replayed"
@@ -213,26 +231,20 @@ def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -
     found = list_rows(connection, row_id=row_id, limit=1)
     if not found:
         raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
-    chinese, english = reason(datasets, found[0]["dataset"], found[0]["rule"])
+    chinese, english = reason(datasets, found[0]["dataset"], found[0]["rule"], found[0]["words"])
     return {**found[0], "reason_zh": chinese, "reason_en": english}
 
 
-def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str) -> tuple[str, str]:
-    """Return why a rule rejects a row, in Chinese and English."""
-    if rule == "key.duplicate":
-        return (
-            "主键重复:同一批次中有更新的版本",
-            "duplicate key: a newer version of the same key came in the same batch",
-        )
-    if rule == ENCODING:
-        return (
-            "文本不是合法的字符编码，按十六进制保存",
-            "the text is not in a valid encoding; its bytes are kept in hex",
-        )
-    if rule == "key.claimed":
-        return "主键已由另一来源提供", "another source already provides this key"
-    if rule == gate.SECRECY:
-        return "含有密级标志，不得离开交换库", "it bears a secrecy mark and must not leave the hub"
+def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str, words: str | None = None) -> tuple[str, str]:
+    """Return why a rule rejects a row, in Chinese and English; `words` is what a target wrote that refused it."""
+    if rule.startswith(PEER):
+        said = words or rule.removeprefix(PEER)
+        return f"对方退回:{said}", f"returned by the platform: {said}"
+    if words:
+        chinese, _, english = words.partition(" / ")
+        return chinese, english or chinese
+    if rule in _REASONS:
+        return _REASONS[rule]
     if dataset not in datasets:
         return rule, rule
     return rules.describe(datasets[dataset], rule)
@@ -244,19 +256,28 @@ class Original:
 
     route: str
     rule: str
+    state: str
+    hash: int
     record: dict[str, Any]
 
 
 def opened(deployment: Deployment, connection: Connection, row_id: int) -> Original:
     """Return the original of an open or waiting row; NotFound when there is none."""
+    found = original(deployment, connection, row_id)
+    if found.state not in {"open", "waiting"}:
+        raise NotFound(f"quarantined row {row_id} is closed ({found.state})", "Only open rows can be replayed.")
+    return found
+
+
+def original(deployment: Deployment, connection: Connection, row_id: int) -> Original:
+    """Return the original of a row in whatever state; NotFound when there is none."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_SQL["sealed"], {"id": row_id})
         row = cursor.fetchone()
     if row is None:
         raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
-    if row["state"] not in {"open", "waiting"}:
-        raise NotFound(f"quarantined row {row_id} is closed ({row['state']})", "Only open rows can be replayed.")
-    return Original(row["route"], row["rule"], unsealed(deployment.keys, row["dataset"], row["source"], row["sealed"]))
+    record = unsealed(deployment.keys, row["dataset"], row["source"], row["sealed"])
+    return Original(row["route"], row["rule"], row["state"], row["row_hash"], record)
 
 
 def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:

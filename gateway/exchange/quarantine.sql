@@ -8,7 +8,7 @@ select id, row_hash, sealed from gateway.quarantine
 
 -- name: list: quarantined rows, newest first, masked
 select q.id, q.dataset, q.source, q.route, q.batch_id, q.rule, q.state, q.owner, q.masked, q.entered_at, q.wait_until,
-       q.closed_at, q.closed_by, q.closed_why, q.closed_batch,
+       q.closed_at, q.closed_by, q.closed_why, q.closed_batch, q.words,
        extract(day from clock_timestamp() - q.entered_at)::int as age_days
   from gateway.quarantine q
  where (%(dataset)s::text is null or q.dataset = %(dataset)s) and (%(route)s::text is null or q.route = %(route)s)
@@ -16,7 +16,7 @@ select q.id, q.dataset, q.source, q.route, q.batch_id, q.rule, q.state, q.owner,
  order by q.id desc limit %(limit)s;
 
 -- name: sealed: one quarantined row with its sealed original
-select id, dataset, source, route, state, rule, sealed from gateway.quarantine where id = %(id)s;
+select id, dataset, source, route, state, rule, row_hash, sealed from gateway.quarantine where id = %(id)s;
 
 -- name: close_replayed: a person's row was sent again, as it was or with edited values
 update gateway.quarantine set state = %(state)s, closed_at = clock_timestamp(), closed_by = %(who)s,

@@ -1,11 +1,13 @@
-"""Reconciliation (对账): an exact two-sided comparison of one route, recorded whatever it finds.
+"""Reconciliation (对账): a two-sided comparison of one route, recorded whatever it finds.
 
-A difference counts only when the next run's window will not carry it anyway: such rows are pending. `verified_through`
-moves when a comparison passes; the first failure stays in the record.
+It is exact where both sides can tell their rows; where a target only collects, what was sent is read back; where it cannot
+be asked at all, that is said. A difference counts only when the next run's window will not carry it anyway: such rows are
+pending. `verified_through` moves when a comparison passes; the first failure stays in the record.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +23,7 @@ from gateway.exchange.landing import Landing
 from gateway.exchange.reading import demand_hashing, reading
 from gateway.exchange.shape import check_shape
 from gateway.ledger import deliveries, ledger
-from gateway.ports import Source
+from gateway.ports import Counting, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,12 @@ class Reconciliation:
 
     `missing`: what the target of the route lacks; `extra`: what only the target has; `different`: unlike content;
     `pending`: what the next run carries anyway. `source_rows` are the rows at the platform, whichever way the route leads.
+    `passed` is None when the platform cannot be asked.
     """
 
     route: str
     at: datetime
-    passed: bool
+    passed: bool | None
     source_rows: int
     hub_rows: int
     missing: int
@@ -59,7 +62,7 @@ def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Rec
     Raises RouteBusy and PlatformUnavailable (retryable), NotFound before the first load, SchemaMismatch.
     """
     found = _compare(deployment, route_name)
-    if found.passed or not repair:
+    if found.passed is not False or not repair:
         return found
     outcome = carry.run(deployment, route_name, run_id="reconcile --repair", whole=True)
     again = asdict(_compare(deployment, route_name))
@@ -69,15 +72,18 @@ def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Rec
 
 def _compare(deployment: Deployment, route_name: str) -> Reconciliation:
     route = deployment.route(route_name)
-    source = deployment.source(route.peer)
-    try:
-        with Attempt(deployment, route, "reconcile", None) as attempt, pg.hub_errors("reconcile"):
-            if not attempt.state.loaded:
-                raise NotFound(f"route {route_name} has not been loaded yet", f"Run `gateway sync {route_name}` first.")
-            ledger.note_kind(attempt.notes, attempt.batch, "reconcile")
-            return _far_side(attempt, source) if route.outbound else _two_sides(attempt, source)
-    finally:
-        source.close()
+    with Attempt(deployment, route, "reconcile", None) as attempt, pg.hub_errors("reconcile"):
+        if not attempt.state.loaded:
+            raise NotFound(f"route {route_name} has not been loaded yet", f"Run `gateway sync {route_name}` first.")
+        ledger.note_kind(attempt.notes, attempt.batch, "reconcile")
+        if route.outbound:
+            with closing(deployment.target(route.peer)) as target:
+                if isinstance(target, Counting):
+                    return _read_back(attempt, target)
+        with closing(deployment.source(route.peer)) as source:
+            if not route.outbound:
+                return _two_sides(attempt, source)
+            return _far_side(attempt, source) if source.typed else _unanswered(attempt)
 
 
 def _two_sides(attempt: Attempt, source: Source) -> Reconciliation:
@@ -106,6 +112,26 @@ def _far_side(attempt: Attempt, source: Source) -> Reconciliation:
     return _record(attempt, found, pending, method, passed=found.equal, through=through)
 
 
+def _read_back(attempt: Attempt, target: Counting) -> Reconciliation:
+    """Count at the platform what was sent since the last time."""
+    found = counterpart.read_back(attempt, target)
+    through = (
+        attempt.state.verified_through if found.upto is None else deliveries.committed_at(attempt.notes, found.upto)
+    )
+    lacking = compare.Difference(found.held, found.sent, found.sent - found.held, 0, 0, 0)
+    remark = f"{found.put_away} batches were put away already" if found.put_away else None
+    return _record(attempt, lacking, 0, "read back", passed=found.passed, through=through, remark=remark)
+
+
+def _unanswered(attempt: Attempt) -> Reconciliation:
+    """Tell that the platform shows nobody what it holds; that is no evidence, and none is recorded."""
+    remark = "the platform shows nobody what it holds; it confirmed each batch when it took it"
+    return Reconciliation(
+        route=attempt.route.route, at=attempt.now(), passed=None, source_rows=0, hub_rows=0, missing=0, extra=0, different=0,
+        pending=0, quarantined=0, method="none", verified_through=attempt.state.verified_through, remark=remark,
+    )  # fmt: skip
+
+
 def _nothing(_: compare.Difference) -> None:
     """Let every difference be looked at: nothing is moved."""
 
@@ -125,10 +151,17 @@ def _pending(landing: Landing, attempt: Attempt) -> int:
 
 
 def _record(
-    attempt: Attempt, found: compare.Difference, pending: int, method: str, *, passed: bool, through: datetime
+    attempt: Attempt,
+    found: compare.Difference,
+    pending: int,
+    method: str,
+    *,
+    passed: bool,
+    through: datetime | None,
+    remark: str | None = None,
 ) -> Reconciliation:
     """Enter the comparison into the ledger; verified_through moves when nothing but pending rows differ."""
-    remark = f"{found.quarantined} rows in quarantine" if found.quarantined else None
+    remark = f"{found.quarantined} rows in quarantine" if found.quarantined else remark
     counts = {
         name: getattr(found, name)
         for name in ("source_rows", "hub_rows", "missing", "extra", "different", "quarantined")
@@ -145,7 +178,7 @@ def _record(
         ledger.note_reconciliation(
             attempt.notes, {**note, "route": attempt.route.route, "batch": attempt.state.batch_id}
         )
-        if passed:
+        if passed and through:
             ledger.note_verified(attempt.notes, attempt.route.route, through, remark)
     verified = through if passed else attempt.state.verified_through
     return Reconciliation(

@@ -27,9 +27,10 @@ SET_CHECKS: Mapping[str, tuple[str, ...]] = {
     "not_before": ("field", "in", "fields", "than"),
     "unique": ("fields",),
     "no_overlap": ("keys", "from", "to"),
-    "parent_exists": ("code", "parent", "from", "to"),
+    "parent_exists": ("code", "parent"),
     "unit_slip": ("field", "factor"),
     "workdays": ("from", "to", "limit"),
+    "within_limit": ("to", "begun", "limit", "paused"),
     "keyed_hash": ("field", "of"),
 }
 _IMPLICIT = {
@@ -41,6 +42,12 @@ _IMPLICIT = {
 }
 # What a connector finds wrong with a record before the contract sees it.
 FAULTS = {
+    "file.cells": ("文件中该行的列数与表头不符", "the row of the file has other cells than its header"),
+    "file.number": (
+        "表格单元格是错误值，或数字超过15位而已失真",
+        "a cell of the sheet holds an error, or a number beyond the 15 digits that a sheet keeps",
+    ),
+    "file.operation": ("增量文件的操作代码不是 I、U、D", "the operation of a row of a delta file is none of I, U, D"),
     "json.duplicate_key": ("JSON 记录中同一名称出现两次", "a name stands twice in the JSON record"),
     "json.number": ("JSON 记录含有 NaN 或 Infinity", "the JSON record holds NaN or Infinity"),
     "json.type": ("JSON 记录不是对象", "the JSON record is no object"),
@@ -64,7 +71,7 @@ def row_rules(dataset: Dataset, severity: str = "error") -> tuple[Rule, ...]:
 
 
 def set_rules(dataset: Dataset, datasets: set[str]) -> tuple[list[Rule], list[Rule]]:
-    """Return the set rules that are awake and those that sleep until the data set they need is connected."""
+    """Return the set rules that are awake and those that sleep until the data set they need is among `datasets`."""
     found = [r for r in dataset.rules if r.check in SET_CHECKS]
     awake = [r for r in found if r.needs is None or r.needs in datasets]
     return awake, [r for r in found if r not in awake]
@@ -266,8 +273,8 @@ def _json_type(field: Field) -> dict[str, Any]:
     if kind == "jsonb":
         return {}
     names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
-    allowed = names.get(kind, "string") if not kind.startswith("numeric") else ["number", "string"]
-    listed = allowed if isinstance(allowed, list) else [allowed]
+    wide = {"numeric": ["number", "string"], "jsonb": ["object", "array", "string", "number", "boolean"]}
+    listed = wide.get(kind.partition("(")[0]) or [names.get(kind, "string")]
     found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
     if kind == "text" and not field.repairs:  # a repair comes before the length is judged
         found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}

@@ -21,11 +21,11 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 _PAGE = 1000
-_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea)"
+_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s)"
 
 
-def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator[list[tuple[int, str]]]) -> None:
-    """Enter rows (record hash, record as JSON) sealed; nothing is shown of them but their masked key."""
+def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator[list[tuple[str, int, str]]]) -> None:
+    """Enter rows (rule, record hash, record as JSON) sealed; nothing is shown of them but their masked key."""
     for page in pages:
         entries = [_entry(keys, route, batch, *row) for row in page]
         with hub.cursor() as cursor:
@@ -59,9 +59,20 @@ def _close(hub: Connection, route: Route, batch: int, entries: list[dict[str, An
     pg.run(hub, statement, (Json(entries, dumps=as_json),))
 
 
-def _entry(keys: Keys, route: Route, batch: int, row_hash: int, record: str) -> tuple[Any, ...]:
+def _entry(keys: Keys, route: Route, batch: int, rule: str, row_hash: int, record: str) -> tuple[Any, ...]:
     dataset = route.dataset
     values = json.loads(record)
     shown = Json(mask_row(dataset, {k: values[k] for k in dataset.key}), dumps=as_json)
     sealed = quarantine.seal(keys, dataset.name, route.origin, record)
-    return dataset.name, route.origin, route.route, batch, gate.SECRECY, dataset.owner, row_hash, shown, sealed
+    return (
+        dataset.name,
+        route.origin,
+        route.route,
+        batch,
+        rule,
+        dataset.owner,
+        row_hash,
+        shown,
+        sealed,
+        gate.words(route, rule),
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import Json
 
 from gateway import pg
 from gateway.sql import queries
@@ -17,12 +20,15 @@ _SQL = queries(__file__)
 class Range:
     """What a delivery carries: what hub batches after `after`, up to `upto` (None: up to the newest), have written.
 
-    `number` is how the target knows it: the same number is the same range.
+    `number` is how the target knows it: the same number is the same range, and `left` when it was first sent. With a
+    `decision` it is one quarantined row, which a person sends again, and nothing else.
     """
 
     number: int
     after: int
     upto: int | None
+    left: datetime
+    decision: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +52,59 @@ class Extent:
         return bool(self.rows or self.gone)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A confirmed delivery: how the target knows it, how much it took, and the newest hub batch in it."""
+
+    number: int
+    left: datetime
+    counted: int
+    upto: int
+
+
 def begun(connection: Connection, route: str) -> tuple[Range, Extent] | None:
     """Return the delivery that left and was never confirmed, and how much it carried."""
     found = pg.one(connection, _SQL["begun"], {"route": route})
     if found is None:
         return None
-    number, after, *extent = map(int, found)
-    return Range(number, after, extent[-1]), Extent(*extent)
+    number, after, left, decision, *extent = found
+    sizes = list(map(int, extent))
+    return Range(number, after, sizes[-1], left, decision), Extent(*sizes)
 
 
 def begin(connection: Connection, route: str, range_: Range, extent: Extent) -> None:
     """Note a delivery before it leaves; at most one of a route is under way."""
-    values = {"number": range_.number, "route": route, "after": range_.after}
-    pg.run(connection, _SQL["begin"], {**values, **asdict(extent)})
+    values = {"number": range_.number, "route": route, "after": range_.after, "left": range_.left}
+    decision = None if range_.decision is None else Json(dict(range_.decision))
+    pg.run(connection, _SQL["begin"], {**values, **asdict(extent), "decision": decision})
 
 
-def confirm(connection: Connection, number: int) -> None:
-    """Note that the target has taken a delivery."""
-    pg.run(connection, _SQL["confirm"], {"number": number})
+def confirm(connection: Connection, number: int, counted: int) -> None:
+    """Note that the target has taken a delivery, and how many rows and deletions it took."""
+    pg.run(connection, _SQL["confirm"], {"number": number, "counted": counted})
+
+
+def unread(connection: Connection, route: str) -> list[Sent]:
+    """Return the confirmed deliveries of a route that were not read back yet; a whole one makes those before it idle."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["unread"], {"route": route})
+        return [Sent(*row) for row in cursor.fetchall()]
+
+
+def note_read(connection: Connection, numbers: list[int]) -> None:
+    """Note that the target was seen to hold these deliveries."""
+    pg.run(connection, _SQL["note_read"], {"numbers": numbers})
 
 
 def confirmed_upto(connection: Connection, route: str) -> int:
     """Return the newest hub batch that the route's target has; 0 when it has none."""
     return int(pg.one(connection, _SQL["confirmed_upto"], {"route": route})[0])
+
+
+def next_left(connection: Connection, route: str) -> datetime:
+    """Return the second in which a new delivery leaves: now, or the one after that of the delivery before."""
+    found: datetime = pg.one(connection, _SQL["next_left"], {"route": route})[0]
+    return found
 
 
 def committed_at(connection: Connection, batch: int) -> datetime | None:

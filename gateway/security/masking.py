@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from gateway.model import Dataset
 
 _SHORT = 5
 _DATE_LENGTH = 10
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Za-z]*[0-9]{6})[0-9A-Za-z]{7,}(?![0-9A-Za-z])")
 
 
 def mask(value: Any, classification: str) -> Any:
@@ -29,6 +31,17 @@ def mask_row(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, Any]:
     """Mask a row of a data set; a field the contract does not know is masked as personal."""
     classes = {f.name: f.classification for f in dataset.fields}
     return {name: mask(value, classes.get(name, "L3")) for name, value in row.items()}
+
+
+def mask_words(dataset: Dataset, row: Mapping[str, Any], words: str) -> str:
+    """Return what a peer wrote about a row without the row's personal values, and with every long number masked."""
+    personal = {
+        str(row[f.name]): f.classification for f in dataset.fields if f.personal and row.get(f.name) is not None
+    }
+    for value in sorted(personal, key=len, reverse=True):
+        if len(value) > 1:
+            words = words.replace(value, str(mask(value, personal[value])))
+    return _NUMBER.sub(lambda found: str(mask(found[0], "L4")), words)
 
 
 def _is_date(text: str) -> bool:

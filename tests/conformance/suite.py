@@ -495,6 +495,38 @@ class TargetSuite:
         target.close()
         target.close()
 
+    def test_target_describes_where_it_writes(self, target: Target) -> None:
+        """A platform that can be asked shows every column of the contract."""
+        shape = target.describe(EVERYTHING)
+        assert shape is None or set(EVERYTHING.columns) <= set(shape.columns)
+
+
+class RowRefusingTargetSuite(TargetSuite):
+    """A target that refuses single rows and takes the others, and that does not know what it held alike before."""
+
+    def test_rows_are_updated_inserted_and_deleted_as_one(
+        self, hub: Connection, peer: TargetPeer, target: Target
+    ) -> None:
+        """A batch brings new rows, new versions and deletions; a deletion of what was never there is refused alone."""
+        target.write(EVERYTHING, outgoing(hub, target, 1, [values(code) for code in ODD_KEYS]))
+        rows = [values("new"), values(ODD_KEYS[0], small=9), values(ODD_KEYS[1])]
+        gone = [(code, 1) for code in (*ODD_KEYS[2:], "nobody")]
+        done = target.write(EVERYTHING, outgoing(hub, target, 2, rows, gone))
+        assert replace(done, refused=()) == Delivery(2, inserted=1, updated=2, unchanged=0, deleted=len(ODD_KEYS) - 2)
+        assert [v.key for v in done.refused] == [{"code": "nobody", "part": "1"}]
+        assert {r[0]: r[7] for r in peer.held(EVERYTHING)} == {ODD_KEYS[0]: 9, ODD_KEYS[1]: -7, "new": -7}
+
+    def test_bad_row_in_the_middle_leaves_nothing(self, hub: Connection, peer: TargetPeer, target: Target) -> None:
+        """A row that the platform refuses is told by its key, and the others are taken, deletions included."""
+        target.write(EVERYTHING, outgoing(hub, target, 1, [values("old")]))
+        batch = outgoing(hub, target, 2, [values("good"), values("long" * 20)], [("old", 1)])
+        done = target.write(EVERYTHING, batch)
+        assert (done.inserted, done.deleted) == (1, 1)
+        assert [(v.key["code"], v.number) for v in done.refused] == [("long" * 20, 2)]
+        assert _codes(peer.held(EVERYTHING)) == ["good"]
+        again = target.write(EVERYTHING, outgoing(hub, target, 2, [values("good"), values("long" * 20)], [("old", 1)]))
+        assert again == replace(done, repeated=True)
+
 
 def outgoing(
     hub: Connection,
@@ -504,7 +536,11 @@ def outgoing(
     gone: Iterable[tuple[Any, ...]] = (),
     sender: str = "a hub",
 ) -> Outgoing:
-    """Return a batch whose rows and keys lie in the hub, with the hub's types, and stream from there."""
+    """Return a batch whose rows and keys lie in the hub, with the hub's types, and stream from there.
+
+    Each number leaves in a second of its own, and another hub on another day.
+    """
+    left = NOON_UTC + timedelta(seconds=number, days=len(sender))
 
     def read(fields: Sequence[Field], lines: list[tuple[Any, ...]], out: BinaryIO) -> int:
         table = _table(
@@ -518,7 +554,11 @@ def outgoing(
 
     keys = [EVERYTHING.field(k) for k in EVERYTHING.key]
     return Outgoing(
-        sender, number, lambda out: read(EVERYTHING.fields, rows, out), lambda out: read(keys, list(gone), out)
+        sender,
+        number,
+        left,
+        lambda out: read(EVERYTHING.fields, rows, out),
+        lambda out: read(keys, list(gone), out),
     )
 
 

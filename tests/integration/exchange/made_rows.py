@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -11,7 +11,24 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, features, messages, persons, places, sources, supervision
+from sandbox import (
+    approval_tables,
+    breaking,
+    cases,
+    catalogue,
+    city,
+    documents,
+    entities,
+    exemptions,
+    features,
+    licences,
+    messages,
+    persons,
+    places,
+    pushes,
+    sources,
+    supervision,
+)
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -68,6 +85,7 @@ _WHOLES = (
     1.0,
     True,
 )
+_DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
 _RING = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.1]]
 _OPEN = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.2]]
 _SHAPES = (
@@ -88,6 +106,22 @@ _SHAPES = (
 )  # fmt: skip
 _FLAGS = (None, True, False, "true", 1)
 
+_NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
+# Data sets with a maker of their own: good rows by seed and key; and what makes one of them bad by the rule.
+_MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
+    pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
+    catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
+    features.FEATURE: lambda seed, _: features.features(_NOON, seed),
+    documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
+    exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
+    "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
+}
+_SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Record]]] = {
+    pushes.RECEIPT: (pushes.breakable(), lambda rule, rows: pushes.broken(rule, rows[0])),
+    documents.META: (documents.breakable(), lambda rule, rows: documents.broken(rule, rows[0])),
+    exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
+}
+
 
 def edges(field: Field) -> tuple[Any, ...]:
     """Return values of a field that may go wrong; lengths are tried at their limits."""
@@ -102,7 +136,13 @@ def edges(field: Field) -> tuple[Any, ...]:
             "字" * longest + " ",
             "a" * max(longest - 1, 0),
         )
-    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS, "jsonb": _SHAPES}
+    families = {
+        "date": _DAYS,
+        "timestamp": _MOMENTS,
+        "numeric": _NUMBERS,
+        "boolean": _FLAGS,
+        "jsonb": (*_DOCUMENTS, *_SHAPES),
+    }
     return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
 
 
@@ -126,6 +166,11 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
         known = {rule.id for rule in rules.row_rules(dataset)}
         yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
         return
+    if dataset.name in _SPOILED:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        rule_ids, spoil = _SPOILED[dataset.name]
+        yield from (spoil(rule_id, rows) for rule_id in rule_ids if rule_id in known)
+        return
     if dataset.name in supervision.KEYS:
         known = {rule.id for rule in rules.row_rules(dataset)}
         for rule_id in supervision.breakable(dataset.name):
@@ -145,7 +190,9 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
 
 def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
     seed, key = city.SEED, city.CERT_KEY
-    if name == "pop.person":
+    if name in _MADE:
+        yield from _MADE[name](seed, key)
+    elif name == "pop.person":
         people = persons.people(0, 400, seed, key)
         everybody = [dict(zip(persons.COLUMNS, row, strict=True)) for row in people]
         yield from sorted(everybody, key=lambda row: (row["status"] == "1", row["citizen_id"]))[:2][::-1]
@@ -160,8 +207,9 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
-    elif name == features.FEATURE:
-        yield from features.features(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed)
+    elif name.startswith(("item.", "org.", "push.")):
+        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
+        yield from (made[name](number) for number in range(20))
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":

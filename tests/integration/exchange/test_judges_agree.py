@@ -161,6 +161,7 @@ SYNTHETIC = [
     _one("order_mixed", "order", [DAY, MOMENT, LATER], fields=["day", "moment", "later"]),  # a day against times
     _one("order_text", "order", [CODE, OTHER], fields=["code", "other"]),
     _one("future_day", "not_future", [DAY], field="day"),
+    _one("future_text", "not_future", [CODE], field="code"),
     _one("future_moment", "not_future", [MOMENT], field="moment"),
     _one("when", "when", [CODE, OTHER, THIRD], when={"field": "code", "in": ["1", "2"]}, present=["other"], absent=["third"]),
     _one("when_in", "when", [WHOLE, OTHER], when={"field": "whole", "in": ["1"]}, **{"in": {"field": "other", "values": ["1", "无"]}}),

@@ -1,0 +1,94 @@
+"""A front end (前置库): tables between two platforms, one side writes and the other collects.
+
+Up tables are written in `frontend_target`: a row for each change, with batch, operation, time and source. Down tables are
+read here as a data set like any other: the newest version of each key, unless that one is a deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+from psycopg2 import sql
+
+from connectors import frontend_options
+from connectors.frontend_target import FrontendTarget
+from connectors.postgres import Postgres, PostgresSnapshot
+from connectors.postgres_projection import table
+from gateway.errors import CatalogInvalid
+from gateway.model import Dataset, Platform
+from gateway.ports import Probe, Shape
+
+OPTIONS = frontend_options.OPTIONS
+_ENVELOPE = frozenset({"cd_batch", "cd_operation", "cd_time", "data_source"})
+
+
+def connect(platform: Platform, dsn: str) -> Frontend:
+    """Return the platform's down tables as a source."""
+    return Frontend(platform, dsn)
+
+
+def connect_target(platform: Platform, dsn: str) -> FrontendTarget:
+    """Return the platform's up tables as a target."""
+    return FrontendTarget(platform, dsn)
+
+
+def returns(platform: Platform) -> bool:
+    """Tell whether the platform returns rows that it finds wrong."""
+    resources = platform.options.get("resources", {}).values()
+    return bool(platform.options.get("returns")) or any("returns" in r for r in resources)
+
+
+class Frontend:
+    """The down tables of one platform. Raises what the PostgreSQL connector raises."""
+
+    format: Literal["binary", "text"] = "binary"
+    typed = True
+
+    def __init__(self, platform: Platform, dsn: str) -> None:
+        """Read the options; connections are opened when they are needed."""
+        self._platform = platform
+        self._options = frontend_options.checked(platform)
+        self._tables = Postgres(platform.platform, dsn, self._relation)
+
+    def probe(self, dataset: Dataset) -> Probe:
+        """Return the front end's clock, its oldest open transaction's start and its identity."""
+        return self._tables.probe(dataset)
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the columns of the down table; what only the envelope needs is no surprise."""
+        found = self._tables.describe(replace(dataset, table=self._down(dataset)))
+        columns = {n: t for n, t in found.columns.items() if n in dataset.columns or n not in _ENVELOPE}
+        return replace(found, columns=columns)
+
+    @contextmanager
+    def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:  # noqa: ARG002 - versions of a key may lie in any part
+        """Open one consistent view."""
+        with self._tables.snapshot() as snapshot:
+            yield snapshot
+
+    def close(self) -> None:
+        """Close what is open; may be called twice."""
+        self._tables.close()
+
+    def _down(self, dataset: Dataset) -> str:
+        down = frontend_options.resource(self._platform, dataset).down
+        if not down:
+            hint = "Add the name of the table that the platform fills, or correct the route's source."
+            raise CatalogInvalid(
+                f"platform {self._platform.platform}: options.resources.{dataset.name} has no down table", hint
+            )
+        return down
+
+    def _relation(self, dataset: Dataset) -> sql.Composable:
+        """Return the newest version of each key that is not deleted, in place of the table."""
+        key = sql.SQL(", ").join(map(sql.Identifier, dataset.key))
+        return sql.SQL(
+            "(select * from (select distinct on ({key}) * from {table} order by {key}, cd_time desc, cd_batch desc) newest "
+            "where cd_operation <> {delete})"
+        ).format(
+            key=key, table=table(replace(dataset, table=self._down(dataset))),
+            delete=sql.Literal(self._options.operations["delete"]),
+        )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Writes the up tables of a front end (前置库): a row for each change, with the envelope by which the other side collects it.
+
+Nothing is ever changed there: a new version is a new row of the same key. A batch becomes visible as a whole. What the
+table itself would refuse is refused row by row before it, so that one bad row does not keep the others back. There is no
+positive receipt; what the other side finds wrong comes back in a table of returns, days later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from psycopg2 import sql
+
+from connectors import frontend_options, frontend_refusal
+from connectors.frontend_options import Resource
+from connectors.postgres_shape import described
+from connectors.postgres_target import LOCK_WAIT, received, stored
+from gateway import pg
+from gateway.errors import CatalogInvalid
+from gateway.model import Dataset, Field, Platform
+from gateway.ports import Delivery, Outgoing, Shape, Verdict
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+_ZONE = ZoneInfo("Asia/Shanghai")  # the format's times are the wall clock's
+_ENVELOPE = ("cd_batch", "cd_operation", "cd_time", "data_source")
+_ROWS, _GONE = sql.Identifier("gateway_rows"), sql.Identifier("gateway_gone")
+_LAST_DIGITS = 10_000
+_UNKNOWN = "对方前置库中已没有该行的完整内容,无法报送删除 / the row is no longer at the front end, so that its deletion cannot be told"
+
+
+class FrontendTarget:
+    """The up tables of one platform. Raises PlatformUnavailable; AccessDenied and SchemaMismatch."""
+
+    format: Literal["binary", "text"] = "binary"
+
+    def __init__(self, platform: Platform, dsn: str) -> None:
+        """Read the options and connect."""
+        self._platform, self._options = platform, frontend_options.checked(platform)
+        self._operations = self._options.operations
+        with self._errors("connect"):
+            self._connection = pg.connect(dsn, name=f"gateway to {platform.platform}", lock_timeout=LOCK_WAIT)
+
+    def describe(self, dataset: Dataset) -> Shape:
+        """Return the columns of the up table; SchemaMismatch when there is no such table."""
+        up = self._up(dataset)
+        with self._errors(f"describe {up.up}"), self._connection as connection:
+            hint = f"Ask the platform's owner; then mend options.resources.{dataset.name}.up of the platform."
+            return described(connection, self._where, f'public."{up.up}"', hint)
+
+    def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
+        """Append a row for each change, in one transaction, once per batch number."""
+        up = self._up(dataset)
+        with self._errors(f"write {up.up}"), self._connection as connection:
+            received(connection, _ROWS, dataset.fields, batch.rows, self._errors)
+            gone = received(connection, _GONE, [dataset.field(k) for k in dataset.key], batch.gone, self._errors)
+            fields = {f.name: f for f in _written(dataset)}
+            faults = frontend_refusal.taken_out(
+                connection, _ROWS, up.up, list(fields.values()), dataset.key, self._where
+            )
+            refused = tuple(self._verdict(dataset, batch, key, *said) for key, *said in faults)
+            taken = self._taken(up, batch)
+            if repeated := bool(taken):
+                refused += self._untold(dataset, up, batch, among=self._number(up, batch)) if gone else ()
+            else:
+                refused += self._delete(dataset, up, batch) if gone else ()
+                self._append(dataset, up, batch)
+                taken = self._taken(up, batch)
+        counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
+        return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, refused)
+
+    def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:  # noqa: ARG002 - the table is ours alone
+        """Return the rows of a batch that are still there; None when all are gone: the other side has put them away."""
+        up = self._up(dataset)
+        with self._errors(f"count {up.up}"), self._connection:
+            return sum(self._by_operation(up, self._name(up, number, left)).values()) or None
+
+    def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
+        """Yield the error returns of the data set's table."""
+        up = self._up(dataset)
+        if not up.returns:
+            return
+        query = sql.SQL(_SQL["returned"]).format(
+            returns=sql.Identifier("public", up.returns), key=pg.names(dataset.key, "u"), table=_table(up),
+            row_key=sql.Identifier(up.row_key),
+        )  # fmt: skip
+        asked = {"name": up.up, "source": self._options.source, "since": since and _wall(since)}
+        reading = self._connection.cursor("gateway_returned")
+        with self._errors(f"read {up.returns}"), self._connection, reading as cursor:
+            cursor.execute(query, asked)
+            for number, row, sent, error, words, at, *key in cursor:
+                known = dict(zip(dataset.key, key, strict=True))
+                if key[0] is None and dataset.key == (up.row_key,):
+                    known = {up.row_key: row}  # the front end has put the row away; its key is what was returned
+                texts = {name: None if value is None else str(value) for name, value in known.items()}
+                yield Verdict(number, texts, None, error, words, at.replace(tzinfo=_ZONE), sent.replace(tzinfo=_ZONE))
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._connection.close()
+
+    # What a batch is made of
+
+    def _append(self, dataset: Dataset, up: Resource, batch: Outgoing) -> None:
+        """Add the new versions; a key that was told before is an update."""
+        fields = _written(dataset)
+        known = sql.SQL("exists (select from {} u where {})").format(_table(up), _same(dataset, "r"))
+        statement = sql.SQL(
+            "insert into {table} ({columns}, {envelope}) select {values}, {batch}, "
+            "case when {known} then {update} else {insert} end, {time}, {source} from {rows} r"
+        )
+        pg.run(self._connection, statement.format(
+            table=_table(up), columns=pg.names([f.name for f in fields]), envelope=pg.names(_ENVELOPE),
+            values=stored(fields), known=known, rows=_ROWS, update=sql.Literal(self._operations["update"]),
+            insert=sql.Literal(self._operations["insert"]), **self._stamps(up, batch),
+        ))  # fmt: skip
+
+    def _delete(self, dataset: Dataset, up: Resource, batch: Outgoing) -> tuple[Verdict, ...]:
+        """Add the last version of each key that is gone, marked as deleted; return those that nobody can tell any more."""
+        untold = self._untold(dataset, up, batch)
+        columns = [f.name for f in _written(dataset)]
+        statement = sql.SQL(
+            "insert into {table} ({columns}, {envelope}) select {columns}, {batch}, {delete}, {time}, {source} from ("
+            "select distinct on ({key}) {theirs}, u.cd_operation from {table} u join {gone} r on {same} "
+            "order by {key}, u.cd_time desc) last where cd_operation <> {delete}"
+        )
+        pg.run(self._connection, statement.format(
+            table=_table(up), columns=pg.names(columns), envelope=pg.names(_ENVELOPE), theirs=pg.names(columns, "u"),
+            key=pg.names(dataset.key, "u"), gone=_GONE, same=_same(dataset, "r"),
+            delete=sql.Literal(self._operations["delete"]), **self._stamps(up, batch),
+        ))  # fmt: skip
+        return untold
+
+    def _untold(
+        self, dataset: Dataset, up: Resource, batch: Outgoing, *, among: str | None = None
+    ) -> tuple[Verdict, ...]:
+        """Return the keys that are gone and of which the table holds no row (of one batch) to tell it by."""
+        within = sql.SQL("u.cd_batch = {}").format(sql.Literal(among)) if among else sql.SQL("true")
+        query = sql.SQL("select {} from {} r where not exists (select from {} u where {} and {})").format(
+            pg.names(dataset.key, "r"), _GONE, _table(up), _same(dataset, "r"), within
+        )
+        return tuple(self._verdict(dataset, batch, key, "delete", _UNKNOWN) for key in self._all(query))
+
+    def _verdict(self, dataset: Dataset, batch: Outgoing, key: Sequence[Any], error: str, words: str) -> Verdict:
+        texts = {name: None if v is None else str(v) for name, v in zip(dataset.key, key, strict=True)}
+        name = sha256(repr((batch.number, error, *key)).encode()).hexdigest()  # a key may be a personal number
+        return Verdict(name, texts, batch.number, error, words, batch.left)
+
+    # Its name and stamps
+
+    def _up(self, dataset: Dataset) -> Resource:
+        found = frontend_options.resource(self._platform, dataset)
+        lacking = [name for name, value in (("up", found.up), ("code", found.code)) if not value]
+        lacking += [name for name in ("region", "source") if not getattr(self._options, name)]
+        if lacking:
+            raise CatalogInvalid(
+                f"platform {self._where}: {dataset.name} cannot be written without {', '.join(lacking)}",
+                "Add it to the platform's options; the manual's page Connectors tells what it means.",
+            )
+        return found
+
+    def _number(self, up: Resource, batch: Outgoing) -> str:
+        return self._name(up, batch.number, batch.left)
+
+    def _name(self, up: Resource, number: int, left: datetime) -> str:
+        """Return the batch number of the format: region, data set, moment, the last digits of ours; 28 characters."""
+        return f"{self._options.region}{up.code}{left.astimezone(_ZONE):%Y%m%d%H%M%S}{number % _LAST_DIGITS:04}"
+
+    def _stamps(self, up: Resource, batch: Outgoing) -> dict[str, sql.Composable]:
+        return {
+            "batch": sql.Literal(self._number(up, batch)), "time": sql.Literal(_wall(batch.left)),
+            "source": sql.Literal(self._options.source),
+        }  # fmt: skip
+
+    def _taken(self, up: Resource, batch: Outgoing) -> dict[str, int]:
+        return self._by_operation(up, self._number(up, batch))
+
+    def _by_operation(self, up: Resource, name: str) -> dict[str, int]:
+        return dict(self._all(sql.SQL(_SQL["taken"]).format(table=_table(up)), {"batch": name}))
+
+    def _all(self, query: Any, values: Any = None) -> list[Any]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
+
+    @property
+    def _where(self) -> str:
+        return self._platform.platform
+
+    def _errors(self, doing: str) -> AbstractContextManager[None]:
+        return pg.platform_errors(self._where, doing)
+
+
+def _table(up: Resource) -> sql.Identifier:
+    return sql.Identifier("public", up.up)
+
+
+def _written(dataset: Dataset) -> list[Field]:
+    """Return the fields whose value is the row's own; the envelope says the others."""
+    return [f for f in dataset.fields if f.name not in _ENVELOPE]
+
+
+def _same(dataset: Dataset, alias: str) -> sql.Composed:
+    """Return the condition that a row of the table (`u`) has the key of `alias`."""
+    pairs = [sql.SQL("u.{0} = {1}.{0}").format(sql.Identifier(k), sql.Identifier(alias)) for k in dataset.key]
+    return sql.SQL(" and ").join(pairs)
+
+
+def _wall(moment: datetime) -> datetime:
+    """Return a moment as the format writes it: the wall clock of China in whole seconds."""
+    return moment.astimezone(_ZONE).replace(tzinfo=None, microsecond=0)

@@ -1,0 +1,158 @@
+"""Rows that a target refused after it had taken them: heard with each delivery, and in quarantine in the target's words.
+
+A verdict counts once, by its own id. It is about the version that was delivered: when the hub has a newer one, which is
+still to be delivered or was delivered since, the verdict is overtaken and no row waits for anybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extras import Json, execute_values
+
+from gateway import pg
+from gateway.exchange import casting, quarantine
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.attempt import Attempt
+from gateway.model import Dataset
+from gateway.ports import Delivery, Returning, Target, Verdict
+from gateway.records import as_json
+from gateway.security.masking import mask_row, mask_words
+from gateway.sql import queries
+
+_SQL = queries(__file__)
+_PAGE = 1000
+_OVERLAP = timedelta(days=1)  # a verdict may become visible after one with a later stamp
+_LONGEST = 1000
+_HEARD = sql.Identifier("gateway_heard")
+_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of the verdicts of one run: rows entered by rule, and verdicts on what is not, or no more, there."""
+
+    entered: Counter[str] = field(default_factory=Counter)
+    overtaken: int = 0
+    unknown: int = 0
+
+
+def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
+    """Keep the verdicts that were not heard before in a table of this session; return how many. Touches nothing live."""
+    hub, dataset, route = attempt.hub, attempt.dataset, attempt.route.route
+    keys = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(k)) for k in dataset.key)
+    shape = (
+        "gw_verdict text primary key, gw_number bigint, gw_error text not null, gw_words text not null, "
+        "gw_judged_at timestamptz not null, gw_left_at timestamptz"
+    )
+    pg.run(
+        hub, sql.SQL("drop table if exists {0}; create temp table {0} ({1}, {2})").format(_HEARD, sql.SQL(shape), keys)
+    )
+    since: datetime | None = pg.one(hub, _SQL["newest"], {"route": route})[0]
+    later = target.verdicts(dataset, since and since - _OVERLAP) if isinstance(target, Returning) else iter(())
+    insert = sql.SQL(
+        "insert into {} select v.* from (values %s) as v where not exists (select from gateway.verdict k "
+        "where k.route = {} and k.verdict = v.column1) on conflict do nothing"
+    ).format(_HEARD, sql.Literal(route))
+    template = f"(%s, %s::bigint, %s, %s, %s::timestamptz, %s::timestamptz{', %s::text' * len(dataset.key)})"
+    for page in _pages(chain(confirmed.refused, later)):
+        lines = [_line(dataset, verdict) for verdict in page]
+        with hub.cursor() as cursor:
+            execute_values(cursor, insert, lines, template=template, page_size=_PAGE)
+    return int(pg.one(hub, sql.SQL("select count(*) from {}").format(_HEARD))[0])
+
+
+def enter(attempt: Attempt) -> Heard:
+    """Judge the kept verdicts against the hub and enter the rows that wait for somebody, in the deciding transaction."""
+    _judge(attempt)
+    entered: Counter[str] = Counter()
+    for page in _refused(attempt):
+        entries = [_entry(attempt, *row) for row in page]
+        entered.update(entry[4] for entry in entries)
+        with attempt.hub.cursor() as cursor:
+            execute_values(cursor, _SQL["enter"], entries, template=_ENTRY, page_size=len(entries))
+    pg.run(attempt.hub, _SQL["note"], {"route": attempt.route.route, "batch": attempt.batch})
+    counts = sql.SQL(
+        "select count(*) filter (where state = 'overtaken'), count(*) filter (where state = 'unknown') from gateway_judged"
+    )
+    overtaken, unknown = pg.one(attempt.hub, counts)
+    return Heard(entered, int(overtaken), int(unknown))
+
+
+def _judge(attempt: Attempt) -> None:
+    """Find the row of each verdict in the hub, and whether it is still the version that was delivered."""
+    dataset = attempt.dataset
+    same = sql.SQL(" and ").join(
+        sql.SQL("t.{} = {}").format(sql.Identifier(k), casting.typed_or_null(dataset.field(k), "h"))
+        for k in dataset.key
+    )
+    statement = sql.SQL(
+        "create temp table gateway_judged on commit drop as select h.gw_verdict as verdict, d.number, "
+        "h.gw_error as error, h.gw_words as words, h.gw_judged_at as judged_at, "
+        "t.gw_hash, t.gw_record, case when t.gw_batch is null or (h.gw_named and d.number is null) then 'unknown' "
+        "when t.gw_batch > coalesce(d.upto_batch, (select max(upto_batch) from gateway.delivery where route = {route})) "
+        "then 'overtaken' else 'entered' end as state "
+        "from (select *, coalesce(gw_number::text, gw_left_at::text) is not null as gw_named from {heard}) h "
+        "left join gateway.delivery d on d.route = {route} and (d.number = h.gw_number or d.left_at = h.gw_left_at) "
+        "left join lateral (select t.gw_batch, {hash} as gw_hash, (select row_to_json(x) from (select {columns}) x)::text "
+        "as gw_record from {table} t where {same}) t on true"
+    ).format(
+        route=sql.Literal(attempt.route.route), heard=_HEARD, hash=hub_tables.record_hash(dataset, "t"),
+        columns=pg.names(dataset.columns, "t"), table=hub_tables.table(dataset), same=same,
+    )  # fmt: skip
+    pg.run(attempt.hub, statement)
+
+
+def _refused(attempt: Attempt) -> Iterator[list[tuple[str, str, int, str]]]:
+    """Yield error, words, record hash and record of each row to enter; several verdicts on a row are one entry."""
+    query = (
+        "select min(error), string_agg(words, E'\\n' order by judged_at, verdict), gw_hash, gw_record "
+        "from gateway_judged where state = 'entered' group by gw_hash, gw_record"
+    )
+    with attempt.hub.cursor("refused") as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(query)
+        while page := cursor.fetchmany(_PAGE):
+            yield page
+
+
+def _entry(attempt: Attempt, error: str, words: str, row_hash: int, record: str) -> tuple[Any, ...]:
+    dataset, route = attempt.dataset, attempt.route
+    values = json.loads(record)
+    return (
+        dataset.name, route.origin, route.route, attempt.batch, f"{quarantine.PEER}{error}", dataset.owner, row_hash,
+        Json(mask_row(dataset, values), dumps=as_json),
+        quarantine.seal(attempt.deployment.keys, dataset.name, route.origin, record), mask_words(dataset, values, words),
+    )  # fmt: skip
+
+
+def _line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
+    key = [_clean(verdict.key.get(k)) for k in dataset.key]
+    return (
+        verdict.id,
+        verdict.number,
+        _clean(verdict.error) or "-",
+        _clean(verdict.words) or "",
+        verdict.at,
+        verdict.left,
+        *key,
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    """Return a peer's text as PostgreSQL can hold it, of a bearable length."""
+    if text is None:
+        return None
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:_LONGEST].strip()
+
+
+def _pages(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, ...]]:
+    found = iter(verdicts)
+    return iter(lambda: tuple(v for _, v in zip(range(_PAGE), found, strict=False)), ())

@@ -1,0 +1,15 @@
+-- name: newest: the newest verdict of a route that was heard before, by the target's clock
+select max(judged_at) from gateway.verdict where route = %(route)s;
+
+-- name: enter: rows that a target refused; more about a row that is there already is added to its words
+insert into gateway.quarantine as q (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words)
+select * from (values %s) as s (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words)
+ where not exists (select from gateway.quarantine d where d.dataset = s.dataset and d.source = s.source
+                      and d.route = s.route and d.row_hash = s.row_hash and d.state = 'discarded')
+on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting')
+do update set words = case when strpos(q.words, excluded.words) > 0 then q.words
+                               else concat_ws(E'\n', q.words, excluded.words) end;
+
+-- name: note: a verdict was heard, and what became of it
+insert into gateway.verdict (route, verdict, number, error, state, judged_at, batch_id)
+select %(route)s, verdict, number, error, state, judged_at, %(batch)s from gateway_judged;

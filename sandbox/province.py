@@ -1,0 +1,155 @@
+"""The provincial exchange platform's front end: up tables that it collects, and what it finds wrong in them days later.
+
+Its rules are its own: one the city can only keep by mending the row at its source, one is a gap of the province's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
+
+from sandbox import items, sources
+
+NAME = "prov"
+TABLES: Mapping[str, str] = {
+    "case.accept": "up_pro_accept",
+    "case.process": "up_pro_process",
+    "case.special": "up_pro_special_procedure",
+    "case.material": "up_pro_material",
+    "case.result": "up_pro_result",
+    "item.directory": "up_task_directory",
+    "item.guide": "up_task_general_basic",
+}
+DOWN, ENTRIES = "dn_task_directory", 60
+_SEED = 20261125
+# What the national table demands though our contract does not: a special procedure that still runs cannot be told.
+_NEEDED = {"case.special": {"end_time"}}
+_ENVELOPE = frozenset({"cd_batch", "cd_operation", "cd_time", "data_source"})
+_ENVELOPE_SHAPE = (
+    "cd_batch varchar(32) not null, cd_operation varchar(2) not null, cd_time timestamp(0) not null, "
+    "data_source varchar(3) not null"
+)
+_RETURNS = """
+create table public.dn_audit_abnormal (
+  id bigint generated always as identity, err_type varchar(100) not null, remark varchar(1000),
+  table_name varchar(50) not null, table_sql_name varchar(50) not null, table_row_guid varchar(50) not null,
+  table_cd_batch varchar(32) not null, table_cd_source varchar(10) not null, table_cd_time timestamp(0) not null,
+  table_update_time timestamp(0) not null, row_guid varchar(50) not null, cd_time timestamp(0) not null);
+create index on public.dn_audit_abnormal (table_sql_name, cd_time);
+create table sandbox.judged (table_name text not null, id bigint not null, primary key (table_name, id));
+create table sandbox.gap (ending text primary key);
+insert into sandbox.gap values ('777');
+create table sandbox.bad_row (dataset text, key text, rule text)
+"""
+_NOW = "(now() at time zone 'Asia/Shanghai')::timestamp(0)"
+_JUDGE = f"""
+with judged as (
+  select u.*, case when u.contact_mobile like '%000' then 'E301'
+                   when exists (select from sandbox.gap g where right(u.project_no, 3) = g.ending) then 'E207' end as err
+    from public.up_pro_accept u
+   where not exists (select from sandbox.judged j where j.table_name = 'up_pro_accept' and j.id = u.id)
+), told as (
+  insert into public.dn_audit_abnormal (err_type, remark, table_name, table_sql_name, table_row_guid, table_cd_batch,
+         table_cd_source, table_cd_time, table_update_time, row_guid, cd_time)
+  select err, case err when 'E301' then '联系电话' || contact_mobile || '不在有效号段内'
+                       else '办件编号' || project_no || '所在号段未在省平台登记' end,
+         '办件受理信息', 'up_pro_accept', row_guid, cd_batch, data_source, cd_time, {_NOW}, gen_random_uuid()::text, {_NOW}
+    from judged where err is not null and cd_operation <> 'D' returning 1
+), seen as (
+  insert into sandbox.judged select 'up_pro_accept', id from judged
+)
+select count(*) from told
+"""
+
+
+def create(connection: Connection, role: str) -> None:
+    """Make the tables of the front end, and let an account add to the up tables and read what comes back."""
+    deliver = sql.Identifier(role)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema sandbox")
+        for dataset, name in TABLES.items():
+            cursor.execute(_up(dataset, name))
+            cursor.execute(
+                sql.SQL("create index on public.{0} (cd_batch); create index on public.{0} (row_guid)").format(
+                    sql.Identifier(name)
+                )
+            )
+            cursor.execute(sql.SQL("grant select, insert on public.{} to {}").format(sql.Identifier(name), deliver))
+        cursor.execute(
+            _table(DOWN, [c for c in sources.table("item.directory").columns if c.name not in _ENVELOPE], set())
+        )
+        cursor.execute(sql.SQL("grant select on public.{} to {}").format(sql.Identifier(DOWN), deliver))
+        cursor.execute(_RETURNS)
+        cursor.execute(sql.SQL("grant select on public.dn_audit_abnormal to {}").format(deliver))
+    _fill_down(connection)
+
+
+class Province:
+    """The other side of the front end."""
+
+    def __init__(self, dsn: str) -> None:
+        """Take the owner's DSN."""
+        self._dsn = dsn
+
+    def judge(self) -> int:
+        """Look at every accepted case that came since the last time, and return how many were sent back."""
+        return self._count(_JUDGE)
+
+    def mend(self) -> int:
+        """Register the range of case numbers that was forgotten; return how many were missing."""
+        return self._count("with gone as (delete from sandbox.gap returning 1) select count(*) from gone")
+
+    def _count(self, statement: str) -> int:
+        with closing(psycopg2.connect(self._dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return int(cursor.fetchall()[0][0])
+
+
+def _fill_down(connection: Connection) -> None:
+    """Tell the province's own directory of items: a row for each change, some of them updates and deletions."""
+    columns = [c.name for c in sources.table("item.directory").columns]
+    statement = sql.SQL("insert into public.{} ({}, cd_batch, data_source) values %s").format(
+        sql.Identifier(DOWN), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor:
+        told = [[row[c] for c in columns] + [f"130000{n:022}", "HEB"] for n, row in enumerate(_directory())]
+        execute_values(cursor, statement, told)
+
+
+def _directory() -> Iterator[dict[str, Any]]:
+    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+    for number in range(ENTRIES):
+        entry = items.entry(number, now, _SEED)
+        own = {"catalog_code": f"0009{number:08d}", "row_guid": items.guid("province", number), "cd_operation": "I"}
+        yield entry | own
+        later = {"cd_time": datetime.fromisoformat(entry["cd_time"]) + timedelta(minutes=5)}
+        if number % 12 == 0:
+            yield entry | own | later | {"cd_operation": "U", "task_name": f"{entry['task_name']}（省级修订）"}
+        elif number % 20 == 7:
+            yield entry | own | later | {"cd_operation": "D"}
+
+
+def _up(dataset: str, name: str) -> sql.Composed:
+    """Return the statement that makes an up table: the contract's columns as strict as the wire's, and the envelope."""
+    columns = [c for c in sources.table(dataset).columns if c.name not in _ENVELOPE]
+    return _table(name, columns, {c.name for c in columns if c.required} | _NEEDED.get(dataset, set()))
+
+
+def _table(name: str, columns: list[sources.Column], needed: set[str]) -> sql.Composed:
+    shapes = [
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(c.name), sql.SQL(c.type), sql.SQL(" not null" if c.name in needed else "")
+        )
+        for c in columns
+    ]
+    return sql.SQL("create table public.{} (id bigint generated always as identity primary key, {}, {})").format(
+        sql.Identifier(name), sql.SQL(", ").join(shapes), sql.SQL(_ENVELOPE_SHAPE)
+    )

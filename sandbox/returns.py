@@ -1,0 +1,72 @@
+"""What the province sends back, shown from end to end: heard, in quarantine in its words, mended, sent again, closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+
+from gateway.deployment import Deployment
+from gateway.exchange import carry, quarantine
+from sandbox.airflow import Api
+from sandbox.province import Province
+
+IN, OUT = "case_accept_in", "case_accept_prov"
+_RUN_SECONDS = 120.0
+_MEND = (
+    "update public.dn_pro_accept set contact_mobile = left(contact_mobile, 8) || '001', "
+    "cd_time = (now() at time zone 'Asia/Shanghai')::timestamp(0) where contact_mobile like '%000'"
+)
+
+
+def show(
+    api: Api, deployment: Deployment, connections: Mapping[str, str], step: Callable[[str], None]
+) -> dict[str, Any]:
+    """Let the province judge what it collected, and answer all that it sent back; return what was heard and what is open."""
+    province = Province(connections["PROV_ADMIN"])
+    sent_back = province.judge()
+    _run(api, OUT)
+    heard = _open(deployment)
+    for words in sorted({row["words"] for row in heard}):
+        step(f"  the province sends back: {words}")
+    step(f"{sent_back} cases came back from the province; the city mends its rows, the province its list of numbers")
+    mended = _mend_source(connections["APPROVAL_ADMIN"])
+    province.mend()
+    again = [row["id"] for row in heard if row["rule"] == "peer.E207"]
+    for number in again:
+        carry.replay(deployment, number, who="demo", why="省平台已登记号段")
+    _run(api, IN)
+    _run(api, OUT)
+    refused = province.judge()
+    left = len(_open(deployment))
+    step(f"  {mended} rows mended at their source and {len(again)} sent again; {left} are still open")
+    return {
+        "sent_back": sent_back, "heard": len(heard), "words": sorted({row["words"] for row in heard}), "mended": mended,
+        "sent_again": len(again), "refused_again": refused, "open": left,
+    }  # fmt: skip
+
+
+def _open(deployment: Deployment) -> list[dict[str, Any]]:
+    """Return the entries of the route that the province's words opened."""
+    with closing(deployment.hub(name="demo", autocommit=True)) as hub:
+        rows = quarantine.list_rows(hub, route=OUT, state="open", limit=1000)
+    return [row for row in rows if row["rule"].startswith(quarantine.PEER)]
+
+
+def _mend_source(dsn: str) -> int:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(_MEND)
+        return int(cursor.rowcount)
+
+
+def _run(api: Api, route: str) -> None:
+    """Run a route through Airflow to its end, beside whatever its clock starts."""
+    dag = f"route__{route}"
+    run, deadline = api.trigger(dag), time.monotonic() + _RUN_SECONDS
+    while next((r["state"] for r in api.runs(dag) if r["dag_run_id"] == run), "") not in {"success", "failed"}:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the run of {route} has not ended after {_RUN_SECONDS:.0f} s")
+        time.sleep(0.3)
