@@ -23,6 +23,7 @@ OFFSET = {"kind": "offset", "parameter": "offset", "size_parameter": "limit", "s
 CURSOR = {"kind": "cursor", "parameter": "cursor", "at": "data.next"}
 NEXT = {"kind": "next", "at": "links.next"}
 LINK = {"kind": "link"}
+LINKS = {"kind": "links", "at": "links"}
 
 
 def _slices(place: str, size: str, first: int, step: int) -> Script:
@@ -53,6 +54,15 @@ def _linked(prefix: str, *, in_head: bool) -> Script:
     return answer
 
 
+def _in_array(script: Script) -> Script:
+    def answer(seen: Seen) -> Reply:
+        page = script(seen).body
+        following = [{"rel": "next", "href": page["links"]["next"]}] if page["links"]["next"] else []
+        return Reply({**page, "links": [{"rel": "self", "href": "/elsewhere"}, *following]})
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("paging", "records", "script", "requests"),
     [
@@ -66,6 +76,7 @@ def _linked(prefix: str, *, in_head: bool) -> Script:
         (CURSOR, "items", _cursors({}), 3),  # absent ends
         (NEXT, "items", _linked("", in_head=False), 3),  # relative to the page
         (LINK, None, _linked("", in_head=True), 3),
+        (LINKS, "items", _in_array(_linked("", in_head=False)), 3),  # among others, by its relation
     ],
 )
 def test_every_record_of_every_page_is_read_once(

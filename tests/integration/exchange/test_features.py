@@ -42,7 +42,7 @@ def deployment(
     name = f"features_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
-    dsns = {**city._receiving(other.dsn()), "GEO_MAP": maps.dsn}
+    dsns = {**city._receiving(other.dsn(), city._role(other.dsn(), city.DELIVER_ROLE)), "GEO_MAP": maps.dsn}
     migrate.upgrade(hub.dsn(name))
     made = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
