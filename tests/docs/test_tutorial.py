@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.backups import BackupReports
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
@@ -19,6 +20,7 @@ REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
+FILES = ROOT / "docs" / "how-to" / "exchange-files.md"
 SECONDS = 600.0
 
 
@@ -56,6 +58,13 @@ def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SUPERV='{system.dsn}'")
         shell.run(f"mkdir -p catalog/wsdl && cp '{wsdl}' catalog/wsdl/")
         follow(shell, SOAP)
+
+
+def test_files_are_exchanged_by_yaml_alone(shell: Shell, tmp_path: Path) -> None:
+    """The how-to's files take a department's CSV in GB18030: manifests, Chinese headers, bad rows."""
+    reports = BackupReports(tmp_path)
+    shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SELF_ZJJ='{reports.dsn}'")
+    follow(shell, FILES)
 
 
 def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
