@@ -30,7 +30,8 @@ def records(texts: Iterable[str], delimiter: str, null: str, place: Place, what:
     for row in rows:
         if len(row) == width:
             row.append(null)
-            yield None, [None if cell == null else cell for cell in pick(row)]
+            cells = pick(row)
+            yield None, [None if cell == null else cell for cell in cells] if null in cells else list(cells)
         elif row:  # a blank line is none
             yield CELLS, nothing
 

@@ -75,8 +75,8 @@ def _written(records: Iterable[Record], out: BinaryIO, wanted: Callable[[Record]
     written = 0
     for batch in batches(filter(wanted, records), BATCH):
         cut = [(fault, values[:-1]) for fault, values in batch]
-        plain = not any(_SPECIAL.search("".join(filter(None, values))) for _, values in cut)
-        out.write(lines(cut, plain=plain))
+        whole = "".join([value for _, values in cut for value in values if value is not None])
+        out.write(lines(cut, plain=_SPECIAL.search(whole) is None))
         written += len(batch)
     return written
 

@@ -98,7 +98,8 @@ def _server(rows: int) -> Iterator[str]:
         process.stdin.close()
 
 
-def _record(i: int) -> dict[str, Any]:
+def record(i: int) -> dict[str, Any]:
+    """Return record `i`; few are bad."""
     born = date(1940, 1, 1) + timedelta(days=i * 7919 % 30_000)
     head = "X" if i % bench.BAD_EVERY == 0 else "1"
     moment = datetime(2026, 11, 1, tzinfo=UTC) - timedelta(seconds=i)
@@ -113,7 +114,7 @@ def _record(i: int) -> dict[str, Any]:
 def _pages(rows: int) -> list[bytes]:
     return [
         json.dumps(
-            {"total": rows, "items": [_record(i) for i in range(begin + 1, min(begin + PAGE, rows) + 1)]},
+            {"total": rows, "items": [record(i) for i in range(begin + 1, min(begin + PAGE, rows) + 1)]},
             ensure_ascii=False,
         ).encode()
         for begin in range(0, rows + 1, PAGE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.backups import BackupReports
 from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -21,6 +22,7 @@ SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
 OGC = ROOT / "docs" / "how-to" / "connect-an-ogc-server.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
+FILES = ROOT / "docs" / "how-to" / "exchange-files.md"
 SECONDS = 600.0
 
 
@@ -65,6 +67,13 @@ def test_an_ogc_server_is_connected_by_yaml_alone(shell: Shell) -> None:
     with MapService() as maps:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_MAPS='{maps.dsn}'")
         follow(shell, OGC)
+
+
+def test_files_are_exchanged_by_yaml_alone(shell: Shell, tmp_path: Path) -> None:
+    """The how-to's files take a department's CSV in GB18030: manifests, Chinese headers, bad rows."""
+    reports = BackupReports(tmp_path)
+    shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SELF_ZJJ='{reports.dsn}'")
+    follow(shell, FILES)
 
 
 def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
