@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
 from connectors.http_address import Address
-from connectors.http_peer import Clock, Peer
+from connectors.http_peer import Clock, Peer, Receive
 from connectors.rest_auth import Auth
 from connectors.rest_options import Limits
 
+T = TypeVar("T")
 _TOKEN = "its token"  # noqa: S105 - what errors call it
 
 
@@ -38,23 +39,41 @@ class RestPeer(Peer):
     def get(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, *, body: bool = True) -> Answer:
         """Ask for a resource, repeating what may pass, until the clock is over."""
 
-        def answer(response: requests.Response, chunks: Iterator[bytes]) -> Answer | None:
+        def asked() -> requests.PreparedRequest:
+            return requests.Request("GET", url, {"Accept": "application/json"}, params=dict(parameters)).prepare()
+
+        def receive(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
+            return self._answer(response, chunks, what, body=body)
+
+        return self._asked(asked, what, clock, receive)
+
+    def send(
+        self, what: str, method: str, url: str, body: bytes, headers: Mapping[str, str], clock: Clock,
+        receive: Receive[T],
+    ) -> T:  # fmt: skip
+        """Send a body and return what `receive` makes of the answer, until the clock is over.
+
+        It is sent again when it may not have arrived, or its answer was lost: it must bear what makes that harmless.
+        """
+        said = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8", **headers}
+        return self._asked(lambda: requests.Request(method, url, said, data=body).prepare(), what, clock, receive)
+
+    def _asked(self, asked: Callable[[], requests.PreparedRequest], what: str, clock: Clock, receive: Receive[T]) -> T:
+        """Ask, and once more with other credentials when they were refused; repeat what may pass."""
+
+        def first(response: requests.Response, chunks: Iterator[bytes]) -> T | None:
             if response.status_code == requests.codes.unauthorized and self._auth.forget():
                 return None
-            return self._answer(response, chunks, what, body=body)
+            return receive(response, chunks)
 
-        def last(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
-            return self._answer(response, chunks, what, body=body)
-
-        def ask() -> Answer:
-            first = self.exchange(self._signed(url, parameters, clock), what, clock, answer)
-            return first or self.exchange(self._signed(url, parameters, clock), what, clock, last)
+        def ask() -> T:
+            found = self.exchange(self._signed(asked(), clock), what, clock, first)
+            return self.exchange(self._signed(asked(), clock), what, clock, receive) if found is None else found
 
         return self.repeated(ask, clock)
 
-    def _signed(self, url: str, parameters: Mapping[str, str], clock: Clock) -> requests.PreparedRequest:
-        request = requests.Request("GET", url, {"Accept": "application/json"}, params=dict(parameters)).prepare()
-        self._auth.sign(request, lambda asked: self._token(asked, clock))
+    def _signed(self, request: requests.PreparedRequest, clock: Clock) -> requests.PreparedRequest:
+        self._auth.sign(request, lambda wanted: self._token(wanted, clock))
         return request
 
     def _token(self, request: requests.PreparedRequest, clock: Clock) -> bytes:
