@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.app import GuideApp
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -37,6 +38,7 @@ class Peer(Protocol):
 # By the name of the connection: what makes the platform in a folder of its own.
 KINDS: Mapping[str, Callable[[Path], Peer]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
+    "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
 }
 
