@@ -7,7 +7,7 @@ listed in `Catalog.broken` and the others run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
+from gateway.exchange import references
 from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, Rule, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
@@ -108,7 +109,19 @@ def _datasets(root: Path, city: Located) -> tuple[dict[str, Dataset], dict[str, 
                 broken[path.name.removesuffix(".odcs.yaml")] = error
             else:
                 found[dataset.name] = dataset
+    while dangling := dict(_dangling(found)):  # without these, those that look into them cannot be used either
+        broken |= dangling
+        found = {name: dataset for name, dataset in found.items() if name not in dangling}
     return found, broken
+
+
+def _dangling(datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, GatewayError]]:
+    """Yield the data sets whose rules look into what is not there, with the error of each."""
+    for name, dataset in datasets.items():
+        try:
+            references.refuse_unknown(dataset, datasets)
+        except ContractInvalid as error:
+            yield name, error
 
 
 def _routes(
@@ -148,7 +161,9 @@ def _route(
     if name in broken:
         raise document.fault("dataset", f"its contract cannot be used: {broken[name].message}", broken[name].hint)
     dataset = _known(document, "dataset", datasets, "contract")
-    peer = _peer(document, dataset, platforms)
+    mask, withhold = (tuple(document.get(name, [])) for name in ("mask", "withhold"))
+    _refuse_hidden(document, dataset, mask, withhold)
+    peer = _peer(document, dataset, platforms, hidden={*mask, *withhold})
     if document.require("mode") == "incremental" and dataset.cursor is None:
         raise document.fault(
             "mode", f"{name} has no cursor", "Write mode: snapshot, or give the contract a gatewayCursor."
@@ -158,11 +173,11 @@ def _route(
         route=document.require("route"), dataset=dataset, peer=peer, mode=document.require("mode"),
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
-        compare=_compare(document), preflight=_preflight(document, dataset),
+        compare=_compare(document), preflight=_preflight(document, dataset), mask=mask, withhold=withhold,
     )  # fmt: skip
 
 
-def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform]) -> Platform:
+def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform], *, hidden: set[str]) -> Platform:
     """Return the platform at the other end; a delivery goes from the hub to it, everything else from it to the hub."""
     outbound = document.require("mode") == "delivery"
     here, there = ("from", "to") if outbound else ("to", "from")
@@ -171,18 +186,36 @@ def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform]
         raise document.fault(here, f"a route of mode {document.require('mode')} goes {here} the hub", hint)
     peer: Platform = _known(document, there, platforms, "platform")
     if outbound:
-        _refuse_unclear(document, dataset, peer)
+        _refuse_unclear(document, dataset, peer, hidden)
     return peer
 
 
-def _refuse_unclear(document: Located, dataset: Dataset, peer: Platform) -> None:
+def _refuse_hidden(document: Located, dataset: Dataset, mask: tuple[str, ...], withhold: tuple[str, ...]) -> None:
+    """Refuse to hide what cannot be hidden: on the way in, a key, a field there is not; to mask what is no text."""
+    for name, fields in (("mask", mask), ("withhold", withhold)):
+        if fields and document.require("mode") != "delivery":
+            raise document.fault(name, "only a delivery hides fields", "Remove the line.")
+        for field in fields:
+            if field not in dataset.columns:
+                raise document.fault(name, f"{dataset.name} has no field {field}", "Use the names of its contract.")
+            if field in dataset.key:
+                raise document.fault(name, f"{field} is of the key", "A row cannot be known again without its key.")
+    if wrong := [f for f in mask if dataset.field(f).hub_type != "text"]:
+        raise document.fault("mask", f"{', '.join(wrong)} is no text", "Write it under withhold.")
+
+
+def _refuse_unclear(document: Located, dataset: Dataset, peer: Platform, hidden: set[str]) -> None:
     """Refuse to deliver a field of a higher class than the platform may hold: the whole route, not the field alone."""
-    above = [f"{f.name} ({f.classification})" for f in dataset.fields if f.classification > peer.clearance]
+    above = [
+        f"{f.name} ({f.classification})"
+        for f in dataset.fields
+        if f.classification > peer.clearance and f.name not in hidden
+    ]
     if above:
         may = f"is cleared up to {peer.clearance}" if peer.clearance else "is cleared for nothing"
         raise document.fault(
             "to", f"platform {peer.platform} {may}, {dataset.name} holds {', '.join(above)}",
-            "Give the platform the clearance that its operator was granted, or deliver a data set without these fields.",
+            "Name these fields under mask or withhold, or give the platform the clearance that its operator was granted.",
         )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ class Route:
 
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
-    rows before they leave.
+    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty.
     """
 
     route: str
@@ -171,6 +171,8 @@ class Route:
     description: str = ""
     compare: str | None = None
     preflight: tuple[Rule, ...] = ()
+    mask: tuple[str, ...] = ()
+    withhold: tuple[str, ...] = ()
 
     @property
     def outbound(self) -> bool:

@@ -87,7 +87,10 @@ def route_page(request: Request, name: str, user: GetUserDep) -> Response:
         asked = {"route": name}
         runs, rejects, comparison = (_rows(hub, query, asked) for query in ("runs", "rejects", "comparison"))
     for row in rejects:
-        row["chinese"], row["english"] = quarantine.reason(city.datasets, route.dataset.name, row["rule"])
+        said = (
+            row["words"] if row["rows"] == 1 or not row["rule"].startswith(quarantine.PEER) else None
+        )  # each row has its own
+        row["chinese"], row["english"] = quarantine.reason(city.datasets, route.dataset.name, row["rule"], said)
         row["owner_name"] = city.units[row["owner"]].name if row["owner"] in city.units else row["owner"]
     shown = {
         "route": route, "unit": city.units[route.peer.unit], "state": state, "hold": hold, "runs": runs,

@@ -15,7 +15,8 @@ select r.no from gateway.batch b join gateway.receipt r on r.batch_id = b.batch_
  where b.route = %(route)s and b.run_id = %(run)s order by b.batch_id desc limit 1;
 
 -- name: rejects: what is in quarantine of a route, by rule
-select rule, state, count(*) as rows, min(entered_at) as oldest, max(entered_at) as newest, min(owner) as owner
+select rule, state, count(*) as rows, min(entered_at) as oldest, max(entered_at) as newest, min(owner) as owner,
+       min(words) as words
   from gateway.quarantine where route = %(route)s and state in ('open', 'waiting')
  group by rule, state order by rows desc, rule limit 200;
 

@@ -24,7 +24,8 @@ STATES = {
     "open": ("运行中", "running", "run"),
 }
 STAGES = {
-    "probe": "探测来源", "describe": "核对表结构", "extract": "取数", "deliver": "送达", "land": "落地", "check": "校验", "merge": "合并",
+    "probe": "探测来源", "describe": "核对表结构", "extract": "取数", "deliver": "送达", "verdicts": "听取退回",
+    "land": "落地", "check": "校验", "merge": "合并",
     "state": "移动水位", "receipt": "签发回执", "commit": "提交", "done": "完成",
 }  # fmt: skip
 COUNTS = {

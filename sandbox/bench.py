@@ -400,7 +400,7 @@ def forget(bench: Bench) -> None:
 
 def main() -> int:
     """Run the benchmark and return 0 when every job's result was right."""
-    from sandbox.bench_delivery import deliver  # noqa: PLC0415 - they import this module
+    from sandbox.bench_delivery import deliver, front_end  # noqa: PLC0415 - they import this module
     from sandbox.bench_rest import rest_load  # noqa: PLC0415
 
     options = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
@@ -416,7 +416,7 @@ def main() -> int:
         bench = Bench(Path(folder), chosen.rows)
         try:
             lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), key_compare(bench)]
-            lines += [one_percent(bench), full_width(bench, chosen.persons), deliver(bench)]
+            lines += [one_percent(bench), full_width(bench, chosen.persons), deliver(bench), front_end(bench)]
             lines += [rest_load(bench, chosen.records, 3), memory_flat(bench, 5)]
         finally:
             bench.close()

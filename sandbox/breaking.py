@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sandbox import identity
 from sandbox.sources import SourceRule, SourceTable
 
 Row = dict[str, Any]
 BESIDE_ANOTHER = frozenset({"unique", "no_overlap"})  # such a row is bad only beside a good one
+_NOBODY = identity.uscc("11", "990000", identity.organisation_code(1, "WX"))
+_EARLY = datetime(2001, 1, 1)  # noqa: DTZ001 - sources hold naive times
 _SOON = 700  # days: far enough ahead to be in the future for whoever runs the demo
 
 
@@ -37,17 +40,28 @@ def _identified(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     }
 
 
-def _order(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+def _order(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     first, last = args["fields"][0], args["fields"][-1]
     begins = row.get(first) or date(2020, 1, 1)
+    if isinstance(begins, int):
+        return {first: begins + 2, last: begins + 1}
     if isinstance(begins, str):
         begins = datetime.fromisoformat(begins)
-    return {first: begins, last: begins - timedelta(days=30)}
+    return {first: _held(begins, first, table), last: _held(begins - timedelta(days=30), last, table)}
+
+
+def _held(when: date, name: str, table: SourceTable) -> Any:
+    """Return a day or a time as its column holds it."""
+    column = table.column(name)
+    if column.text:
+        return f"{when:%Y-%m-%d}"
+    return when.date() if column.type == "date" and isinstance(when, datetime) else when
 
 
 def _future(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
     late = datetime.now().replace(microsecond=0) + timedelta(days=_SOON)  # noqa: DTZ005 - sources hold naive times
-    found: Row = dict.fromkeys(_later(args["field"], table)) | {args["field"]: late}
+    later: Row = {n: _held(late, n, table) if table.column(n).required else None for n in _later(args["field"], table)}
+    found: Row = later | {args["field"]: _held(late, args["field"], table)}
     if "status" in row and args["field"] == "death_on":
         found["status"] = "4"
     return found
@@ -61,9 +75,27 @@ def _later(field: str, table: SourceTable) -> Iterator[str]:
 
 
 def _implication(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
-    field, values = args["when"]["field"], args["when"].get("in")
-    present = args["present"] if isinstance(args["present"], list) else [args["present"]]
-    return {field: values[0] if values else date(2025, 12, 31), **dict.fromkeys([*present, *_bound(field, table)])}
+    field, values, then = args["when"]["field"], args["when"].get("in"), args.get("in")
+    found: Row = {field: values[0] if values else date(2025, 12, 31)}
+    if then:
+        return found | _unlisted(then["field"], then["values"], table.listed(then["field"]) or ("2", "1", "0"), table)
+    declared = args.get("present", [])
+    present = declared if isinstance(declared, list) else [declared]
+    return found | dict.fromkeys([*present, *_bound(field, table)])
+
+
+def _unlisted(field: str, values: Iterable[Any], known: Iterable[str], table: SourceTable) -> Row:
+    """Return the first known value that is not among these, as the column holds it."""
+    value = next(value for value in known if value not in map(str, values))
+    return {field: value if table.column(field).text else int(value)}
+
+
+def _values(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
+    return _unlisted(args["field"], table.listed(args["field"]), ("7", "6", "Z"), table)
+
+
+def _text(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    return {args["field"]: row[args["differs_from"]] if "differs_from" in args else "材料不齐"}
 
 
 def _bound(field: str, table: SourceTable) -> Iterator[str]:
@@ -73,8 +105,12 @@ def _bound(field: str, table: SourceTable) -> Iterator[str]:
             yield rule.args["present"]
 
 
-def _code(args: Mapping[str, Any], *_: Any) -> Row:
-    return {args["field"]: "990000000000"} if args.get("list") == "division" else {}
+def _code(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
+    """Return a township of a county that never was, below a parent that it fits."""
+    if args.get("list") != "division":
+        return {}
+    parents = {r.args["parent"]: "990000000000" for r in table.rules if r.check == "parent_prefix"}
+    return {args["field"]: "990802001000"[: table.column(args["field"]).size]} | parents
 
 
 def _parent(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
@@ -86,6 +122,29 @@ def _overlap(args: Mapping[str, Any], row: Row, other: Row, table: SourceTable) 
     begins, own = other[args["from"]], set(table.key) - {*args["keys"], args["from"]}
     later = begins + timedelta(minutes=1) if isinstance(begins, datetime) else date.fromisoformat(begins) + timedelta(1)
     return other | {name: row[name] for name in own} | {args["from"]: later}
+
+
+def _exists(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row:
+    """Refer to nobody; or where the rule is for some rows only, make this one of them: nothing was made for it."""
+    field, when = args["fields"][0], args.get("when", {})
+    if "in" in when and str(row[when["field"]]) not in when["in"]:
+        return {when["field"]: when["in"][0]}
+    coded = any(r.check == "uscc" and r.args["field"] == field for r in table.rules)
+    return {field: _NOBODY if coded else "130800000000000000000"[: table.column(field).size]}
+
+
+def _not_before(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
+    """Put a time long before, and those that must not lie after it."""
+    earlier = [r.args["fields"] for r in table.rules if r.check == "order" and args["field"] in r.args["fields"]]
+    return dict.fromkeys(
+        [*(f for fields in earlier for f in fields[: fields.index(args["field"])]), args["field"]], _EARLY
+    )
+
+
+def _parent_exists(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    if "from" not in args:
+        return {args["parent"]: "130800000000000000000"}
+    return {args["code"]: row[args["code"]][:9] + "001", args["parent"]: row[args["code"]], "level": "5"}
 
 
 def _control(_: Mapping[str, Any], row: Row, __: Row, table: SourceTable) -> Row:
@@ -109,7 +168,8 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "division12": _field("13080X000000"),
     "division6": _field("13080X"),
     "date8": _field("20230230"),
-    "values": _field("7"),
+    "values": _values,
+    "pattern": _field("待定"),
     "range": _field(-1),
     "order": _order,
     "not_future": _future,
@@ -119,20 +179,17 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "birth_matches": lambda args, row, *_: {
         args["date"]: "1949-10-01" if str(row[args["date"]]) != "1949-10-01" else "1950-01-01"
     },
-    "text": lambda args, *_: {args["field"]: "材料不齐"},
+    "text": _text,
     "keyed_hash": _field("f" * 64),
     "code_on": _code,
     "parent_prefix": _parent,
     "level_zeros": lambda args, row, *_: {args["level"]: "3" if str(row[args["level"]]) != "3" else "4"},
-    "not_before": _field(datetime(2001, 1, 1)),  # noqa: DTZ001 - sources hold naive times
-    "exists": lambda args, *_: {args["fields"][0]: "130800000000000000000"},
-    "unique": lambda args, _, other, *__: {args["fields"][0]: other[args["fields"][0]]},
+    "not_before": _not_before,
+    "within_limit": lambda args, *_: {args["to"]: datetime.now().replace(microsecond=0)},  # noqa: DTZ005 - sources hold naive times
+    "exists": _exists,
+    "unique": lambda args, _, other, *__: {name: other[name] for name in args["fields"]},
     "no_overlap": _overlap,
-    "parent_exists": lambda args, row, *_: {
-        args["code"]: row[args["code"]][:9] + "001",
-        args["parent"]: row[args["code"]],
-        "level": "5",
-    },
+    "parent_exists": _parent_exists,
     "not_literal": _field("无"),
     "clean": _control,
 }

@@ -9,16 +9,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sandbox import entities, identity, names, places
+from sandbox import entities, identity, items, messages, names, places
 
 Row = dict[str, Any]
 _SPACE = uuid.UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
-_BUREAU = identity.uscc("11", "130800", identity.organisation_code(130_800, "MB"))
-_SERVICES = (
-    ("食品经营许可", "1", "食品经营许可证"), ("公共场所卫生许可", "1", "卫生许可证"), ("建筑工程施工许可", "1", "建筑工程施工许可证"),
-    ("道路货物运输经营许可", "1", "道路运输经营许可证"), ("企业设立登记", "7", "营业执照"), ("取水许可", "1", "取水许可证"),
-    ("城镇污水排入排水管网许可", "1", "排水许可证"), ("民办学校设立审批", "1", "办学许可证"), ("林木采伐许可", "1", "林木采伐许可证"), ("残疾人证办理", "7", "残疾人证"),
-)  # fmt: skip
 _STEPS = ("受理", "审查", "决定")
 _MATERIALS = ("申请书", "身份证明", "营业执照副本", "场所使用证明", "平面布局图", "安全承诺书")
 _SPECIAL = (
@@ -51,7 +45,7 @@ def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float 
     rng = Random(f"{seed}:case:{number}")
     hour = timedelta(hours=1) * pace
     project = f"1308{accepted:%Y%m%d}{number:09d}"
-    service = rng.randrange(len(_SERVICES))
+    service = rng.randrange(len(items.SERVICES))
     yield _event(
         "case.accept",
         accepted,
@@ -84,18 +78,13 @@ def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float 
         yield _event("case.result", accepted, begun, _result(rng, project, service, accepted + begun), project)
 
 
-def task(service: int) -> str:
-    """Return the 36-character task code of a service: 19 characters of bureau and division, then the item."""
-    return f"{_BUREAU}4000{100 + service:03d}{service:011d}"[:36]
-
-
 def _event(dataset: str, accepted: datetime, after: timedelta, row: Row, *business_key: object) -> Event:
     row |= {"row_guid": guid(dataset, *business_key), "cd_operation": "I", "cd_time": accepted + after}
     return Event(dataset, after, row)
 
 
 def _accept(rng: Random, project: str, service: int, accepted: datetime, number: int, seed: int, key: bytes) -> Row:
-    title, kind, _ = _SERVICES[service]
+    title, kind, _ = items.SERVICES[service]
     days = rng.randint(20, 300)
     citizen = {
         "applyer_type": "1",
@@ -111,13 +100,19 @@ def _accept(rng: Random, project: str, service: int, accepted: datetime, number:
             "applyer_page_code": firm["uscc"], "legal": firm["legal_rep"],
         }  # fmt: skip
     return citizen | {
-        "project_no": project, "catalog_code": f"0001{service:08d}"[:12], "task_code": task(service), "task_name": title,
-        "task_version": 1 + service % 3, "local_task_code": f"CD{service:06d}", "contact_name": names.person(rng), "contact_type": "111",
+        "project_no": project, "catalog_code": items.catalog_code(service), "task_code": items.task(service), "task_name": title,
+        "task_version": items.version(service), "local_task_code": f"CD{service:06d}", "contact_name": names.person(rng), "contact_type": "111",
         "contact_code": _citizen(rng), "contact_mobile": f"138{rng.randrange(10**8):08d}", "address": "河北省承德市双桥区", "zip_code": "067000",
         "apply_date": accepted - timedelta(minutes=days), "apply_type": rng.choice(("1", "2")), "accept_date": accepted,
-        "promise_date": accepted + timedelta(days=10), "accept_doc_no": f"承审受字{project[-9:]}号", "project_name": title, "project_type": "2",
-        "org_code": _BUREAU, "org_name": "承德市行政审批局", "handle_user_name": names.person(rng), "task_handle_item": kind,
+        "promise_date": _promised(accepted, service), "accept_doc_no": f"承审受字{project[-9:]}号", "project_name": title, "project_type": "2",
+        "org_code": items.BUREAU, "org_name": items.BUREAU_NAME, "handle_user_name": names.person(rng), "task_handle_item": kind,
     }  # fmt: skip
+
+
+def _promised(accepted: datetime, service: int) -> datetime:
+    """Return the end of the last promised working day."""
+    due = messages.due_at(accepted.replace(tzinfo=messages.CHINA), items.promise_days(service))
+    return due.replace(tzinfo=None)
 
 
 def _citizen(rng: Random) -> str:
@@ -144,7 +139,7 @@ def _special(
 
 
 def _result(rng: Random, project: str, service: int, done: datetime) -> Row:
-    licence = _SERVICES[service][2]
+    licence = items.SERVICES[service][2]
     return {
         "project_no": project, "result_date": done, "result_type": "1", "result_explain": "准予许可", "result_cetr_name": licence,
         "result_cetr_no": f"冀承{licence[:2]}{project[-12:]}", "is_delivery_results": rng.choice(("0", "1")),

@@ -7,22 +7,21 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
-from zoneinfo import ZoneInfo
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import breaking, cases, entities, persons, places, province, sources
+from sandbox import approval_tables, breaking, catalogue, entities, persons, places, province, sources
+from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
 CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
 ROLE, DELIVER_ROLE = "gateway_extract", "gateway_deliver"
-PERSONS, CASES, ADDRESSES = 100_000, 2_000, 3_000
+PERSONS, ADDRESSES = 100_000, 3_000
 ENTITIES = {"legal.market_entity": 17_000, "legal.institution": 1_000, "legal.social_org": 2_000}
 _SHARE = 2_000  # one bad row in so many, but each rule at least once
 _SLICE = 5_000
@@ -82,23 +81,13 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
 
 
 def _receiving(admin_dsn: str, password: str) -> dict[str, str]:
-    """Make the databases that the gateway delivers to, with empty tables that its account may change."""
-    role = sql.Identifier(DELIVER_ROLE)
+    """Make the databases that the gateway delivers to, with tables that its account may change."""
     found: dict[str, str] = {}
-    for name, datasets in sources.RECEIVING.items():
+    for name in sources.RECEIVING:
         owner = _with(admin_dsn, name)
         if _create(admin_dsn, name):
-            with closing(psycopg2.connect(owner)) as connection, connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)"
-                )
-                for dataset in datasets:
-                    cursor.execute(sources.table(dataset).create(own=False))
-                    for statement in sources.table(dataset).index():
-                        cursor.execute(statement)
-                rights = "select, insert, update, delete on all tables in schema public"
-                cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
-                cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+            with closing(psycopg2.connect(owner)) as connection, connection:
+                _make_receiving(connection, name)
         found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
     return found
 
@@ -113,13 +102,33 @@ def _front_end(admin_dsn: str, password: str) -> dict[str, str]:
     return {name: _with(admin_dsn, province.NAME, DELIVER_ROLE, password), f"{name}_ADMIN": owner}
 
 
+def _make_receiving(connection: Connection, name: str) -> None:
+    """Make empty tables for what comes, and full ones for what the platform tells itself."""
+    told, role = sources.TELLING[name], sql.Identifier(DELIVER_ROLE)
+    with connection.cursor() as cursor:
+        cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
+        for dataset in (*sources.RECEIVING[name], *told):
+            cursor.execute(sources.table(dataset).create(own=False))
+            if dataset in told:
+                _write_bad(connection, dataset, _further, write(connection, dataset, catalogue.resources(SEED)))
+            for statement in sources.table(dataset).index():
+                cursor.execute(statement)
+        rights = "select, insert, update, delete on all tables in schema public"
+        cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
+        cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
+
+
+def _further(number: int) -> Row:
+    return catalogue.resource(catalogue.RESOURCES + number, SEED)
+
+
 def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
         for dataset in sources.DATABASES[name]:
             cursor.execute(sources.table(dataset).create())
-    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo, "approval": _fill_approval}[name]
-    for dataset, rows, spare in made(scale, seed):
+    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}.get(name)
+    for dataset, rows, spare in made(scale, seed) if made else approval_tables.tables(seed, CERT_KEY):
         count = write(connection, dataset, rows)
         _write_bad(connection, dataset, spare, count)
         with connection.cursor() as cursor:
@@ -128,9 +137,6 @@ def _fill_database(connection: Connection, name: str, scale: float, seed: int) -
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("grant select on all tables in schema public to {}").format(sql.Identifier(ROLE)))
         cursor.execute("analyze")
-
-
-Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
 
 
 def _fill_pop(scale: float, seed: int) -> Made:
@@ -153,25 +159,6 @@ def _fill_geo(_: float, seed: int) -> Made:
     yield "geo.address", places.addresses(rng, ADDRESSES), spare.__getitem__
 
 
-def _fill_approval(_: float, seed: int) -> Made:
-    begins = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0) - timedelta(days=40)
-    rng = Random(f"{seed}:cases")
-    by_dataset: dict[str, list[Row]] = {d: [] for d in sources.DATABASES["approval"]}
-    for number in range(CASES + 60):
-        accepted = begins + timedelta(minutes=rng.randrange(30 * 24 * 60))
-        for event in cases.case(number, accepted, seed, CERT_KEY):
-            by_dataset[event.dataset].append(event.row)
-    for dataset, rows in by_dataset.items():
-        kept = len(rows) if dataset == "case.accept" else len(rows) - 40
-        yield dataset, rows[:kept], (rows[kept:] or _renumbered(rows)).__getitem__
-
-
-def _renumbered(rows: list[Row]) -> list[Row]:
-    """Return copies of the last rows under numbers of their own, for breaking."""
-    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}9{i:08d}"}
-            for i, r in enumerate(rows[-60:])]  # fmt: skip
-
-
 def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row], count: int) -> None:
     """Append one bad row per awake rule (more in a large set) and note what is wrong with it."""
     table = sources.table(dataset)
@@ -190,7 +177,7 @@ def _write_bad(connection: Connection, dataset: str, spare: Callable[[int], Row]
                 rows.append(other)
             rows.append(made)
             noted.append((dataset, str(made[table.key[0]]), rule.id))
-        if dataset.startswith(("case.", "geo.")) and turn == 0:
+        if not dataset.startswith(("pop.", "legal.")) and turn == 0:
             break
     write(connection, dataset, rows)
     with connection.cursor() as cursor:

@@ -34,7 +34,7 @@ from gateway.exchange import hub as hub_tables
 from gateway.exchange import proof, reconcile
 from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
-from sandbox import approval, city, returns
+from sandbox import approval, city, order, returns
 from sandbox.airflow import AirflowStack, Api
 from sandbox.standins import Standins
 
@@ -159,22 +159,27 @@ class Demo:
     def _run_routes(self, api: Api, deployment: Deployment) -> list[dict[str, Any]]:
         """Let every route run once: by its clock at the first start, triggered later; others follow their assets.
 
-        Airflow runs a DAG for the newest strike of its cron line as soon as it is unpaused. Returns a line a route; each
-        is reconciled as soon as it ended, while others still run.
+        Airflow runs a DAG for the newest strike of its cron line as soon as it is unpaused. A route whose rules look into
+        what others bring begins when that is there. Returns a line a route; each is reconciled as soon as it ended, while
+        others still run.
         """
         wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
         _until(lambda: set(wanted.values()) <= api.dags(), 60, "Airflow has not parsed every route")
         known = {name: {r["dag_run_id"] for r in api.runs(dag)} for name, dag in wanted.items()}
-        for dag in wanted.values():
-            api.unpause(dag)
-        for name, route in deployment.catalog.routes.items():
-            if route.after is None and (route.schedule == "manual" or known[name]):
-                api.trigger(wanted[name])
+        catalog = deployment.catalog
+        needed = {name: order.before(catalog, route) for name, route in catalog.routes.items() if route.after is None}
+        for name in wanted.keys() - needed.keys():
+            api.unpause(wanted[name])
         self.step(f"{len(wanted)} routes run through Airflow")
         rows: dict[str, Future[dict[str, Any]]] = {}
         deadline = time.monotonic() + _ROUTES_SECONDS
         with ThreadPoolExecutor(1) as beside:
             while len(rows) < len(wanted) and time.monotonic() < deadline:
+                for name in [name for name, others in needed.items() if others <= rows.keys()]:
+                    del needed[name]
+                    api.unpause(wanted[name])
+                    if catalog.routes[name].schedule == "manual" or known[name]:
+                        api.trigger(wanted[name])
                 for name in wanted.keys() - rows.keys():
                     new = [r for r in api.runs(wanted[name]) if r["dag_run_id"] not in known[name]]
                     done = [r["state"] for r in new if r["state"] in {"success", "failed"}]

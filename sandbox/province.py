@@ -5,14 +5,18 @@ Its rules are its own: one the city can only keep by mending the row at its sour
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_values
 
-from sandbox import sources
+from sandbox import items, sources
 
 NAME = "prov"
 TABLES: Mapping[str, str] = {
@@ -21,7 +25,11 @@ TABLES: Mapping[str, str] = {
     "case.special": "up_pro_special_procedure",
     "case.material": "up_pro_material",
     "case.result": "up_pro_result",
+    "item.directory": "up_task_directory",
+    "item.guide": "up_task_general_basic",
 }
+DOWN, ENTRIES = "dn_task_directory", 60
+_SEED = 20261125
 # What the national table demands though our contract does not: a special procedure that still runs cannot be told.
 _NEEDED = {"case.special": {"end_time"}}
 _ENVELOPE = frozenset({"cd_batch", "cd_operation", "cd_time", "data_source"})
@@ -75,8 +83,13 @@ def create(connection: Connection, role: str) -> None:
                 )
             )
             cursor.execute(sql.SQL("grant select, insert on public.{} to {}").format(sql.Identifier(name), deliver))
+        cursor.execute(
+            _table(DOWN, [c for c in sources.table("item.directory").columns if c.name not in _ENVELOPE], set())
+        )
+        cursor.execute(sql.SQL("grant select on public.{} to {}").format(sql.Identifier(DOWN), deliver))
         cursor.execute(_RETURNS)
         cursor.execute(sql.SQL("grant select on public.dn_audit_abnormal to {}").format(deliver))
+    _fill_down(connection)
 
 
 class Province:
@@ -100,17 +113,43 @@ class Province:
             return int(cursor.fetchall()[0][0])
 
 
+def _fill_down(connection: Connection) -> None:
+    """Tell the province's own directory of items: a row for each change, some of them updates and deletions."""
+    columns = [c.name for c in sources.table("item.directory").columns]
+    statement = sql.SQL("insert into public.{} ({}, cd_batch, data_source) values %s").format(
+        sql.Identifier(DOWN), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor:
+        told = [[row[c] for c in columns] + [f"130000{n:022}", "HEB"] for n, row in enumerate(_directory())]
+        execute_values(cursor, statement, told)
+
+
+def _directory() -> Iterator[dict[str, Any]]:
+    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+    for number in range(ENTRIES):
+        entry = items.entry(number, now, _SEED)
+        own = {"catalog_code": f"0009{number:08d}", "row_guid": items.guid("province", number), "cd_operation": "I"}
+        yield entry | own
+        later = {"cd_time": entry["cd_time"] + timedelta(minutes=5)}
+        if number % 12 == 0:
+            yield entry | own | later | {"cd_operation": "U", "task_name": f"{entry['task_name']}（省级修订）"}
+        elif number % 20 == 7:
+            yield entry | own | later | {"cd_operation": "D"}
+
+
 def _up(dataset: str, name: str) -> sql.Composed:
     """Return the statement that makes an up table: the contract's columns as strict as the wire's, and the envelope."""
-    table = sources.table(dataset)
-    needed = _NEEDED.get(dataset, set())
-    columns = [
+    columns = [c for c in sources.table(dataset).columns if c.name not in _ENVELOPE]
+    return _table(name, columns, {c.name for c in columns if c.required} | _NEEDED.get(dataset, set()))
+
+
+def _table(name: str, columns: list[sources.Column], needed: set[str]) -> sql.Composed:
+    shapes = [
         sql.SQL("{} {}{}").format(
-            sql.Identifier(c.name), sql.SQL(c.type), sql.SQL(" not null" if c.required or c.name in needed else "")
+            sql.Identifier(c.name), sql.SQL(c.type), sql.SQL(" not null" if c.name in needed else "")
         )
-        for c in table.columns
-        if c.name not in _ENVELOPE
+        for c in columns
     ]
     return sql.SQL("create table public.{} (id bigint generated always as identity primary key, {}, {})").format(
-        sql.Identifier(name), sql.SQL(", ").join(columns), sql.SQL(_ENVELOPE_SHAPE)
+        sql.Identifier(name), sql.SQL(", ").join(shapes), sql.SQL(_ENVELOPE_SHAPE)
     )

@@ -5,6 +5,7 @@ The YAML is read here directly, so that the sandbox stays a stranger to the gate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,12 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
     "pop": ("pop.person",),
     "legal": ("legal.market_entity", "legal.institution", "legal.social_org"),
     "geo": ("geo.division", "geo.address"),
-    "approval": ("case.accept", "case.process", "case.special", "case.material", "case.result"),
+    "approval": (
+        *("case.accept", "case.process", "case.special", "case.material", "case.result"),
+        *("item.directory", "item.guide", "item.material", "item.fee", "item.faq", "item.step"),
+        *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
+        "push.message",
+    ),
 }
 RECEIVING: Mapping[str, tuple[str, ...]] = {
     "share": (
@@ -29,8 +35,11 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "legal.social_org",
         "geo.division",
         "geo.address",
+        "item.step",
     ),
 }
+# What those that receive have to tell themselves.
+TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",)}
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
 
@@ -49,6 +58,12 @@ class Column:
         """Tell whether the column holds a string."""
         return self.type.startswith(("varchar", "char", "text"))
 
+    @property
+    def size(self) -> int | None:
+        """Return the most characters the column takes; None for any number."""
+        sized = re.fullmatch(r"(?:var)?char\((\d+)\)", self.type)
+        return int(sized[1]) if sized else None
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
@@ -61,8 +76,8 @@ class SourceRule:
 
     @property
     def sleeps(self) -> bool:
-        """Tell whether the rule waits for a data set that nobody delivers yet."""
-        return "needs" in self.args
+        """Tell whether the rule waits for a data set that no platform of the city has yet."""
+        return "needs" in self.args and not (CONTRACTS / f"{self.args['needs']}.odcs.yaml").exists()
 
 
 _TEXT = (SourceRule("TX-01", "clean", {}, "error"),)
@@ -83,6 +98,12 @@ class SourceTable:
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError when there is none."""
         return {c.name: c for c in self.columns}[name]
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Return the values that a column's code list allows; none when it has no list."""
+        return next(
+            (tuple(r.args["values"]) for r in self.rules if r.check == "values" and r.args["field"] == name), ()
+        )
 
     def create(self, *, own: bool = True) -> sql.Composed:
         """Return the statement that creates the table: as loose as real sources are, strict only in key and cursor.
@@ -146,7 +167,8 @@ def _rules(schema: Mapping[str, Any]) -> Iterator[SourceRule]:
 
 def _rule(quality: Mapping[str, Any], field: str) -> SourceRule:
     if quality["type"] == "library":
-        return SourceRule(quality["id"], "values", {"field": field}, quality["severity"])
+        args = {"field": field, "values": quality["arguments"]["validValues"]}
+        return SourceRule(quality["id"], "values", args, quality["severity"])
     said = quality["implementation"]
     args = {"check": said, "field": field} if isinstance(said, str) else dict(said)
     return SourceRule(quality["id"], args.pop("check"), args, quality["severity"])

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox.app import GuideApp
+from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -39,6 +40,7 @@ class Peer(Protocol):
 KINDS: Mapping[str, Callable[[Path], Peer]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
+    "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
 }
 

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from itertools import count as numbers
 from random import Random
 
-from sandbox import cases, entities, identity, names, places
+from sandbox import entities, identity, items, names, places
 from sandbox.messages import CHINA, Row, due_at, moment
 
 TASK, FEEDBACK = "superv.task", "superv.feedback"
@@ -61,7 +61,7 @@ def task(number: int, pushed: datetime, now: datetime, seed: int, key: bytes) ->
     county = rng.choice(places.counties())
     row: Row = {
         "superv_id": superv_id(number, seed), "project_no": f"1308{pushed.astimezone(CHINA):%Y%m%d}{number:09d}",
-        "task_code": cases.task(rng.randrange(_SERVICES)), "result_type": "1", **_party(rng, number, seed, key),
+        "task_code": items.task(rng.randrange(_SERVICES)), "result_type": "1", **_party(rng, number, seed, key),
         "licence_source_id": rng.choice((f"CD{rng.randrange(10**12):012d}",) * 5 + ("", None)), "approval_unit": _BUREAU,
         "supervising_unit": _unit(rng, rng.choice(("130800", county.code))), "pushed_at": moment(pushed),
         "claim_due": moment(due_at(pushed, _LIMIT)),

@@ -95,9 +95,10 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, then compare again.")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Compare a route's two sides (对账): exactly, or by what a target that only collects still holds.
+    """Compare a route's two sides (对账).
 
-    Exit code 1 when they differ; 0 with passed = null when the platform cannot be asked.
+    Exactly, or by what a target that only collects still holds. Exit code 1 when they differ; 0
+    with passed = null when the platform cannot be asked.
 
     Example: gateway reconcile pop_person_in --repair
     """

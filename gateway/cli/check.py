@@ -49,7 +49,7 @@ def _calendar_faults(found: Catalog) -> list[str]:
 
 
 def _connection_faults() -> list[str]:
-    """Prepare the hub, describe the data set of every route at its platform, and open what is delivered to."""
+    """Prepare the hub, and describe the data set of every route at its platform."""
     faults: list[str] = []
     try:
         deployment = Deployment.open()
@@ -58,10 +58,9 @@ def _connection_faults() -> list[str]:
         return [str(error)]
     for route in deployment.catalog.routes.values():
         try:
-            with closing(deployment.source(route.peer)) as source:
-                source.describe(route.dataset)
-            if route.outbound:
-                deployment.target(route.peer).close()
+            open_ = deployment.target if route.outbound else deployment.source
+            with closing(open_(route.peer)) as peer:
+                peer.describe(route.dataset)
         except GatewayError as error:
             faults.append(f"route {route.route}: {error}")
     return faults

@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Extent, Range
 from gateway.model import Route
@@ -33,9 +33,16 @@ class Version:
 class Changes:
     """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
 
-    def __init__(self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None) -> None:
-        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view."""
-        self._deployment, self._dataset, self._range, self._only = deployment, route.dataset, range_, only
+    def __init__(
+        self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None, *, deletes: bool = True
+    ) -> None:
+        """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view.
+
+        `deletes` is false for a target that never had anything: what is gone need not be told.
+        """
+        self._deployment, self._route, self._range, self._only = deployment, route, range_, only
+        self._dataset = route.dataset
+        self._deletes = deletes and only is None
         self._reason = gate.reason(route, "t")
 
     def __enter__(self) -> Changes:
@@ -61,7 +68,7 @@ class Changes:
     def rows(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of new and changed rows, in the order of the projection."""
         query = sql.SQL("select {} from {} t where {}").format(
-            pg.names(self._dataset.columns, "t"), hub_tables.table(self._dataset), self._within("t")
+            outgoing.columns(self._route, "t"), hub_tables.table(self._dataset), self._within("t")
         )
         if self.extent.stopped:  # else nobody looks again
             query += sql.SQL(" and {} is null").format(self._reason)
@@ -92,7 +99,7 @@ class Changes:
             "select reason, count(*), coalesce(sum(hash), 0), max(gw_batch) "
             "from (select {hash} as hash, gw_batch, {reason} as reason from {table} t where {within}) changed group by 1"
         ).format(
-            hash=hub_tables.record_hash(self._dataset, "t"), table=hub_tables.table(self._dataset),
+            hash=outgoing.record_hash(self._route, "t"), table=hub_tables.table(self._dataset),
             reason=self._reason, within=self._within("t"),
         )  # fmt: skip
         with self._hub.cursor() as cursor:
@@ -101,7 +108,13 @@ class Changes:
         rows, hash_sum = next(((n, total) for rule, n, total, _ in found if rule is None), (0, 0))
         self.rejects = {rule: int(n) for rule, n, *_ in found if rule is not None}
         newest = max((batch for *_, batch in found), default=0)
-        gone, newest_gone = pg.one(self._hub, sql.SQL("select count(*), max(g.gw_batch) from {}").format(self._gone()))
+        gone = pg.one(self._hub, sql.SQL("select count(*) from {}").format(self._gone()))[0]
+        newest_gone = pg.one(
+            self._hub,
+            sql.SQL("select max(g.gw_batch) from {} g where {}").format(
+                hub_tables.gone(self._dataset), self._since("g")
+            ),
+        )[0]
         upto = self._range.upto or max(newest, newest_gone or 0, self._range.after)
         return Extent(int(rows), int(gone), sum(self.rejects.values()), int(hash_sum), int(upto))
 
@@ -109,7 +122,7 @@ class Changes:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
         same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
         return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
-            hub_tables.gone(self._dataset), self._since("g") if self._only is None else sql.SQL("false"),
+            hub_tables.gone(self._dataset), self._since("g") if self._deletes else sql.SQL("false"),
             hub_tables.table(self._dataset), same,
         )  # fmt: skip
 
@@ -125,8 +138,8 @@ class Changes:
         )  # fmt: skip
 
     def _since(self, alias: str) -> sql.Composed:
-        batch = sql.Identifier(alias, "gw_batch")
-        after = sql.SQL("{} > {}").format(batch, sql.Literal(self._range.after))
+        batch, others = sql.Identifier(alias, "gw_batch"), gate.not_its_own(self._route, alias)
+        after = sql.SQL("{} > {} and {}").format(batch, sql.Literal(self._range.after), others)
         if self._range.upto is None:
             return after
         return sql.SQL("{} and {} <= {}").format(after, batch, sql.Literal(self._range.upto))

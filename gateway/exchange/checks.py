@@ -72,9 +72,12 @@ def _identity(kind: str) -> Check:
 
 
 def _values_sql(dataset: Dataset, args: Args, _: date) -> str:
-    name = column(args["field"])
-    numeric = dataset.field(args["field"]).hub_type.startswith(_NUMERIC)
-    return f"{name} not in ({', '.join(map(str, args['values'])) if numeric else literals(args['values'])})"
+    return f"{column(args['field'])} not in ({_listed(dataset, args['field'], args['values'])})"
+
+
+def _listed(dataset: Dataset, field: str, values: list[Any]) -> str:
+    """Return values as a field's type writes them in SQL."""
+    return ", ".join(map(str, values)) if dataset.field(field).hub_type.startswith(_NUMERIC) else literals(values)
 
 
 def _values(record: Record, args: Args, _: date) -> bool:
@@ -187,11 +190,12 @@ def _future(record: Record, args: Args, today: date) -> bool:
     return bool(value > today)
 
 
-def _condition_sql(dataset: Dataset, when: Args) -> str:
-    """Return SQL: a field is one of some values, or without `in` just there; null is neither."""
+def condition(dataset: Dataset, when: Args, alias: str = "") -> str:
+    """Return SQL: a field (of `alias`) is one of some values, or without `in` just there; null is neither."""
+    name = (f"{alias}." if alias else "") + column(when["field"])
     if "in" not in when:
-        return f"({column(when['field'])} is not null)"
-    return f"coalesce(not ({_values_sql(dataset, {'field': when['field'], 'values': when['in']}, date.min)}), false)"
+        return f"({name} is not null)"
+    return f"coalesce({name} in ({_listed(dataset, when['field'], when['in'])}), false)"
 
 
 def _condition(record: Record, when: Args) -> bool:
@@ -204,7 +208,7 @@ def _when_sql(dataset: Dataset, args: Args, today: date) -> str:
     wrong += [f"{column(n)} is not null" for n in args.get("absent", ())]
     if then := args.get("in"):
         wrong.append(f"coalesce({_values_sql(dataset, then, today)}, true)")
-    return f"({_condition_sql(dataset, args['when'])} and ({' or '.join(wrong)}))"
+    return f"({condition(dataset, args['when'])} and ({' or '.join(wrong)}))"
 
 
 def _when(record: Record, args: Args, today: date) -> bool:
@@ -218,7 +222,7 @@ def _when(record: Record, args: Args, today: date) -> bool:
 
 
 def _iff_sql(dataset: Dataset, args: Args, _: date) -> str:
-    return f"({_condition_sql(dataset, args['when'])} <> ({column(args['present'])} is not null))"
+    return f"({condition(dataset, args['when'])} <> ({column(args['present'])} is not null))"
 
 
 def _iff(record: Record, args: Args, _: date) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import gate
+from gateway.exchange import gate, outgoing
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.compare import Difference
@@ -33,8 +33,13 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
         hub,
         sql.SQL(
             "select count(*), coalesce(sum(hash) filter (where not marked), 0), count(*) filter (where marked) "
-            "from (select {} as hash, {} as marked from {} as t) judged"
-        ).format(hub_tables.record_hash(dataset, "t"), _stopped(attempt), hub_tables.table(dataset)),
+            "from (select {} as hash, {} as marked from {} as t where {}) judged"
+        ).format(
+            outgoing.record_hash(attempt.route, "t"),
+            _stopped(attempt),
+            hub_tables.table(dataset),
+            gate.not_its_own(attempt.route, "t"),
+        ),
     )
     if (rows, total) == (hub_rows - marked, hub_total):
         return Difference(rows, int(hub_rows), 0, 0, 0, int(marked)), 0, "totals"
@@ -83,14 +88,16 @@ def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
     return sql.SQL(
         "select count(*) filter (where not newer and there is null), count(*) filter (where not newer and here is null), "
         "count(*) filter (where not newer and there is not null and here is not null), count(*) filter (where newer), "
-        "(select count(*) from {table} t where {marked}) "
+        "(select count(*) from {table} t where {marked} and {others}) "
         "from (select s.gw_hash as there, t.gw_hash as here, coalesce(t.gw_batch > {upto}, exists (select from {gone} g "
         "where {gone_same} and g.gw_batch > {upto})) as newer "
-        "from {held} s full join (select {key}, gw_batch, {hash} as gw_hash, {marked} as gw_marked from {table} t) t on {same} "
+        "from {held} s full join (select {key}, gw_batch, {hash} as gw_hash, {marked} as gw_marked from {table} t "
+        "where {others}) t on {same} "
         "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
+        others=gate.not_its_own(attempt.route, "t"),
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
-        key=pg.names(dataset.key), hash=hub_tables.record_hash(dataset, "t"), marked=_stopped(attempt),
+        key=pg.names(dataset.key), hash=outgoing.record_hash(attempt.route, "t"), marked=_stopped(attempt),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),
     )  # fmt: skip
 

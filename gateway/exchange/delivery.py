@@ -113,7 +113,8 @@ class _Delivery:
         if decision:
             found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
             only = Version(found.record, found.hash)
-        return Changes(self._attempt.deployment, self._attempt.route, self._range, only)
+        begun = self._attempt.state.loaded
+        return Changes(self._attempt.deployment, self._attempt.route, self._range, only, deletes=begun)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
         state, number = self._attempt.state, self._attempt.batch

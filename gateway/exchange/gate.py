@@ -35,6 +35,11 @@ def reason(route: Route, alias: str) -> sql.Composable:
     return sql.SQL("(case {} end)").format(sql.SQL(" ").join(whens))
 
 
+def not_its_own(route: Route, alias: str) -> sql.Composed:
+    """Return the condition that a row did not come from the very platform that the route leads to: nothing goes in circles."""
+    return sql.SQL("{} <> {}").format(sql.Identifier(alias, "gw_source"), sql.Literal(route.peer.platform))
+
+
 def words(route: Route, rule: str) -> str | None:
     """Return why the target's own rule stops a row, in Chinese and English."""
     return next((f"{r.chinese} / {r.english}" for r in route.preflight if r.id == rule), None)

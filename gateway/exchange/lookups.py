@@ -3,7 +3,7 @@
 Each check of this vocabulary is a function that returns the conditions under which a landed row `_r_` is broken; they
 are applied one by one, for a join can serve a single `exists` but not two of them behind an `or`. The
 rows of an `error` rule move to `_off` with the rule's id; those of a `warn` rule are counted. A rule that `needs` a
-data set the catalog does not have sleeps.
+data set which no route brings into the hub sleeps.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
+from gateway.exchange import checks, rules
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import rules
 from gateway.exchange.landing import Landing
+from gateway.exchange.limits import day, same, within_limit, workdays
 from gateway.model import Catalog, Dataset, Rule
 from gateway.security.crypto import Keys
 
@@ -30,7 +31,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
     warnings: dict[str, int] = {}
     if _shared(landing.dataset, catalog):
         _refuse(landing, CLAIMED, _claimed(landing), None)
-    awake, _ = rules.set_rules(landing.dataset, set(catalog.datasets))
+    awake, _ = rules.set_rules(landing.dataset, _connected(catalog))
     for rule in awake:
         if rule.check == "keyed_hash":
             _keyed_hash(landing, rule, keys)
@@ -47,7 +48,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
 
 def needed(dataset: Dataset, catalog: Catalog) -> bool:
     """Tell whether `apply` has anything to join."""
-    return _shared(dataset, catalog) or bool(rules.set_rules(dataset, set(catalog.datasets))[0])
+    return _shared(dataset, catalog) or bool(rules.set_rules(dataset, _connected(catalog))[0])
 
 
 def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -57,17 +58,27 @@ def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset])
     ]
 
 
-def exists(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when what a row refers to is not in the hub."""
-    other = datasets[args["in"]]
-    same = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in args["fields"])
-    return [sql.SQL("not exists (select from {} h where {})").format(hub_tables.table(other), same)]
+def exists(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
+    """Break when what a row refers to is not in the hub; `when` and `where` narrow the rows here and there."""
+    other, pairs = datasets[args["in"]], zip(args["fields"], args.get("there", args["fields"]), strict=True)
+    matching: list[sql.Composable] = [
+        sql.SQL("h.{} = _r_.{}").format(sql.Identifier(b), sql.Identifier(a)) for a, b in pairs
+    ]
+    if where := args.get("where"):
+        matching.append(sql.SQL(checks.condition(other, where, "h")))
+    absent = sql.SQL("not exists (select from {} h where {})").format(
+        hub_tables.table(other), sql.SQL(" and ").join(matching)
+    )
+    when = args.get("when")
+    return [
+        absent if when is None else sql.SQL(checks.condition(landing.dataset, when, "_r_")) + sql.SQL(" and ") + absent
+    ]
 
 
 def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when a time of a row lies before the time of what it refers to."""
     earlier = sql.SQL("exists (select from {} h where {} and h.{} > _r_.{})").format(
-        hub_tables.table(datasets[args["in"]]), _same(args["fields"]),
+        hub_tables.table(datasets[args["in"]]), same(args["fields"]),
         sql.Identifier(args["than"]), sql.Identifier(args["field"]),
     )  # fmt: skip
     return [earlier]
@@ -75,7 +86,7 @@ def not_before(_: Landing, args: Mapping[str, Any], datasets: Mapping[str, Datas
 
 def unique(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
     """Break when another row, in the hub or earlier in this batch, has the same values in these fields."""
-    return _other_row(landing, _same(args["fields"]))
+    return _other_row(landing, same(args["fields"]))
 
 
 def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -83,18 +94,17 @@ def no_overlap(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Datase
     overlap = sql.SQL(
         "h.{low} < coalesce(_r_.{high}, 'infinity') and _r_.{low} < coalesce(h.{high}, 'infinity')"
     ).format(low=sql.Identifier(args["from"]), high=sql.Identifier(args["to"]))
-    return _other_row(landing, sql.SQL("{} and {}").format(_same(args["keys"]), overlap))
+    return _other_row(landing, sql.SQL("{} and {}").format(same(args["keys"]), overlap))
 
 
 def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when the parent code is not there on the day the row begins, in the hub or in this batch."""
-    names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to")}
-    lookup = sql.SQL(
-        "select from {table} h where h.{code} = _r_.{parent} and h.{from} <= _r_.{from} "
-        "and coalesce(h.{to}, 'infinity') >= _r_.{from}"
-    )
+    """Break when the parent code is not there, in the hub or in this batch; with `from` and `to`, on the row's first day."""
+    names = {k: sql.Identifier(args[k]) for k in ("code", "parent", "from", "to") if k in args}
+    lookup = "select from {table} h where h.{code} = _r_.{parent}"
+    if "from" in args:
+        lookup += " and h.{from} <= _r_.{from} and coalesce(h.{to}, 'infinity') >= _r_.{from}"
     absent = sql.SQL(" and ").join(
-        sql.SQL("not exists ({})").format(lookup.format(table=table, **names))
+        sql.SQL("not exists ({})").format(sql.SQL(lookup).format(table=table, **names))
         for table in (landing.name("_ok"), hub_tables.table(landing.dataset))
     )
     return [sql.SQL("_r_.{} is not null and {}").format(names["parent"], absent)]
@@ -112,14 +122,6 @@ def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
     )]  # fmt: skip
 
 
-def workdays(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when more than `limit` working days (a number or a field) lie between two dates."""
-    limit = args["limit"]
-    most = sql.Literal(limit) if isinstance(limit, int) else sql.SQL("_r_.{}").format(sql.Identifier(limit))
-    low, high = _day(landing.dataset, args["from"]), _day(landing.dataset, args["to"])
-    return [sql.SQL("coalesce(gateway.workdays_between({}, {}) > {}, false)").format(low, high, most)]
-
-
 CONDITIONS: Mapping[str, Condition] = {
     "code_on": code_on,
     "exists": exists,
@@ -129,6 +131,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "parent_exists": parent_exists,
     "unit_slip": unit_slip,
     "workdays": workdays,
+    "within_limit": within_limit,
 }
 
 
@@ -161,7 +164,7 @@ def _code(landing: Landing, args: Mapping[str, Any]) -> sql.Composed:
         "select from gateway.code c where c.list = {list} and c.code = {code} "
         "and c.valid_from <= {day} and coalesce(c.valid_to, 'infinity') >= {day} and c.kind <> all({refused}::text[])"
     ).format(
-        list=sql.Literal(args["list"]), code=code, day=_day(landing.dataset, args["on"]),
+        list=sql.Literal(args["list"]), code=code, day=day(landing.dataset, args["on"]),
         refused=sql.Literal(list(args.get("kinds_refused", ()))),
     )  # fmt: skip
 
@@ -191,16 +194,9 @@ def _other_row(landing: Landing, condition: sql.Composable) -> list[sql.Composab
     return [in_hub, in_batch]
 
 
-def _same(fields: list[str]) -> sql.Composed:
-    return sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(f)) for f in fields)
-
-
-def _day(dataset: Dataset, name: str) -> sql.Composed:
-    """Return a field as a calendar day of China."""
-    column = sql.SQL("_r_.{}").format(sql.Identifier(name))
-    if dataset.field(name).hub_type.startswith("timestamptz"):
-        return sql.SQL("({} at time zone 'Asia/Shanghai')::date").format(column)
-    return sql.SQL("{}::date").format(column)
+def _connected(catalog: Catalog) -> set[str]:
+    """Return the data sets that a route brings into the hub."""
+    return {route.dataset.name for route in catalog.routes.values() if not route.outbound}
 
 
 def _shared(dataset: Dataset, catalog: Catalog) -> bool:

@@ -27,9 +27,10 @@ SET_CHECKS: Mapping[str, tuple[str, ...]] = {
     "not_before": ("field", "in", "fields", "than"),
     "unique": ("fields",),
     "no_overlap": ("keys", "from", "to"),
-    "parent_exists": ("code", "parent", "from", "to"),
+    "parent_exists": ("code", "parent"),
     "unit_slip": ("field", "factor"),
     "workdays": ("from", "to", "limit"),
+    "within_limit": ("to", "begun", "limit", "paused"),
     "keyed_hash": ("field", "of"),
 }
 _IMPLICIT = {
@@ -61,7 +62,7 @@ def row_rules(dataset: Dataset, severity: str = "error") -> tuple[Rule, ...]:
 
 
 def set_rules(dataset: Dataset, datasets: set[str]) -> tuple[list[Rule], list[Rule]]:
-    """Return the set rules that are awake and those that sleep until the data set they need is connected."""
+    """Return the set rules that are awake and those that sleep until the data set they need is among `datasets`."""
     found = [r for r in dataset.rules if r.check in SET_CHECKS]
     awake = [r for r in found if r.needs is None or r.needs in datasets]
     return awake, [r for r in found if r not in awake]
@@ -261,8 +262,8 @@ def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
 def _json_type(field: Field) -> dict[str, Any]:
     kind = field.hub_type
     names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
-    allowed = names.get(kind, "string") if not kind.startswith("numeric") else ["number", "string"]
-    listed = allowed if isinstance(allowed, list) else [allowed]
+    wide = {"numeric": ["number", "string"], "jsonb": ["object", "array", "string", "number", "boolean"]}
+    listed = wide.get(kind.partition("(")[0]) or [names.get(kind, "string")]
     found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
     if kind == "text" and not field.repairs:  # a repair comes before the length is judged
         found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}

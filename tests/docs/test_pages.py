@@ -108,10 +108,34 @@ def _figures(line: str) -> list[str]:
     return [first, *(cell for cell in others if re.fullmatch(r"[\d.,]+", cell))]
 
 
-def test_the_readme_shows_every_route() -> None:
-    """The table of what the demo prints has the routes there are."""
-    shown = re.findall(r"^\| (\w+_(?:in|share)) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert shown == sorted(catalog.load(ROOT / "catalog").routes)
+def test_the_readme_shows_routes_that_there_are() -> None:
+    """The excerpt of what the demo prints names routes of the catalog, and the text how many there are."""
+    page, found = (ROOT / "README.md").read_text(encoding="utf-8"), catalog.load(ROOT / "catalog")
+    shown = re.findall(r"^\| (\w+_(?:in|share|prov|\w+)) \| \w+\.\w+ \|", page, re.MULTILINE)
+    assert shown
+    assert set(shown) <= set(found.routes)
+    assert f"{len(found.routes)} routes between the hub and {len(found.platforms)} platforms" in page
+
+
+def test_every_platform_is_on_its_page() -> None:
+    """The table has each platform of the catalog with its connector and the data sets it brings and gets."""
+    found = catalog.load(ROOT / "catalog")
+    page = (ROOT / "docs" / "reference" / "platforms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\|[^|]+\| `(\w+)` \|([^|]*)\|([^|]*)\|$", page, re.MULTILINE)
+    shown = {name: (kind, _names(brings), _names(gets)) for name, kind, brings, gets in rows}
+    declared = {
+        name: (
+            p.connector,
+            {r.dataset.name for r in found.routes.values() if r.peer.platform == name and not r.outbound},
+            {r.dataset.name for r in found.routes.values() if r.peer.platform == name and r.outbound},
+        )
+        for name, p in found.platforms.items()
+    }
+    assert shown == declared
+
+
+def _names(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
 
 
 def test_settings_of_no_page_are_unknown() -> None:

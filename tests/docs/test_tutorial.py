@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
+PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 SECONDS = 600.0
 
 
@@ -61,6 +62,12 @@ def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
     """What the tutorial brought in goes out to another database, once, and both sides are proven equal."""
     follow(shell, PAGE)
     follow(shell, DELIVER)
+
+
+def test_a_front_end_is_reported_to_and_answered_by_yaml_alone(shell: Shell) -> None:
+    """Rows go up with their envelope, the province's rules are judged first, and what it returns is answered."""
+    follow(shell, PAGE)
+    follow(shell, PROVINCE)
 
 
 def follow(shell: Shell, page: Path) -> None:

@@ -28,9 +28,10 @@ def _change(path: Path, old: str, new: str) -> None:
 
 
 def test_the_citys_catalog_is_whole() -> None:
-    """Every route of the shipped catalog loads."""
+    """Every route of the shipped catalog loads, and no platform is without one."""
     found = catalog.load(ROOT / "catalog")
-    assert (found.broken, len(found.routes)) == ({}, 21)
+    assert (found.broken, found.unused) == ({}, ())
+    assert set(found.platforms) == {r.peer.platform for r in found.routes.values()}
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,24 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_share.yaml", "from: hub", "from: pop", "3: from: a route of mode delivery goes from the hub"),  # and this one out of it
         ("routes/pop_person_share.yaml", "to: share", "to: shared", "4: to: there is no platform shared"),
         ("routes/pop_person_share.yaml", "to: share", "to: legal", "4: to: platform legal is cleared for nothing"),  # it was never granted
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [citizen_id]", "5: mask: citizen_id is of the key"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [birth_date]", "mask: birth_date is no text"),  # withheld, it could be
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nwithhold: [nme]", "withhold: pop.person has no field nme"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\nmask: [name]", "mask: only a delivery hides fields"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\npreflight: [{id: PV-01, implementation: {check: required, field: name}, description: 缺, english: x}]", "preflight: only a delivery has rules of its target"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unique, fields: [name]}, description: 缺, english: x}]", "check unique looks at more than the row"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: required, field: nme}, description: 缺, english: x}]", "there is no field nme"),
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
         ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ndelete_limit: {count: -1}", "-1 is less than the minimum"),
         ("../schemas/contracts/pop.person.odcs.yaml", "value: cd_time", "value: cd_tim", "cd_tim is not a field"),  # a cursor's field
+        ("../schemas/contracts/push.receipt.odcs.yaml", "in: push.message, wait", "in: push.mesage, wait", "rule push_id-exists: there is no usable contract push.mesage"),
+        ("../schemas/contracts/push.receipt.odcs.yaml", "than: created_at", "than: made_at", "push.message has no field made_at"),  # looked at there
+        ("../schemas/contracts/org.staff.odcs.yaml", "there: [org_code]", "there: [orgcode]", "org.org has no field orgcode"),  # found by there
+        ("../schemas/contracts/org.staff.odcs.yaml", "where: {field: org_status", "where: {field: status", "org.org has no field status"),
+        ("../schemas/contracts/case.result.odcs.yaml", "field: anticipate_day}", "field: anticipate_days}", "item.guide has no field anticipate_days"),
+        ("../schemas/contracts/case.result.odcs.yaml", "to: end_time}", "to: ended}", "case.special has no field ended"),
     ],
 )  # fmt: skip
 def test_a_wrong_route_or_contract_is_named_and_the_others_load(
@@ -147,6 +161,18 @@ def test_two_routes_for_one_part_of_the_hub_are_refused(city: Path) -> None:
     assert "pop_person_in" in found.routes
 
 
+def test_a_contract_that_others_look_into_takes_them_along(city: Path) -> None:
+    """They could only fail when they run; a rule that may sleep does, and its contract goes on."""
+    accept = city.parent / "schemas" / "contracts" / "case.accept.odcs.yaml"
+    _change(accept, "limit: promise_day", "limit: promised")
+    found = catalog.load(city)
+    cases = ("accept", "material", "process", "result", "special")
+    assert set(found.broken) == {f"case_{name}_{way}" for name in cases for way in ("in", "prov")}
+    assert "item.guide has no field promised" in found.broken["case_accept_in"]
+    assert "there is no usable contract case.accept" in found.broken["case_result_in"]
+    assert {"push_message_in", "push_receipt_in"} <= set(found.routes)
+
+
 def test_what_nobody_brings_in_is_not_delivered(city: Path) -> None:
     """A delivery of a data set that no route feeds is a mistake; the data sets that are fed go on."""
     (city / "routes" / "pop_person_in.yaml").unlink()
@@ -162,6 +188,16 @@ def test_no_field_above_a_platforms_clearance_leaves(city: Path) -> None:
     assert "platform share is cleared up to L2" in found.broken["pop_person_share"]
     assert "citizen_id (L4), cert_type (L4)" in found.broken["pop_person_share"]
     assert "geo_division_share" in found.routes
+
+
+def test_what_is_masked_or_withheld_may_go_lower(city: Path) -> None:
+    """A platform with less clearance gets the data set when every field above it is hidden on the route."""
+    _change(city / "platforms" / "share.yaml", "clearance: L4", "clearance: L1")
+    above = [f for f in catalog.load(city).datasets["legal.market_entity"].fields if f.classification > "L1"]
+    assert above
+    hidden = ", ".join(f.name for f in above)
+    _change(city / "routes" / "legal_market_entity_share.yaml", "to: share", f"to: share\nwithhold: [{hidden}]")
+    assert "legal_market_entity_share" in catalog.load(city).routes
 
 
 def test_no_platform_is_the_hub(city: Path) -> None:

@@ -11,7 +11,20 @@ from typing import Any
 
 from gateway.exchange import rules
 from gateway.model import Dataset, Field
-from sandbox import breaking, cases, city, entities, messages, persons, places, sources, supervision
+from sandbox import (
+    approval_tables,
+    breaking,
+    cases,
+    catalogue,
+    city,
+    entities,
+    messages,
+    persons,
+    places,
+    pushes,
+    sources,
+    supervision,
+)
 
 TODAY = date(2026, 11, 25)
 Record = dict[str, Any]
@@ -68,6 +81,7 @@ _WHOLES = (
     1.0,
     True,
 )
+_DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
 _FLAGS = (None, True, False, "true", 1)
 
 
@@ -84,7 +98,7 @@ def edges(field: Field) -> tuple[Any, ...]:
             "字" * longest + " ",
             "a" * max(longest - 1, 0),
         )
-    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS}
+    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS, "jsonb": _DOCUMENTS}
     return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
 
 
@@ -107,6 +121,10 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
     if dataset.name in messages.KEYS:
         known = {rule.id for rule in rules.row_rules(dataset)}
         yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
+        return
+    if dataset.name in pushes.KEYS:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        yield from (pushes.broken(rule_id, rows[0]) for rule_id in pushes.breakable() if rule_id in known)
         return
     if dataset.name in supervision.KEYS:
         known = {rule.id for rule in rules.row_rules(dataset)}
@@ -138,6 +156,8 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
+    elif name.startswith(("item.", "org.", "push.", "resource.")):
+        yield from _rows_beside_cases(name, seed, key)
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
@@ -150,6 +170,16 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
                 for e in cases.case(number, accepted + timedelta(days=number % 20), seed, key)
                 if e.dataset == name
             )
+
+
+def _rows_beside_cases(name: str, seed: int, key: bytes) -> Iterator[Mapping[str, Any]]:
+    if name in pushes.KEYS:
+        yield from pushes.receipts(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed, 3)
+    elif name == catalogue.CATALOGUE:
+        yield from catalogue.resources(seed)
+    else:
+        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
+        yield from map(made[name], range(20))
 
 
 def _as_json(value: Any) -> Any:

@@ -15,6 +15,7 @@ from psycopg2 import sql
 from connectors.postgres_target import PostgresTarget
 from gateway.errors import AccessDenied, PermanentError, PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, gate, proof, quarantine, reconcile
+from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import decisions
@@ -439,6 +440,24 @@ def test_a_secrecy_mark_is_told_from_innocent_words(city: City, text: str | None
         assert cursor.fetchone() == (stops,)
 
 
+def test_hidden_fields_leave_masked_or_empty_and_are_compared_so(sharing: Sharing) -> None:
+    """The platform never sees the values; both sides agree on what it was given, and a change of them travels."""
+    here = sharing.city.deployment.catalog
+    route = replace(here.routes[OUT], mask=("name",), withhold=("amount",))
+    sharing.city.deployment = replace(
+        sharing.city.deployment, catalog=replace(here, routes={**here.routes, OUT: route})
+    )
+    sharing.city.ask_source("update person set name = '阿不都热合曼买买提', updated_at = now() where id = 'P00000009'")
+    sharing.bring()
+    sharing.deliver()
+    shared = {key: (name, amount) for key, name, _, amount, _ in sharing.shared()}
+    assert (shared["P00000009"], shared["P00000050"]) == (("阿不都****买提", None), ("张**", None))
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.method) == (True, "totals")
+    sharing.ask("update person set name = '张三丰' where id = 'P00000050'")
+    assert reconcile.run(sharing.city.deployment, OUT).different == 1
+
+
 def mark(sharing: Sharing) -> int:
     """Let a row of the hub bear a secrecy mark, deliver, and return its entry in quarantine."""
     sharing.city.ask_source("update person set name = '【机密】王小明', updated_at = now() where id = 'P00000050'")
@@ -500,3 +519,17 @@ def test_a_stopped_row_cannot_be_replayed_and_a_discard_stands(sharing: Sharing)
     quarantine.discard(sharing.city.deployment, number, who="tester", why="it is secret indeed")
     sharing.deliver(whole=True)
     assert sharing.city.ask("select state from gateway.quarantine where rule = 'gate.secrecy'") == [("discarded",)]
+
+
+def test_nothing_goes_back_to_where_it_came_from(sharing: Sharing) -> None:
+    """Rows that the platform itself fed into the hub are neither delivered to it nor missed there; deleted ones neither."""
+    sharing.deliver()
+    with sharing.city.hub, sharing.city.hub.cursor() as cursor:
+        hub_tables.ensure_partition(sharing.city.hub, PERSON, "share")
+        cursor.execute(
+            "insert into hub.test_person select 'S' || id, name, sex, amount, updated_at, 'share', 999999 from hub.test_person "
+            "where id < 'P00000010'; insert into hub.test_person__gone (id, gw_source, gw_batch) values ('SX', 'share', 999999)"
+        )
+    assert sharing.deliver().read == 0
+    found = reconcile.run(sharing.city.deployment, OUT)
+    assert (found.passed, found.hub_rows) == (True, 100)

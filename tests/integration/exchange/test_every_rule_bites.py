@@ -1,9 +1,11 @@
-"""The stand-in city holds a bad row for every rule that is awake, and the gateway finds each for its own reason."""
+"""The stand-in city holds a bad row for every rule that is awake, and the gateway finds each for its own reason, no other."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -18,36 +20,32 @@ from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.order import in_order
+from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
+Peer = WebSite | SupervisionSystem | PushSystem
+Chengde = tuple[Deployment, Counter[str]]
 
 
 @pytest.fixture
-def site() -> Iterator[WebSite]:
-    """Yield the official site."""
-    with WebSite() as site:
-        yield site
-
-
-@pytest.fixture
-def superv() -> Iterator[SupervisionSystem]:
-    """Yield the approval-supervision interaction system."""
-    with SupervisionSystem() as superv:
-        yield superv
+def peers() -> Iterator[dict[str, Peer]]:
+    """Yield the platforms that are servers of their own, by the name of their connection."""
+    with WebSite() as site, SupervisionSystem() as superv, PushSystem() as push:
+        yield {"WEB": site, "SUPERV": superv, "PUSH": push}
 
 
 @pytest.fixture
 def chengde(
     servers: tuple[Server, Server],
-    site: WebSite,
-    superv: SupervisionSystem,
+    peers: dict[str, Peer],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Deployment]:
-    """Yield a deployment of the city's own catalog in front of a small stand-in city."""
+) -> Iterator[Chengde]:
+    """Yield a deployment of the city's own catalog in front of a small stand-in city, and how many rows are bad there."""
     hub, source = servers
     name = f"rules_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
@@ -55,46 +53,50 @@ def chengde(
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
-    dsns |= {"WEB": site.dsn, "SUPERV": superv.dsn}
+    dsns |= {name: peer.dsn for name, peer in peers.items()}
     migrate.upgrade(hub.dsn(name))
     deployment = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
     )
     hub_tables.prepare(deployment)
-    yield deployment
+    yield deployment, _noted(dsns) + Counter(_made_badly(peers))
     city.reset(source.dsn())
 
 
-def _in_order(deployment: Deployment) -> list[str]:
-    """Return the inbound routes so that what others refer to comes first."""
-    routes = [r for r in deployment.catalog.routes.values() if not r.outbound]
-    return [r.route for r in sorted(routes, key=lambda r: (r.after is not None, r.route))]
+def _noted(dsns: Mapping[str, str]) -> Counter[str]:
+    """Count the bad rows that the platforms' databases hold."""
+    noted: Counter[str] = Counter()
+    for dsn in (dsn for name, dsn in dsns.items() if name.endswith("_ADMIN")):
+        with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute("select dataset || ' ' || rule from sandbox.bad_row")
+            noted.update(row[0] for row in cursor.fetchall())
+    return noted
 
 
-def test_every_awake_rule_rejects_its_bad_row(chengde: Deployment, site: WebSite, superv: SupervisionSystem) -> None:
-    """Each error rule has rows in quarantine or waiting, no good row is among them, and both sides agree."""
-    warned: set[str] = set()
-    for route in _in_order(chengde):
-        outcome = transfer.run(chengde, route)
-        warned |= {f"{outcome.dataset} {rule}" for rule in outcome.warnings}
+def _made_badly(peers: Mapping[str, Peer]) -> Iterator[str]:
+    """Yield the reasons of the bad records that the platforms which are servers hold."""
+    for peer in peers.values():
+        yield from (f"{dataset} {rule}" for dataset, made in peer.bad.items() for _, rule in made)
+
+
+def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) -> None:
+    """Each error rule has the rows made for it in quarantine or waiting, no good row is there, and both sides agree."""
+    deployment, noted = chengde
+    for route in in_order(deployment.catalog):
+        outcome = transfer.run(deployment, route)
         everybody = {
             f"{rule} of {outcome.read}" for rule, count in outcome.warnings.items() if count > outcome.read // 2
         }
         assert everybody == set(), route
-    connection = psycopg2.connect(chengde.hub_dsn)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("select dataset || ' ' || rule from gateway.quarantine group by 1")
-        found = {row[0] for row in cursor.fetchall()}
-    connection.close()
-    names = set(chengde.catalog.datasets)
+    with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("select dataset || ' ' || rule from gateway.quarantine")
+        found = Counter(row[0] for row in cursor.fetchall())
+    brought = {r.dataset.name for r in deployment.catalog.routes.values() if not r.outbound}
 
     def awake(rule: Rule) -> bool:
-        return rule.severity == "error" and (rule.needs is None or rule.needs in names)
+        return rule.severity == "error" and (rule.needs is None or rule.needs in brought)
 
-    expected = {f"{d.name} {rule.id}" for d in chengde.catalog.datasets.values() for rule in d.rules if awake(rule)}
-    expected |= {
-        f"{dataset} {rule}" for peer in (site, superv) for dataset, made in peer.bad.items() for _, rule in made
-    }
-    assert sorted(expected - found) == []
-    assert sorted(found - expected) == []
-    assert [r for r in _in_order(chengde) if not reconcile.run(chengde, r).passed] == []
+    rules = {f"{d.name} {rule.id}" for d in deployment.catalog.datasets.values() for rule in d.rules if awake(rule)}
+    assert sorted(rules - found.keys()) == []
+    assert (found - noted, noted - found) == (Counter(), Counter())
+    assert [r for r in in_order(deployment.catalog) if not reconcile.run(deployment, r).passed] == []

@@ -1,0 +1,80 @@
+"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any
+
+from sandbox import cases, item_parts, items, orgs, pushes
+from sandbox.messages import CHINA
+
+Row = dict[str, Any]
+# A data set, its good rows, and what makes further good rows by their number: for rows that must be bad in one way only.
+Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
+CASES = 2_000
+_SPARE_CASES, _SPARE_EVENTS = 60, 40
+_DAYS, _SPAN = 40, 30  # the oldest case was accepted so many days ago, the newest so many days later
+
+
+def tables(seed: int, key: bytes) -> Made:
+    """Yield every table of the approval system."""
+    now = datetime.now(CHINA).replace(microsecond=0)
+    accepted: list[Row] = []
+    for dataset, rows, spare in _cases(now.replace(tzinfo=None), seed, key):
+        accepted = accepted or rows
+        yield dataset, rows, spare
+    yield from _items(now, seed)
+    yield from _orgs(seed, key)
+    made = (pushes.message(n, accepted[n], now, seed) for n in range(pushes.MESSAGES))
+    further = partial(_push, accepted=accepted, now=now, seed=seed)
+    yield pushes.MESSAGE, made, further
+
+
+def _push(number: int, accepted: list[Row], now: datetime, seed: int) -> Row:
+    return pushes.message(pushes.MESSAGES + number, accepted[pushes.MESSAGES + number], now, seed)
+
+
+def _cases(now: datetime, seed: int, key: bytes) -> Iterator[tuple[str, list[Row], Callable[[int], Row]]]:
+    begins = now - timedelta(days=_DAYS)
+    rng = Random(f"{seed}:cases")
+    by_dataset: dict[str, list[Row]] = {}
+    for number in range(CASES + _SPARE_CASES):
+        accepted = begins + timedelta(minutes=rng.randrange(_SPAN * 24 * 60))
+        for event in cases.case(number, accepted, seed, key):
+            by_dataset.setdefault(event.dataset, []).append(event.row)
+    for dataset, rows in by_dataset.items():
+        if dataset == "case.accept":
+            yield dataset, rows, _renumbered(rows).__getitem__
+            continue
+        rows.sort(key=lambda row: row["cd_time"], reverse=True)  # the oldest are spare: long enough ago to be too late
+        yield dataset, rows[:-_SPARE_EVENTS], rows[-_SPARE_EVENTS:].__getitem__
+
+
+def _renumbered(rows: list[Row]) -> list[Row]:
+    """Return copies of the last rows under numbers of their own, for breaking."""
+    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}9{i:08d}"}
+            for i, r in enumerate(rows[-_SPARE_CASES:])]  # fmt: skip
+
+
+def _items(now: datetime, seed: int) -> Made:
+    yield "item.directory", items.directory(now, seed), lambda i: items.entry(items.ITEMS + i, now, seed)
+    yield items.GUIDE, items.guides(now, seed), lambda i: items.guide(items.ITEMS + i, now, seed)
+    yield "item.material", item_parts.materials(seed), lambda i: item_parts.spare_material(i, seed)
+    yield "item.fee", item_parts.fees(seed), lambda i: item_parts.spare_fee(i, seed)
+    yield "item.faq", item_parts.faqs(seed), lambda i: item_parts.spare_faq(i, seed)
+    yield "item.step", item_parts.steps(seed), lambda i: item_parts.step(i, 21, seed)
+
+
+def _orgs(seed: int, key: bytes) -> Made:
+    yield "org.region", orgs.regions(), orgs.spare_region
+    yield "org.org", orgs.units(), orgs.spare_unit
+    yield "org.contact", orgs.contacts(seed), lambda i: orgs.spare_contact(i, seed)
+    members = (orgs.staff(n, seed, key) for n in range(orgs.STAFF))
+    yield "org.staff", members, lambda i: orgs.staff(orgs.STAFF + i, seed, key)
+    users = (orgs.user(n, seed, key) for n in range(orgs.USERS))
+    yield "org.user", users, lambda i: orgs.user(orgs.USERS + i, seed, key)
+    firms = (orgs.corporator(n, seed, key) for n in range(orgs.CORPORATORS))
+    yield "org.corporator", firms, lambda i: orgs.corporator(orgs.CORPORATORS + i, seed, key)

@@ -1,0 +1,103 @@
+"""The daily sheet: what a route carried and how it was compared, signed once, and anew when more comes to light."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway import settings
+from gateway.embedded import pg_binary
+from gateway.errors import NotFound
+from gateway.exchange import carry, proof, reconcile, sheets
+from gateway.exchange.sheets import Sheet
+from tests.integration.conftest import City
+from tests.integration.exchange.test_returns import OUT, Uplink, uplink
+
+__all__ = ["uplink"]
+IN = "person_in"
+TODAY = settings.now().astimezone(settings.CHINA).date()
+
+
+def signed(city: City, route: str = IN) -> Sheet:
+    """Return today's sheet, which must say something new."""
+    made = sheets.make(city.deployment, route, TODAY)
+    assert made is not None
+    return made
+
+
+def test_a_sheet_sums_the_receipts_of_its_day(city: City) -> None:
+    """Batches, counts and the first and last receipt; what is not loaded has a sheet of zeros."""
+    assert signed(city).body["carried"]["batches"] == 0
+    city.fill(50, bad=2)
+    carry.run(city.deployment, IN)
+    city.ask_source("update person set amount = 3, updated_at = now() where id = 'P00000010'")
+    carry.run(city.deployment, IN, whole=True)
+    carried = signed(city).body["carried"]
+    assert (carried["batches"], carried["inserted"], carried["updated"]) == (2, 48, 1)
+    assert carried["first_receipt"] < carried["last_receipt"]
+    assert proof.verify(city.deployment).ok
+
+
+def test_a_sheet_that_says_nothing_new_is_not_signed_again(city: City) -> None:
+    """Making sheets twice is harmless; the chain has one."""
+    signed(city)
+    assert sheets.make(city.deployment, IN, TODAY) is None
+    assert city.ask("select count(*) from gateway.receipt where kind = 'sheet'") == [(1,)]
+
+
+def test_a_failed_comparison_stays_beside_its_repair(city: City) -> None:
+    """The first failure is evidence; the repair after it does not wipe it out."""
+    city.fill(20)
+    carry.run(city.deployment, IN)
+    city.ask("delete from hub.test_person where id = 'P00000003'")
+    reconcile.run(city.deployment, IN, repair=True)
+    passed = [c["passed"] for c in signed(city).body["comparisons"]]
+    assert passed[0] is False
+    assert passed[-1] is True
+
+
+def test_the_content_can_be_hashed_by_anybody(city: City) -> None:
+    """SHA-256 over what COPY writes in key order is what psql and sha256sum give."""
+    city.fill(30)
+    carry.run(city.deployment, IN)
+    content = signed(city).body["content"]
+    query = (
+        "copy (select id, name, sex, amount, updated_at from hub.test_person where gw_source = 'pop' "
+        'order by id collate "C") to stdout'
+    )
+    psql = [str(pg_binary("psql")), "-qX", "-c", "set timezone = 'UTC'", "-c", query, city.deployment.hub_dsn]
+    said = subprocess.run(psql, check=True, capture_output=True).stdout
+    digest = subprocess.run(["sha256sum"], check=True, capture_output=True, input=said).stdout.split()[0].decode()
+    assert content == {"rows": 30, "sha256": digest}
+
+
+def test_a_return_after_the_day_reopens_its_sheet(uplink: Uplink) -> None:
+    """The target refuses a row of an earlier day: that day's sheet is signed anew, the earlier revision stays."""
+    uplink.deliver()
+    assert signed(uplink.city, OUT).body["returned"] == 0
+    uplink.send_back("v1")
+    uplink.deliver()
+    made = {(s.route, s.day): s for s in sheets.make_all(uplink.city.deployment, TODAY + timedelta(days=1))}
+    again = made[OUT, TODAY]
+    assert (again.revision, again.body["returned"]) == (2, 1)
+    assert uplink.city.ask("select count(*) from gateway.sheet where route = %s and day = %s", (OUT, TODAY)) == [(2,)]
+    assert proof.verify(uplink.city.deployment).ok
+
+
+def test_a_day_without_a_sheet_says_how_to_make_it(city: City) -> None:
+    """The error names the command."""
+    with city.deployment.hub(name="test", autocommit=True) as hub, pytest.raises(NotFound, match="gateway sheet make"):
+        sheets.show(hub, IN, TODAY)
+
+
+def test_an_older_day_has_no_content(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the hub held some days ago nobody knows any more, so that the sheet does not pretend to."""
+    city.fill(5)
+    carry.run(city.deployment, IN)
+    later: Any = datetime.now(settings.CHINA) + timedelta(days=5)
+    monkeypatch.setattr(settings, "now", lambda: later)
+    body = signed(city).body
+    assert (body["content"], body["carried"]["inserted"]) == (None, 5)
