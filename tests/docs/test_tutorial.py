@@ -13,12 +13,15 @@ import pytest
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
+from tests.integration.connectors.receiver import Receiver
+from tests.integration.connectors.site import Reply, Seen, Site
 
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
+BY_REST = ROOT / "docs" / "how-to" / "deliver-by-rest.md"
 SECONDS = 600.0
 
 
@@ -58,16 +61,33 @@ def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
         follow(shell, SOAP)
 
 
-def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
-    """What the tutorial brought in goes out to another database, once, and both sides are proven equal."""
-    follow(shell, PAGE)
-    follow(shell, DELIVER)
+def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
+    """What the tutorial brought in goes to another database, and to an HTTP server of somebody else that refuses two rows."""
+    site = Site()
+    receiver = Receiver(site, ("licenceNo",))
+    receiver.wrong = lambda item: "不在APP展示范围" if item["kind"] == 3 else None
+    later = {
+        "id": "v1",
+        "licenceNo": "JY11308020001",
+        "batch": None,
+        "error": "E9",
+        "reason": "店名待核",
+        "judged": "2026-11-24T13:00:00+08:00",
+    }
 
+    def answer(seen: Seen) -> Reply:
+        asked = sum(one.path.endswith("verdicts") for one in site.seen)
+        return receiver.answer(seen) if seen.method == "POST" else Reply({"items": [later] if asked > 1 else []})
 
-def test_a_front_end_is_reported_to_and_answered_by_yaml_alone(shell: Shell) -> None:
-    """Rows go up with their envelope, the province's rules are judged first, and what it returns is answered."""
-    follow(shell, PAGE)
-    follow(shell, PROVINCE)
+    site.script = answer
+    try:
+        follow(shell, PAGE)
+        follow(shell, DELIVER)
+        shell.run(f"export GATEWAY_CONN_APP='{site.dsn(base='/api')}'")
+        follow(shell, BY_REST)
+    finally:
+        site.close()
+    assert sorted(receiver.held) == [("JY11308020001",), ("JY11308020004",)]
 
 
 def follow(shell: Shell, page: Path) -> None:
