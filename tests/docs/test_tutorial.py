@@ -83,7 +83,7 @@ def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
     try:
         follow(shell, PAGE)
         follow(shell, DELIVER)
-        shell.run(f"export GATEWAY_CONN_APP='{site.dsn(base='/api')}'")
+        shell.run(f"export GATEWAY_CONN_APP='{site.dsn('client:secret@', '/api')}'")
         follow(shell, BY_REST)
     finally:
         site.close()
