@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import requests
 
@@ -30,6 +30,7 @@ class RestPeer(Peer):
     """A REST platform to ask."""
 
     unit, declared = "page", "path and parameters"
+    accept: ClassVar[str] = "application/json"
 
     def __init__(self, platform: str, address: Address, auth: Auth, limits: Limits) -> None:
         """Connect to nobody yet."""
@@ -39,13 +40,18 @@ class RestPeer(Peer):
     def get(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, *, body: bool = True) -> Answer:
         """Ask for a resource, repeating what may pass, until the clock is over."""
 
-        def asked() -> requests.PreparedRequest:
-            return requests.Request("GET", url, {"Accept": "application/json"}, params=dict(parameters)).prepare()
-
-        def receive(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
+        def answer(response: requests.Response, chunks: Iterator[bytes]) -> Answer:
             return self._answer(response, chunks, what, body=body)
 
-        return self._asked(asked, what, clock, receive)
+        return self.ask(what, url, parameters, clock, answer)
+
+    def ask(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, receive: Receive[T]) -> T:
+        """Return what `receive` makes of an answer; a token that is refused once is fetched anew."""
+
+        def asked() -> requests.PreparedRequest:
+            return requests.Request("GET", url, {"Accept": self.accept}, params=dict(parameters)).prepare()
+
+        return self._exchanged(asked, what, clock, receive)
 
     def send(
         self, what: str, method: str, url: str, body: bytes, headers: Mapping[str, str], clock: Clock,
@@ -56,21 +62,21 @@ class RestPeer(Peer):
         It is sent again when it may not have arrived, or its answer was lost: it must bear what makes that harmless.
         """
         said = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8", **headers}
-        return self._asked(lambda: requests.Request(method, url, said, data=body).prepare(), what, clock, receive)
+        return self._exchanged(lambda: requests.Request(method, url, said, data=body).prepare(), what, clock, receive)
 
-    def _asked(self, asked: Callable[[], requests.PreparedRequest], what: str, clock: Clock, receive: Receive[T]) -> T:
-        """Ask, and once more with other credentials when they were refused; repeat what may pass."""
+    def _exchanged(
+        self, asked: Callable[[], requests.PreparedRequest], what: str, clock: Clock, receive: Receive[T]
+    ) -> T:
+        def first(response: requests.Response, chunks: Iterator[bytes]) -> list[T]:
+            refused = response.status_code == requests.codes.unauthorized and self._auth.forget()
+            return [] if refused else [receive(response, chunks)]
 
-        def first(response: requests.Response, chunks: Iterator[bytes]) -> T | None:
-            if response.status_code == requests.codes.unauthorized and self._auth.forget():
-                return None
-            return receive(response, chunks)
+        def once() -> T:
+            for answer in self.exchange(self._signed(asked(), clock), what, clock, first):
+                return answer
+            return self.exchange(self._signed(asked(), clock), what, clock, receive)
 
-        def ask() -> T:
-            found = self.exchange(self._signed(asked(), clock), what, clock, first)
-            return self.exchange(self._signed(asked(), clock), what, clock, receive) if found is None else found
-
-        return self.repeated(ask, clock)
+        return self.repeated(once, clock)
 
     def _signed(self, request: requests.PreparedRequest, clock: Clock) -> requests.PreparedRequest:
         self._auth.sign(request, lambda wanted: self._token(wanted, clock))

@@ -16,13 +16,14 @@ from gateway.model import Dataset, Platform
 
 Dotted = options.Path
 _SIZED = {"parameter": WORD, "size_parameter": WORD, "size": SIZE}
-_AUTH = kinds(
+AUTH = kinds(
     none=shape({}),
     basic=shape({}),
     api_key=shape({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}}),
     oauth2=shape({"token_path": URL_PATH, "scope": WORD}, "token_path"),
     hmac=shape({"digest": {"enum": ["sha256", "sm3"]}}),
 )
+LIMITS = shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE})
 _PAGING = kinds(
     none=shape({}),
     page=shape({**_SIZED, "first": {"type": "integer", "minimum": 0}}, "parameter", "size"),
@@ -30,6 +31,7 @@ _PAGING = kinds(
     cursor=shape({"parameter": WORD, "at": DOTTED}, "parameter", "at"),
     next=shape({"at": DOTTED}, "at"),
     link=shape({}),
+    links=shape({"at": DOTTED}, "at"),
 )
 _SINCE = shape(
     {"parameter": WORD, "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "until": WORD}, "parameter", "format"
@@ -58,8 +60,8 @@ _RESOURCE: dict[str, Any] = {
 }
 OPTIONS: dict[str, Any] = shape(
     {
-        "auth": _AUTH,
-        "limits": shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE}),
+        "auth": AUTH,
+        "limits": LIMITS,
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },
     "resources",
@@ -110,7 +112,7 @@ def asked(declared: Mapping[str, Any], names: tuple[str, ...]) -> Resource:
     return Resource(
         path=declared["path"], records=dotted(declared.get("records")), total=dotted(declared.get("total")),
         paging=declared.get("paging", {"kind": "none"}), since=declared.get("since", {}),
-        parameters={name: _plain(value) for name, value in declared.get("parameters", {}).items()},
+        parameters={name: plain(value) for name, value in declared.get("parameters", {}).items()},
         fields={name: dotted(mapped[name]) if name in mapped else (name,) for name in names},
         ignored=frozenset(declared.get("ignored", ())),
     )  # fmt: skip
@@ -121,5 +123,6 @@ def dotted(path: str | None) -> Dotted:
     return options.steps(path, ".")
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a fixed parameter as a query writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -166,7 +166,16 @@ def _following(ask: Ask, page: Page, resource: Resource, what: str) -> Ask | Non
         return _linked(ask, at(page.document.value, tuple(paging["at"].split("."))), what)
     if kind == "link":
         return _linked(ask, page.links.get("next", {}).get("url"), what)
+    if kind == "links":
+        return _linked(ask, _relative(at(page.document.value, tuple(paging["at"].split("."))), what), what)
     return None
+
+
+def _relative(links: Any, what: str) -> Any:
+    """Return the address of the link that is called next, if there is one."""
+    if not isinstance(links, list | None) or not all(isinstance(link, dict) for link in links or ()):
+        raise SchemaMismatch(f"{what} has no array of links", "Compare its paging with what it sends.")
+    return next((link.get("href") for link in links or () if link.get("rel") == "next"), None)
 
 
 def _counted(ask: Ask, page: Page, paging: Mapping[str, Any], what: str) -> Ask | None:

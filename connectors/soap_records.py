@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from connectors.options import Path
-from connectors.soap_reply import Reply
 from gateway.records import lines
 
 REPEATED, TYPE = "xml.repeated", "xml.type"
@@ -18,6 +17,19 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _BATCH = 500
 _REMEMBERED = 1_000  # names of a record's elements: a peer must not fill the memory with new ones
 Values = list[Any]
+
+
+class Taking(Protocol):
+    """Takes the values of a record from its element."""
+
+    def values(self, record: Any) -> tuple[str | None, list[str | None]]:
+        """Return a record's fault and the texts of its fields in order."""
+
+
+class Handing(Protocol):
+    """A reply that is told when records of it were handed on."""
+
+    kept: bool
 
 
 class Step:
@@ -117,7 +129,7 @@ def _attributes(element: Any, wanted: Mapping[str, int], values: Values) -> None
             values[place] = value
 
 
-def write(plan: Plan, reply: Reply, records: Iterable[Any], out: BinaryIO) -> None:
+def write(plan: Taking, reply: Handing, records: Iterable[Any], out: BinaryIO) -> None:
     """Write a line for each record of a reply."""
     batch: list[tuple[str | None, list[str | None]]] = []
     for record in records:

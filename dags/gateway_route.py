@@ -25,9 +25,10 @@ def dag_id(route: str) -> str:
     return f"route__{route}"
 
 
-def hub_asset(dataset: str) -> Asset:
-    """Return the asset of a hub table: what an inbound route updates and a later one waits for."""
-    return Asset(name=f"hub.{dataset}", uri=f"x-exchange://hub/{dataset}")
+def hub_asset(dataset: str, platform: str = "") -> Asset:
+    """Return the asset of a hub table, or of one platform's part of it: what an inbound route updates and a later one waits for."""
+    part = f"/{platform}" if platform else ""
+    return Asset(name=f"hub.{dataset}{part}", uri=f"x-exchange://hub/{dataset}{part}")
 
 
 def route_dag(route: Route, catalog: Catalog) -> DAG:
@@ -36,7 +37,7 @@ def route_dag(route: Route, catalog: Catalog) -> DAG:
     with DAG(
         dag_id(route.route),
         dag_display_name=f"{route.dataset.chinese} · {' → '.join(ends(route))}",
-        schedule=_schedule(route),
+        schedule=_schedule(route, catalog),
         start_date=_START,
         catchup=False,
         max_active_runs=1,
@@ -49,7 +50,7 @@ def route_dag(route: Route, catalog: Catalog) -> DAG:
             task_display_name="交换 exchange",
             route=route.route,
             owner=unit.name,
-            outlets=[] if route.outbound else [hub_asset(route.dataset.name)],
+            outlets=_outlets(route, catalog),
             pool=f"platform.{route.peer.platform}",
             priority_weight=_FOLLOWING if route.after else _SCHEDULED,
             weight_rule="absolute",
@@ -114,11 +115,29 @@ route stands.
 """
 
 
-def _schedule(route: Route) -> Any:
-    """Return what Airflow calls a schedule: an asset, a cron line, or nothing."""
-    if route.after:
-        return [hub_asset(route.after)]
-    return None if route.schedule == "manual" else route.schedule
+def _outlets(route: Route, catalog: Catalog) -> list[Asset]:
+    """Return what a route updates: the hub table, and where several platforms feed that, its own part of it."""
+    if route.outbound:
+        return []
+    shared = len(_feeding(route.dataset.name, catalog)) > 1
+    return [hub_asset(route.dataset.name), *[hub_asset(route.dataset.name, route.peer.platform)] * shared]
+
+
+def _schedule(route: Route, catalog: Catalog) -> Any:
+    """Return what Airflow calls a schedule: an asset, a cron line, or nothing.
+
+    Of a data set that several platforms feed, a route from one of them waits for that one's part.
+    """
+    if route.after is None:
+        return None if route.schedule == "manual" else route.schedule
+    feeding = _feeding(route.after, catalog)
+    own = not route.outbound and len(feeding) > 1 and route.peer.platform in feeding
+    return [hub_asset(route.after, route.peer.platform if own else "")]
+
+
+def _feeding(dataset: str, catalog: Catalog) -> set[str]:
+    """Return the platforms that bring a data set into the hub."""
+    return {r.peer.platform for r in catalog.routes.values() if r.dataset.name == dataset and not r.outbound}
 
 
 def _when(route: Route) -> str:

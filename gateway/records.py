@@ -44,11 +44,13 @@ def as_text(value: Any) -> str | None:
 
 def as_json(value: Any) -> str:
     """Return a JSON value as JSON with every digit it came with."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{as_json(k)}: {as_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Decimal):  # first: a geometry is nearly nothing else
+        return str(value)
     if isinstance(value, list):
         return "[" + ", ".join(map(as_json, value)) + "]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{as_json(k)}: {as_json(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _as_it_is(text: str | None) -> str:

@@ -28,6 +28,13 @@ def _flip(text: str) -> str:
     return text[:-1] + ("1" if text[-1] != "1" else "2")
 
 
+def _uscc(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    """Spoil the check character of a code, which may be the beginning of a longer one."""
+    text = row[args["field"]]
+    ends = args["start"] - 1 + args["length"] if "start" in args else len(text)
+    return {args["field"]: _flip(text[:ends]) + text[ends:]}
+
+
 def _field(value: Any) -> Callable[..., Row]:
     return lambda args, *_: {args["field"]: value}
 
@@ -53,6 +60,8 @@ def _order(args: Mapping[str, Any], row: Row, _: Row, table: SourceTable) -> Row
 def _held(when: date, name: str, table: SourceTable) -> Any:
     """Return a day or a time as its column holds it."""
     column = table.column(name)
+    if any(rule.check == "date8" and rule.args["field"] == name for rule in table.rules):
+        return f"{when:%Y%m%d}"
     if column.text:
         return f"{when:%Y-%m-%d}"
     return when.date() if column.type == "date" and isinstance(when, datetime) else when
@@ -164,7 +173,7 @@ def _names(value: Any) -> Iterator[str]:
 
 _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "id18": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
-    "uscc": lambda args, row, *_: {args["field"]: _flip(row[args["field"]])},
+    "uscc": _uscc,
     "division12": _field("13080X000000"),
     "division6": _field("13080X"),
     "date8": _field("20230230"),

@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import approval_tables, breaking, catalogue, entities, persons, places, province, sources
+from sandbox import approval_tables, breaking, catalogue, entities, licence_tables, persons, places, province, sources
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -46,7 +46,7 @@ def fill(
             progress(f"filling platform {name} …")
             connection = psycopg2.connect(owner)
             with connection:
-                _fill_database(connection, name, scale, seed)
+                _fill_database(connection, _made(admin_dsn, name, scale, seed), name)
             connection.close()
         found[name.upper()] = _with(admin_dsn, name, ROLE, password)
         found[f"{name.upper()}_ADMIN"] = owner
@@ -122,13 +122,21 @@ def _further(number: int) -> Row:
     return catalogue.resource(catalogue.RESOURCES + number, SEED)
 
 
-def _fill_database(connection: Connection, name: str, scale: float, seed: int) -> None:
+def _made(admin_dsn: str, name: str, scale: float, seed: int) -> Made:
+    """Return what a platform's tables are to hold."""
+    if name == "approval":
+        return approval_tables.tables(seed, CERT_KEY)
+    if name == "licence":
+        return licence_tables.tables(_with(admin_dsn, "approval"), scale, seed, CERT_KEY)
+    return {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}[name](scale, seed)
+
+
+def _fill_database(connection: Connection, made: Made, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
         for dataset in sources.DATABASES[name]:
             cursor.execute(sources.table(dataset).create())
-    made = {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}.get(name)
-    for dataset, rows, spare in made(scale, seed) if made else approval_tables.tables(seed, CERT_KEY):
+    for dataset, rows, spare in made:
         count = write(connection, dataset, rows)
         _write_bad(connection, dataset, spare, count)
         with connection.cursor() as cursor:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import chinese_calendar
 
 from sandbox import identity, names, places
+from sandbox.places import County
 
 Row = dict[str, Any]
 POST, REPLY = "message.post", "message.reply"
@@ -97,25 +98,30 @@ def due_at(submitted: datetime, days: int = _LIMIT) -> datetime:
     return datetime.combine(day, time(23, 59, 59), CHINA)
 
 
-def posts(now: datetime, seed: int, count: int = POSTS) -> Iterator[Row]:
-    """Yield good messages from the oldest to the newest; the first `REPLIES` or so are answered."""
+def posts(now: datetime, seed: int, count: int = POSTS, at: County | None = None) -> Iterator[Row]:
+    """Yield good messages (`at` one county's site) from the oldest to the newest; the first `REPLIES` or so are answered."""
     rng = Random(f"{seed}:messages")
     span = DAYS * 24 * 3600
     for number, second in enumerate(sorted(rng.randrange(600, span) for _ in range(count))):
         submitted = now - timedelta(seconds=span + 600 - second)
-        yield post(number, submitted, now, seed, answered=number < count * 7 // 12)
+        yield post(number, submitted, now, seed, at=at, answered=number < count * 7 // 12)
 
 
-def post(number: int, submitted: datetime, now: datetime, seed: int, *, answered: bool = False) -> Row:
-    """Return message `number`; what became of it until `now` depends on its age and on whether it is answered."""
+def post(
+    number: int, submitted: datetime, now: datetime, seed: int, *, at: County | None = None, answered: bool = False
+) -> Row:
+    """Return message `number`; what became of it until `now` depends on its age and on whether it is answered.
+
+    What is written `at` a county's site is about that county and is handled there.
+    """
     rng = Random(f"{seed}:message:{number}")
     board, county, road = (
         rng.choice("111223334"),
-        rng.choice(places.counties()),
+        at or rng.choice(places.counties()),
         rng.choice(("新华路", "迎宾路", "翠桥路", "府前路")),
     )
     title, content = (words.format(county=county.name, road=road) for words in rng.choice(_TOPICS[board]))
-    whole_city = rng.random() < 0.3
+    whole_city = at is None and rng.random() < 0.3
     assigned = submitted + timedelta(minutes=rng.randint(5, 300)) if number % 60 else None
     if assigned is not None and assigned > now:
         assigned = None

@@ -130,7 +130,7 @@ def _directory() -> Iterator[dict[str, Any]]:
         entry = items.entry(number, now, _SEED)
         own = {"catalog_code": f"0009{number:08d}", "row_guid": items.guid("province", number), "cd_operation": "I"}
         yield entry | own
-        later = {"cd_time": entry["cd_time"] + timedelta(minutes=5)}
+        later = {"cd_time": datetime.fromisoformat(entry["cd_time"]) + timedelta(minutes=5)}
         if number % 12 == 0:
             yield entry | own | later | {"cd_operation": "U", "task_name": f"{entry['task_name']}（省级修订）"}
         elif number % 20 == 7:

@@ -26,6 +26,7 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
         "push.message",
     ),
+    "licence": ("licence.data",),  # after the cases whose licences it holds
 }
 RECEIVING: Mapping[str, tuple[str, ...]] = {
     "share": (
@@ -36,6 +37,8 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "geo.division",
         "geo.address",
         "item.step",
+        "licence.data",
+        "geo.feature",
     ),
 }
 # What those that receive have to tell themselves.

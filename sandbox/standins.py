@@ -9,17 +9,18 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from sandbox.app import GuideApp
+from sandbox.assess import AssessmentSystem
+from sandbox.backups import BackupReports
+from sandbox.channels import Channels
+from sandbox.document import DocumentLibrary
+from sandbox.maps import MapService
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
 
 class Peer(Protocol):
-    """A stand-in platform; what it holds, and its address, outlive it in its file or folder."""
-
-    @property
-    def dsn(self) -> str:
-        """Return its address as GATEWAY_CONN_<NAME> holds it."""
+    """What answers for a stand-in platform or more; what it holds, and its address, outlive it in its file or folder."""
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -36,30 +37,58 @@ class Peer(Protocol):
         """Stop."""
 
 
+class One(Peer, Protocol):
+    """What answers for one platform."""
+
+    @property
+    def dsn(self) -> str:
+        """Return its address as GATEWAY_CONN_<NAME> holds it."""
+
+
+class Several(Peer, Protocol):
+    """What answers for several platforms at one address."""
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """Return the address of each as GATEWAY_CONN_<NAME> holds it, by that name."""
+
+
 # By the name of the connection: what makes the platform in a folder of its own.
-KINDS: Mapping[str, Callable[[Path], Peer]] = {
+KINDS: Mapping[str, Callable[[Path], One]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
+    "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
+    "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
+    "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
+    "GEO_MAP": lambda folder: MapService(folder / "maps"),
 }
+HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)
 
 
 class Standins:
-    """Every platform of KINDS below one folder; a context manager."""
+    """Every platform of KINDS and HOUSES below one folder; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         """Make them, and fill those that are new."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._running = ExitStack()
-        self._peers: dict[str, Peer] = {}
+        self._peers: list[Peer] = []
+        self._connections: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Start all; when one does not start, those before it are stopped."""
         with ExitStack() as starting:
             for name, make in KINDS.items():
-                self._peers[name] = starting.enter_context(make(self._folder))
+                peer = starting.enter_context(make(self._folder))
+                self._peers.append(peer)
+                self._connections[name] = peer.dsn
+            for build in HOUSES:
+                house = starting.enter_context(build(self._folder))
+                self._peers.append(house)
+                self._connections |= house.connections
             self._running = starting.pop_all()
         return self
 
@@ -72,13 +101,13 @@ class Standins:
     @property
     def connections(self) -> dict[str, str]:
         """Return the address of each by the name of its connection."""
-        return {name: peer.dsn for name, peer in self._peers.items()}
+        return dict(self._connections)
 
     def told(self) -> list[str]:
         """Return a line for each."""
-        return [peer.told() for peer in self._peers.values()]
+        return [peer.told() for peer in self._peers]
 
     def live(self) -> None:
         """Let a little happen at each."""
-        for peer in self._peers.values():
+        for peer in self._peers:
             peer.live()

@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from sandbox import messages
 from sandbox.messages import KEYS, POST, REPLY, Row
+from sandbox.places import County
 from sandbox.standin import Refused, Standin
 from sandbox.standin import now as _now
 
@@ -34,6 +35,7 @@ BASE = "/api"
 SCOPE = "messages.read"
 SEED = 20261124
 PAGE, LARGEST_PAGE = 200, 500
+ALL = slice(None)  # the faults of a site that stands alone
 _VIEWS = 16
 
 
@@ -59,10 +61,14 @@ class WebSite(Standin):
 
     def __init__(
         self, path: Path | None = None, *, seed: int = SEED, posts: int = messages.POSTS, replies: int = messages.REPLIES,
-        token_seconds: float = 60.0, per_second: int = 6,
+        token_seconds: float = 60.0, per_second: int = 6, base: str = BASE, at: County | None = None, faults: slice = ALL,
     ) -> None:  # fmt: skip
-        """Take the file that keeps everything (default: memory) and how strict the site is; fill it when it is new."""
+        """Take the file that keeps everything (default: memory) and how strict the site is; fill it when it is new.
+
+        It answers below `base`. `at` makes it one county's site; `faults` says which of the known faults it holds.
+        """
         self.token_seconds, self.per_second, self._seed = token_seconds, per_second, seed
+        self._base, self._at, self._faults = base, at, faults
         self._tokens: dict[str, float] = {}
         self._latest = ""
         self._asked: deque[float] = deque()
@@ -71,26 +77,26 @@ class WebSite(Standin):
 
     def _routes(self) -> list[Route]:
         return [
-            Route(f"{BASE}/oauth/token", self._guarded(self._token), methods=["POST"]),
-            Route(f"{BASE}/v1/messages", self._guarded(self._by_cursor), methods=["GET"]),
-            Route(f"{BASE}/v1/replies", self._guarded(self._by_page), methods=["GET"]),
+            Route(f"{self._base}/oauth/token", self._guarded(self._token), methods=["POST"]),
+            Route(f"{self._base}/v1/messages", self._guarded(self._by_cursor), methods=["GET"]),
+            Route(f"{self._base}/v1/replies", self._guarded(self._by_page), methods=["GET"]),
         ]
 
     @property
     def url(self) -> str:
         """Return the address without client and secret."""
-        return f"http://127.0.0.1:{self.port}{BASE}"
+        return f"http://127.0.0.1:{self.port}{self._base}"
 
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_WEB holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{self._base}"
 
     def add_post(self, **changes: Any) -> Row:
         """Take in a new message, good unless `changes` make it bad, and return it."""
         now = _now()
         with self._writing():
-            row = messages.post(self._next(), now, now, self._seed) | changes
+            row = messages.post(self._next(), now, now, self._seed, at=self._at) | changes
             self._write(POST, row)
         return row
 
@@ -129,20 +135,20 @@ class WebSite(Standin):
         now = _now()
         self._set("client", f"gateway-{secrets.token_hex(4)}")
         self._set("secret", secrets.token_urlsafe(24))
-        good = list(messages.posts(now, self._seed, posts))
+        good = list(messages.posts(now, self._seed, posts, self._at))
         answered = [row for row in good if row["state"] in {"3", "4"}]
         for row in good:
             self._write(POST, row)
         for row in messages.replies(now, self._seed, answered, replies):
             self._write(REPLY, row)
-        for place, rule in enumerate(messages.breakable(POST)):
+        for place, rule in enumerate(messages.breakable(POST)[self._faults]):
             submitted = now - timedelta(days=10, hours=place)
-            row = messages.post(posts + place, submitted, now, self._seed)
+            row = messages.post(posts + place, submitted, now, self._seed, at=self._at)
             self._write_bad(POST, rule, messages.broken(POST, rule, row))
-        for place, rule in enumerate(messages.breakable(REPLY)):
+        for place, rule in enumerate(messages.breakable(REPLY)[self._faults]):
             row = messages.reply(answered[place % len(answered)], 50 + place, now, self._seed)
             self._write_bad(REPLY, rule, messages.broken(REPLY, rule, row))
-        self._set("next", posts + len(messages.breakable(POST)))
+        self._set("next", posts + len(messages.breakable(POST)[self._faults]))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         body = _rendered(dataset, row)

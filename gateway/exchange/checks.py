@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import combinations, takewhile
 from typing import Any
 
-from gateway.exchange import identity, identity_sql, patterns
+from gateway.exchange import geometry, identity, identity_sql, patterns
 from gateway.model import Dataset
 from gateway.settings import CHINA
 
@@ -178,6 +178,8 @@ def _future_sql(dataset: Dataset, args: Args, today: date) -> str:
     name = column(args["field"])
     if dataset.field(args["field"]).hub_type.startswith("timestamp"):
         return f"{name} >= timestamptz '{today + timedelta(days=1):%Y-%m-%d} 00:00:00+08'"
+    if dataset.field(args["field"]).hub_type == "text":
+        return f"{name} collate \"C\" > '{today:%Y%m%d}'"
     return f"{name} > date '{today:%Y-%m-%d}'"
 
 
@@ -187,7 +189,7 @@ def _future(record: Record, args: Args, today: date) -> bool:
         return False
     if isinstance(value, datetime):
         return value >= datetime.combine(today + timedelta(days=1), time(), CHINA)
-    return bool(value > today)
+    return bool(value > (f"{today:%Y%m%d}" if isinstance(value, str) else today))
 
 
 def condition(dataset: Dataset, when: Args, alias: str = "") -> str:
@@ -355,6 +357,21 @@ def _clean(record: Record, args: Args, _: date) -> bool:
     return any(_CONTROL.search(record[f]) for f in args["fields"] if record.get(f) is not None)
 
 
+def _geometry(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.is_of(value, args["types"])
+
+
+def _rings(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.rings_closed(value)
+
+
+def _positions(record: Record, args: Args, _: date) -> bool:
+    value = record.get(args["field"])
+    return value is not None and not geometry.within(value, args["lon"], args["lat"])
+
+
 def _required(record: Record, args: Args, _: date) -> bool:
     return record.get(args["field"]) is None
 
@@ -414,4 +431,13 @@ CHECKS: Mapping[str, Check] = {
     "joined": Check(_joined_sql, _joined, ("field", "parts")),
     "parts_unique": Check(_parts_sql, _parts, ("field", "separator", "other")),
     "clean": Check(_clean_sql, _clean, ("fields",)),
+    "geometry": Check(
+        lambda _, a, __: geometry.is_of_sql(column(a["field"]), literals(a["types"])), _geometry, ("field", "types")
+    ),
+    "rings_closed": Check(lambda _, a, __: geometry.rings_closed_sql(column(a["field"])), _rings, ("field",)),
+    "positions": Check(
+        lambda _, a, __: geometry.within_sql(column(a["field"]), a["lon"], a["lat"]),
+        _positions,
+        ("field", "lon", "lat"),
+    ),
 }

@@ -42,6 +42,12 @@ _IMPLICIT = {
 }
 # What a connector finds wrong with a record before the contract sees it.
 FAULTS = {
+    "file.cells": ("文件中该行的列数与表头不符", "the row of the file has other cells than its header"),
+    "file.number": (
+        "表格单元格是错误值，或数字超过15位而已失真",
+        "a cell of the sheet holds an error, or a number beyond the 15 digits that a sheet keeps",
+    ),
+    "file.operation": ("增量文件的操作代码不是 I、U、D", "the operation of a row of a delta file is none of I, U, D"),
     "json.duplicate_key": ("JSON 记录中同一名称出现两次", "a name stands twice in the JSON record"),
     "json.number": ("JSON 记录含有 NaN 或 Infinity", "the JSON record holds NaN or Infinity"),
     "json.type": ("JSON 记录不是对象", "the JSON record is no object"),
@@ -50,6 +56,9 @@ FAULTS = {
         "XML 记录的元素结构与声明不符",
         "an element of the XML record holds elements where text is declared, or the reverse",
     ),
+    "geo.shape": ("几何对象的结构不符", "the geometry is not built as its type demands"),
+    "geo.crossing": ("面的边界自相交或环的位置不符", "rings of the area cross, or do not lie within each other"),
+    "geo.crs": ("几何对象的坐标系与声明不符", "the geometry is not in the declared reference system, or names none"),
 }
 
 
@@ -261,6 +270,8 @@ def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
 
 def _json_type(field: Field) -> dict[str, Any]:
     kind = field.hub_type
+    if kind == "jsonb":
+        return {}
     names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
     wide = {"numeric": ["number", "string"], "jsonb": ["object", "array", "string", "number", "boolean"]}
     listed = wide.get(kind.partition("(")[0]) or [names.get(kind, "string")]

@@ -6,6 +6,7 @@ spellings (`today`, `0x1F`, `1_000`) than a peer is allowed to send.
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Mapping
@@ -119,8 +120,15 @@ def _boolean(field: Field, value: Any) -> bool:
     return value
 
 
-def _json(_: Field, value: Any) -> Any:
-    return value
+def _json(field: Field, value: Any) -> Any:
+    """Refuse what jsonb cannot hold: texts that the database cannot, and numbers that are none."""
+    if isinstance(value, str):
+        return _text(field, value)
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        raise ValueError(field.name)
+    if isinstance(value, Mapping):
+        return {_text(field, key): _json(field, inner) for key, inner in value.items()}
+    return [_json(field, inner) for inner in value] if isinstance(value, list) else value
 
 
 def _size(field: Field) -> tuple[int, int]:

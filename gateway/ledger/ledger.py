@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import Json, RealDictCursor
 
@@ -16,6 +17,7 @@ from gateway.errors import FenceLost, NotFound, RouteBusy, RouteHeld
 from gateway.sql import queries
 
 _SQL = queries(__file__)
+DATASET_SECONDS = 30  # how long a run waits for that of another source of its data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,26 @@ def states(connection: Connection) -> dict[str, RouteState]:
 
 
 def take_locks(connection: Connection, route: str, dataset: str | None) -> None:
-    """Take the route's lock, and that of the data set it writes, for this session; RouteBusy when another run has either."""
-    got = pg.one(connection, _SQL["take_locks"], {"route": route, "dataset": dataset})
-    if not all(got):
+    """Take the route's lock, and that of the data set it writes, for this session; RouteBusy when another run has either.
+
+    A second run of the route is refused at once. Another source's run of the data set is waited for: platforms that feed
+    one data set often run at the same minute, and each is done in a moment.
+    """
+    if not pg.one(connection, _SQL["take_route"], {"route": route})[0]:
+        raise _busy(f"route {route}")
+    if dataset is None:
+        return
+    try:
+        pg.run(connection, "select set_config('lock_timeout', %s, false)", (f"{DATASET_SECONDS}s",))
+        pg.one(connection, _SQL["wait_for_dataset"], {"dataset": dataset})
+    except errors.LockNotAvailable:
         pg.one(connection, _SQL["free_locks"])
-        which = f"route {route}" if not got[0] else f"data set {dataset}"
-        raise RouteBusy(f"another run holds {which}", "Wait for it to end; its batch is in `gateway route show`.")
+        raise _busy(f"data set {dataset}") from None
+    pg.run(connection, "reset lock_timeout")
+
+
+def _busy(which: str) -> RouteBusy:
+    return RouteBusy(f"another run holds {which}", "Wait for it to end; its batch is in `gateway route show`.")
 
 
 def next_attempt(connection: Connection, route: str) -> int:

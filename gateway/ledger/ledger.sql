@@ -1,6 +1,8 @@
--- name: take_locks: the advisory locks of a run, on the connection that commits; a delivery writes no data set and takes none
-select pg_try_advisory_lock(hashtextextended('route:' || %(route)s, 0)) as route,
-       coalesce(pg_try_advisory_lock(hashtextextended('dataset:' || %(dataset)s, 0)), true) as dataset;
+-- name: take_route: the advisory lock of a run, on the connection that commits
+select pg_try_advisory_lock(hashtextextended('route:' || %(route)s, 0));
+
+-- name: wait_for_dataset: the lock of the data set that a run writes; another source's run of it ends soon
+select pg_advisory_lock(hashtextextended('dataset:' || %(dataset)s, 0));
 
 -- name: free_locks: let both locks go
 select pg_advisory_unlock_all();

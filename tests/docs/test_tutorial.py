@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
@@ -19,6 +20,7 @@ from tests.integration.connectors.site import Reply, Seen, Site
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
 SOAP = ROOT / "docs" / "how-to" / "connect-a-soap-service.md"
+OGC = ROOT / "docs" / "how-to" / "connect-an-ogc-server.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 BY_REST = ROOT / "docs" / "how-to" / "deliver-by-rest.md"
@@ -61,6 +63,13 @@ def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
         follow(shell, SOAP)
 
 
+def test_an_ogc_server_is_connected_by_yaml_alone(shell: Shell) -> None:
+    """The how-to's files connect a real pygeoapi: agreed reference system, pages by links, swapped axes, crossing outlines."""
+    with MapService() as maps:
+        shell.run(f"gateway init city && cd city && export GATEWAY_CONN_MAPS='{maps.dsn}'")
+        follow(shell, OGC)
+
+
 def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
     """What the tutorial brought in goes to another database, and to an HTTP server of somebody else that refuses two rows."""
     site = Site()
@@ -88,6 +97,12 @@ def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
     finally:
         site.close()
     assert sorted(receiver.held) == [("JY11308020001",), ("JY11308020004",)]
+
+
+def test_a_front_end_is_reported_to_and_answered_by_yaml_alone(shell: Shell) -> None:
+    """Rows go up with their envelope, the province's rules are judged first, and what it returns is answered."""
+    follow(shell, PAGE)
+    follow(shell, PROVINCE)
 
 
 def follow(shell: Shell, page: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -17,7 +17,11 @@ from sandbox import (
     cases,
     catalogue,
     city,
+    documents,
     entities,
+    exemptions,
+    features,
+    licences,
     messages,
     persons,
     places,
@@ -82,7 +86,41 @@ _WHOLES = (
     True,
 )
 _DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
+_RING = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.1]]
+_OPEN = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.2]]
+_SHAPES = (
+    None, 0, 1.5, True, "Point", "a\x00b", "\ud800", {"a\x00": 1}, [{"b": ["\udfff"]}], float("nan"), [float("inf")], [], {}, [117.1, 40.1],
+    {"type": None}, {"type": 1}, {"type": ["Point"]}, {"type": "point"}, {"type": "Point"}, {"type": "Polygon"}, {"type": "GeometryCollection"},
+    *({"type": "Point", "coordinates": c} for c in (
+        [117.1, 40.1], [40.1, 117.1], [73.62, 16.7], [134.77, 53.56], [73.61, 16.7], [134.78, 53.56], [73.62, 16.69], [134.77, 53.57],
+        [117.1], [117.1, None], [117.1, "40.1"], [117.1, True], [None, 40.1], ["117.1", 40.1], [True, 40.1], [], [[]], {}, None, 117.1, "x",
+        [117, 41, 900.5], [117.1, 40.1, "x"], [1e15, 40.1], [117.10, 4.01e1], {"a": [40.1, 117.1]}, [{"a": [117.1]}, [117.1, 40.1]],
+    )),
+    *({"type": "LineString", "coordinates": c} for c in (_OPEN, [[117.1, 40.1], [40.1, 117.1]], [[117.1, 40.1]], [[[40.1]]])),
+    *({"type": "Polygon", "coordinates": c} for c in (
+        [_RING], [_OPEN], [_RING, _OPEN], [_RING, _RING], [_RING[:3]], [_RING[:1]], [[]], [], _OPEN, [[*_RING[:3], 5]], [[*_RING[:3], [117.1]]],
+        [[*_RING[:3], [117.1, "40.1"]]], [[*_RING[:3], ["117.1", 40.1]]], [[[117.1], *_RING[1:]]], [[[117.1, None], *_RING[1:]]], [[[None, 1], *_RING[1:]]],
+        [5, _OPEN], [[*_RING[:3], [117.1, 40.1, 7]]], [[5, *_RING]], [[_RING, 5]], [[*_RING[:3], None]], [[{"a": 1}, *_RING]], [[*_RING[:3], {"a": 1}]],
+    )),
+    *({"type": "MultiPolygon", "coordinates": c} for c in ([[_RING], [_RING]], [[_RING], [_OPEN]], [_OPEN], [[_RING], 5], [5, [_OPEN]], [[[_OPEN]]])),
+)  # fmt: skip
 _FLAGS = (None, True, False, "true", 1)
+
+_NOON = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
+# Data sets with a maker of their own: good rows by seed and key; and what makes one of them bad by the rule.
+_MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
+    pushes.RECEIPT: lambda seed, _: pushes.receipts(_NOON, seed, 3),
+    catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
+    features.FEATURE: lambda seed, _: features.features(_NOON, seed),
+    documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
+    exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
+    "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
+}
+_SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Record]]] = {
+    pushes.RECEIPT: (pushes.breakable(), lambda rule, rows: pushes.broken(rule, rows[0])),
+    documents.META: (documents.breakable(), lambda rule, rows: documents.broken(rule, rows[0])),
+    exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
+}
 
 
 def edges(field: Field) -> tuple[Any, ...]:
@@ -98,7 +136,13 @@ def edges(field: Field) -> tuple[Any, ...]:
             "字" * longest + " ",
             "a" * max(longest - 1, 0),
         )
-    families = {"date": _DAYS, "timestamp": _MOMENTS, "numeric": _NUMBERS, "boolean": _FLAGS, "jsonb": _DOCUMENTS}
+    families = {
+        "date": _DAYS,
+        "timestamp": _MOMENTS,
+        "numeric": _NUMBERS,
+        "boolean": _FLAGS,
+        "jsonb": (*_DOCUMENTS, *_SHAPES),
+    }
     return next((values for start, values in families.items() if kind.startswith(start)), _WHOLES)
 
 
@@ -122,15 +166,20 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
         known = {rule.id for rule in rules.row_rules(dataset)}
         yield from (messages.broken(dataset.name, r, rows[0]) for r in messages.breakable(dataset.name) if r in known)
         return
-    if dataset.name in pushes.KEYS:
+    if dataset.name in _SPOILED:
         known = {rule.id for rule in rules.row_rules(dataset)}
-        yield from (pushes.broken(rule_id, rows[0]) for rule_id in pushes.breakable() if rule_id in known)
+        rule_ids, spoil = _SPOILED[dataset.name]
+        yield from (spoil(rule_id, rows) for rule_id in rule_ids if rule_id in known)
         return
     if dataset.name in supervision.KEYS:
         known = {rule.id for rule in rules.row_rules(dataset)}
         for rule_id in supervision.breakable(dataset.name):
             if rule_id in known:
                 yield supervision.broken(dataset.name, rule_id, rows[1], rows[0])
+        return
+    if dataset.name == features.FEATURE:
+        known = {rule.id for rule in rules.row_rules(dataset)}
+        yield from (features.broken(rule, rows[0]) for rule in features.breakable() if rule in known)
         return
     table = sources.table(dataset.name)
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
@@ -141,7 +190,9 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
 
 def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
     seed, key = city.SEED, city.CERT_KEY
-    if name == "pop.person":
+    if name in _MADE:
+        yield from _MADE[name](seed, key)
+    elif name == "pop.person":
         people = persons.people(0, 400, seed, key)
         everybody = [dict(zip(persons.COLUMNS, row, strict=True)) for row in people]
         yield from sorted(everybody, key=lambda row: (row["status"] == "1", row["citizen_id"]))[:2][::-1]
@@ -156,8 +207,9 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         pushed = list(supervision.tasks(now, seed, key, 100))
         yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
-    elif name.startswith(("item.", "org.", "push.", "resource.")):
-        yield from _rows_beside_cases(name, seed, key)
+    elif name.startswith(("item.", "org.", "push.")):
+        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
+        yield from (made[name](number) for number in range(20))
     elif name == "geo.division":
         yield from places.divisions()
     elif name == "geo.address":
@@ -170,16 +222,6 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
                 for e in cases.case(number, accepted + timedelta(days=number % 20), seed, key)
                 if e.dataset == name
             )
-
-
-def _rows_beside_cases(name: str, seed: int, key: bytes) -> Iterator[Mapping[str, Any]]:
-    if name in pushes.KEYS:
-        yield from pushes.receipts(datetime(2026, 11, 25, 12, tzinfo=messages.CHINA), seed, 3)
-    elif name == catalogue.CATALOGUE:
-        yield from catalogue.resources(seed)
-    else:
-        made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
-        yield from map(made[name], range(20))
 
 
 def _as_json(value: Any) -> Any:

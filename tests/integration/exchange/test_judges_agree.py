@@ -137,6 +137,7 @@ DAY, MOMENT, LATER = (
     Field("later", "timestamptz"),
 )
 WHOLE, NUMBER, FLAG = Field("whole", "smallint"), Field("number", "numeric(10,2)"), Field("flag", "boolean")
+SHAPE = Field("shape", "jsonb")
 CODE, OTHER, THIRD = _text("code"), _text("other"), _text("third")
 SYNTHETIC = [
     _one("required", "required", [CODE], field="code"),
@@ -160,6 +161,7 @@ SYNTHETIC = [
     _one("order_mixed", "order", [DAY, MOMENT, LATER], fields=["day", "moment", "later"]),  # a day against times
     _one("order_text", "order", [CODE, OTHER], fields=["code", "other"]),
     _one("future_day", "not_future", [DAY], field="day"),
+    _one("future_text", "not_future", [CODE], field="code"),
     _one("future_moment", "not_future", [MOMENT], field="moment"),
     _one("when", "when", [CODE, OTHER, THIRD], when={"field": "code", "in": ["1", "2"]}, present=["other"], absent=["third"]),
     _one("when_in", "when", [WHOLE, OTHER], when={"field": "whole", "in": ["1"]}, **{"in": {"field": "other", "values": ["1", "无"]}}),
@@ -177,6 +179,9 @@ SYNTHETIC = [
     _one("joined", "joined", [CODE, OTHER, THIRD], field="code", parts=["other", "third"]),
     _one("parts", "parts_unique", [CODE, OTHER], field="code", separator="#", other="other"),
     _one("clean", "clean", [CODE, OTHER], fields=["code", "other"]),
+    _one("geometry", "geometry", [SHAPE], field="shape", types=["Point", "Polygon"]),
+    _one("rings", "rings_closed", [SHAPE], field="shape"),
+    _one("positions", "positions", [SHAPE], field="shape", lon=[73.62, 134.77], lat=[16.7, 53.56]),
     _one("flag", "required", [FLAG, CODE], field="flag"),
     replace(_one("repaired", "length", [replace(CODE, repairs=("trim", "upper", "nullify"))], field="code", max=3), rules=()),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -336,6 +337,21 @@ def test_second_run_at_once_is_busy(city: Any) -> None:
         transfer.run(city.deployment, "person_in")
     other.close()
     assert transfer.run(city.deployment, "person_in").inserted == 5
+
+
+def test_a_run_of_another_source_of_the_data_set_is_waited_for(city: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the time it has, this run goes on when that one has ended; after it, this one ends as busy."""
+    city.fill(5)
+    other = city.deployment.hub(name="another source", autocommit=True)
+    ledger.take_locks(other, "sister_in", "test.person")
+    monkeypatch.setattr(ledger, "DATASET_SECONDS", 1)
+    with pytest.raises(RouteBusy, match="another run holds data set test"):
+        transfer.run(city.deployment, "person_in")
+    monkeypatch.setattr(ledger, "DATASET_SECONDS", 20)
+    ending = threading.Timer(0.5, other.close)
+    ending.start()
+    assert transfer.run(city.deployment, "person_in").inserted == 5
+    ending.join()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""The library of documents: a real HTTP server that takes signed requests only, and strict in what it takes.
+
+HMAC-SM3 over method, path, query, body, time and nonce; a nonce serves once. Pages are linked, each link a part of a
+view that stands still. What it holds survives a restart in an SQLite file, its address and its client too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import time
+from collections import OrderedDict
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox import city, documents
+from sandbox.documents import KEYS, META
+from sandbox.messages import Row, moment
+from sandbox.standin import Refused, Standin
+from sandbox.standin import now as _now
+
+BASE, PATH = "/dms", "/dms/v3/documents"
+SEED = 20261126
+PAGE = 150
+_FRESH = 300
+_VIEWS = 16
+
+
+class _Refused(Refused):
+    """Raised by a handler to answer with an error."""
+
+    def __init__(self, status: HTTPStatus, words: str) -> None:
+        super().__init__(JSONResponse({"error": status.phrase, "message": words}, status))
+
+
+class DocumentLibrary(Standin):
+    """The stand-in library on 127.0.0.1, in a thread of its owner's process; a context manager."""
+
+    name, keys = "document library", KEYS
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        seed: int = SEED,
+        count: int = documents.DOCUMENTS,
+        key: bytes = city.CERT_KEY,
+    ) -> None:
+        """Take the file that keeps everything (default: memory); fill it when it is new."""
+        self._seed, self._count, self._owner_key = seed, count, key
+        self._nonces: dict[str, float] = {}
+        self._views: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._latest: tuple[Any, ...] | None = None
+        super().__init__(path, self._fill)
+
+    def _routes(self) -> list[Route]:
+        return [Route(PATH, self._guarded(self._page), methods=["GET"])]
+
+    @property
+    def url(self) -> str:
+        """Return the address without client and secret."""
+        return f"http://127.0.0.1:{self.port}{BASE}"
+
+    @property
+    def dsn(self) -> str:
+        """Return the address as GATEWAY_CONN_DOCUMENT holds it."""
+        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+
+    def told(self) -> str:
+        """Return in a line where it answers and what it holds."""
+        return f"the document library answers at {self.url}: {len(self.rows(META)):,} documents"
+
+    def live(self) -> None:
+        """Revoke the document before, and take in another."""
+        if self._latest is not None:
+            self.edit(META, self._latest, revoked_at=moment(_now()))
+        row = self.add()
+        self._latest = (row["document_id"], row["version"])
+
+    def add(self, **changes: Any) -> Row:
+        """Take in a new document, good unless `changes` make it bad, and return what is known of it."""
+        stamp = moment(_now())
+        with self._writing():
+            made = documents.document(self._next(), 1, _now(), self._seed, self._owner_key)
+            row = made | {"created_at": stamp, "revoked_at": None, "valid_to": None, "updated_at": stamp} | changes
+            self._write(META, row)
+        return row
+
+    # What it holds
+
+    def _fill(self) -> None:
+        """Make the client and write good records and bad ones."""
+        now = _now()
+        self._set("client", f"gateway-{secrets.token_hex(4)}")
+        self._set("secret", secrets.token_urlsafe(24))
+        for row in documents.documents(now, self._seed, self._owner_key, self._count):
+            self._write(META, row)
+        for place, rule in enumerate(documents.breakable()):
+            row = documents.document(self._count + place, 1, now, self._seed, self._owner_key)
+            self._write_bad(META, rule, documents.broken(rule, row))
+        self._set("next", self._count + len(documents.breakable()))
+
+    def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - the protocol's
+        shown = dict(row)
+        shown["id"] = shown.pop("document_id")
+        shown["digest"] = {"sha256": shown.pop("sha256"), "sm3": shown.pop("sm3")}
+        shown["owner"] = {"kind": shown.pop("owner_kind"), "key": shown.pop("owner_key")}
+        shown["preview"] = {"pages": 1}
+        return json.dumps(shown, ensure_ascii=False)
+
+    # What it answers
+
+    def _page(self, request: Request, body: bytes) -> Response:
+        """Answer a page: the first of a view, or the one that a link names."""
+        self._admit(request, body)
+        asked = _single(request)
+        if "view" in asked:
+            name, start = asked.pop("view"), int(_whole(asked, "start", 0))
+            with self._lock:
+                versions = self._views.get(name)
+            if versions is None or asked or not 0 < start < len(versions):
+                raise _Refused(HTTPStatus.GONE, "this link leads nowhere, begin again")
+        else:
+            low, high = _whole(asked, "changed_from", -math.inf), _whole(asked, "changed_to", math.inf)
+            if asked:
+                raise _Refused(HTTPStatus.BAD_REQUEST, f"unknown parameter: {', '.join(sorted(asked))}")
+            versions = self._versions(META, low * 1000, high * 1000 + 999, order="updated, seq")
+            name, start = self._kept(versions), 0
+        page, ends = versions[start : start + PAGE], start + PAGE
+        link = f"{PATH}?view={name}&start={ends}" if ends < len(versions) else None
+        head = f'{{"count": {len(versions)}, "links": {{"next": {json.dumps(link)}}}, "documents": ['
+        return Response(f"{head}{', '.join(self._bodies(page))}]}}", media_type="application/json")
+
+    def _kept(self, versions: tuple[int, ...]) -> str:
+        """Keep a view, so that its pages stand still, and return its name."""
+        name = secrets.token_urlsafe(9)
+        with self._lock:
+            self._views[name] = versions
+            while len(self._views) > _VIEWS:
+                self._views.popitem(last=False)
+        return name
+
+    def _admit(self, request: Request, body: bytes) -> None:
+        """Refuse a request without the client's signature, made now, for the first time."""
+        given = {
+            name: request.headers.get(f"x-gateway-{name}", "") for name in ("key", "timestamp", "nonce", "signature")
+        }
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        query = "&".join(sorted(request.scope["query_string"].decode("ascii", "replace").split("&")))
+        signed = [request.method, path, query, _sm3(body), given["timestamp"], given["nonce"]]
+        keyed = HMAC((self._setting("secret") or "").encode(), hashes.SM3())
+        keyed.update("\n".join(signed).encode())
+        wanted = self._setting("client") or "", keyed.finalize().hex()
+        if not all(
+            secrets.compare_digest(a.encode(), b.encode())
+            for a, b in zip((given["key"], given["signature"]), wanted, strict=True)
+        ):
+            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is not ours")
+        stamp = given["timestamp"]
+        if not stamp.isdecimal() or abs(int(stamp) - time.time()) > _FRESH:
+            raise _Refused(HTTPStatus.UNAUTHORIZED, "the timestamp is more than five minutes off")
+        self._use(given["nonce"])
+
+    def _use(self, nonce: str) -> None:
+        """Remember a nonce for as long as its moment could be taken for fresh."""
+        now = time.monotonic()
+        with self._lock:
+            self._nonces = {n: until for n, until in self._nonces.items() if until > now}
+            if not nonce or nonce in self._nonces:
+                raise _Refused(HTTPStatus.UNAUTHORIZED, "the nonce was used before")
+            self._nonces[nonce] = now + 2 * _FRESH
+
+
+def _sm3(body: bytes) -> str:
+    digest = hashes.Hash(hashes.SM3())
+    digest.update(body)
+    return digest.finalize().hex()
+
+
+def _single(request: Request) -> dict[str, str]:
+    pairs = request.query_params.multi_items()
+    if len(dict(pairs)) < len(pairs):
+        raise _Refused(HTTPStatus.BAD_REQUEST, "a parameter is given twice")
+    return dict(pairs)
+
+
+def _whole(asked: dict[str, str], name: str, otherwise: float) -> float:
+    """Take a whole number out of what was asked."""
+    text = asked.pop(name, None)
+    if text is None:
+        return otherwise
+    if not (text.isascii() and text.isdecimal()):
+        raise _Refused(HTTPStatus.BAD_REQUEST, f"{name}: write a whole number")
+    return int(text)
