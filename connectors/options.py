@@ -14,6 +14,8 @@ Path = tuple[str, ...]
 WORD = {"type": "string", "minLength": 1}
 POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 SIZE = {"type": "integer", "minimum": 1}
+DOTTED = {"type": "string", "pattern": r"^[^.]+(\.[^.]+)*\Z"}
+URL_PATH = {"type": "string", "pattern": r"^/[^?#\s]*\Z"}
 
 
 def shape(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read a platform that is a REST interface with JSON pages (source).
+"""Read a platform that is a REST interface with JSON pages (source); what writes one is in `rest_target`.
 
 What it sends is not typed: every value leaves as text, and the hub judges it. Nothing here promises that two reads see
 the same records; a declared total, and the hub's comparison, tell when they did not.
@@ -17,18 +17,33 @@ from connectors.rest_auth import auth
 from connectors.rest_http import Answer, RestPeer
 from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
+from connectors.rest_target import RestTarget
 from gateway.model import Dataset, Platform
 from gateway.ports import Probe, Shape, Window
 
-__all__ = ["OPTIONS", "Rest", "connect"]
+__all__ = ["OPTIONS", "Rest", "connect", "connect_target", "returns"]
 
 
 def connect(platform: Platform, dsn: str) -> Rest:
     """Return the platform as a source; CatalogInvalid for wrong options, SettingMissing for a DSN of no use."""
+    return Rest(platform, *_reached(platform, dsn))
+
+
+def connect_target(platform: Platform, dsn: str) -> RestTarget:
+    """Return the platform as a target; raises what `connect` does."""
+    return RestTarget(platform, *_reached(platform, dsn))
+
+
+def returns(platform: Platform) -> bool:
+    """Tell whether some data set's verdicts are asked for."""
+    return any("verdicts" in declared for declared in platform.options.get("resources", {}).values())
+
+
+def _reached(platform: Platform, dsn: str) -> tuple[Address, RestPeer]:
     options = checked(platform)
     where = address(platform, dsn)
     signing = auth(options.get("auth", {"kind": "none"}), where, platform.platform)
-    return Rest(platform, where, RestPeer(platform.platform, where, signing, Limits(**options.get("limits", {}))))
+    return where, RestPeer(platform.platform, where, signing, Limits(**options.get("limits", {})))
 
 
 class Rest:

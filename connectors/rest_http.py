@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -48,20 +48,38 @@ class RestPeer(Peer):
     def ask(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, receive: Receive[T]) -> T:
         """Return what `receive` makes of an answer; a token that is refused once is fetched anew."""
 
+        def asked() -> requests.PreparedRequest:
+            return requests.Request("GET", url, {"Accept": self.accept}, params=dict(parameters)).prepare()
+
+        return self._exchanged(asked, what, clock, receive)
+
+    def send(
+        self, what: str, method: str, url: str, body: bytes, headers: Mapping[str, str], clock: Clock,
+        receive: Receive[T],
+    ) -> T:  # fmt: skip
+        """Send a body and return what `receive` makes of the answer, until the clock is over.
+
+        It is sent again when it may not have arrived, or its answer was lost: it must bear what makes that harmless.
+        """
+        said = {"Accept": "application/json", "Content-Type": "application/json; charset=utf-8", **headers}
+        return self._exchanged(lambda: requests.Request(method, url, said, data=body).prepare(), what, clock, receive)
+
+    def _exchanged(
+        self, asked: Callable[[], requests.PreparedRequest], what: str, clock: Clock, receive: Receive[T]
+    ) -> T:
         def first(response: requests.Response, chunks: Iterator[bytes]) -> list[T]:
             refused = response.status_code == requests.codes.unauthorized and self._auth.forget()
             return [] if refused else [receive(response, chunks)]
 
         def once() -> T:
-            for answer in self.exchange(self._signed(url, parameters, clock), what, clock, first):
+            for answer in self.exchange(self._signed(asked(), clock), what, clock, first):
                 return answer
-            return self.exchange(self._signed(url, parameters, clock), what, clock, receive)
+            return self.exchange(self._signed(asked(), clock), what, clock, receive)
 
         return self.repeated(once, clock)
 
-    def _signed(self, url: str, parameters: Mapping[str, str], clock: Clock) -> requests.PreparedRequest:
-        request = requests.Request("GET", url, {"Accept": self.accept}, params=dict(parameters)).prepare()
-        self._auth.sign(request, lambda asked: self._token(asked, clock))
+    def _signed(self, request: requests.PreparedRequest, clock: Clock) -> requests.PreparedRequest:
+        self._auth.sign(request, lambda wanted: self._token(wanted, clock))
         return request
 
     def _token(self, request: requests.PreparedRequest, clock: Clock) -> bytes:

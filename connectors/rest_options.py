@@ -9,18 +9,18 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from connectors import options
-from connectors.options import POSITIVE, SIZE, WORD, kinds, shape
+from connectors.options import DOTTED, POSITIVE, SIZE, URL_PATH, WORD, kinds, shape
+from connectors.rest_write_options import WRITE
+from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
 
 Dotted = options.Path
-_DOTTED = {"type": "string", "pattern": r"^[^.]+(\.[^.]+)*\Z"}
-_PATH = {"type": "string", "pattern": r"^/[^?#\s]*\Z"}
 _SIZED = {"parameter": WORD, "size_parameter": WORD, "size": SIZE}
 AUTH = kinds(
     none=shape({}),
     basic=shape({}),
     api_key=shape({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}}),
-    oauth2=shape({"token_path": _PATH, "scope": WORD}, "token_path"),
+    oauth2=shape({"token_path": URL_PATH, "scope": WORD}, "token_path"),
     hmac=shape({"digest": {"enum": ["sha256", "sm3"]}}),
 )
 LIMITS = shape({"seconds": POSITIVE, "page_mb": POSITIVE, "page_seconds": POSITIVE})
@@ -28,27 +28,36 @@ _PAGING = kinds(
     none=shape({}),
     page=shape({**_SIZED, "first": {"type": "integer", "minimum": 0}}, "parameter", "size"),
     offset=shape(_SIZED, "parameter", "size"),
-    cursor=shape({"parameter": WORD, "at": _DOTTED}, "parameter", "at"),
-    next=shape({"at": _DOTTED}, "at"),
+    cursor=shape({"parameter": WORD, "at": DOTTED}, "parameter", "at"),
+    next=shape({"at": DOTTED}, "at"),
     link=shape({}),
-    links=shape({"at": _DOTTED}, "at"),
+    links=shape({"at": DOTTED}, "at"),
 )
 _SINCE = shape(
     {"parameter": WORD, "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "until": WORD}, "parameter", "format"
 )
-_RESOURCE = shape(
+_ASKED = {
+    "path": URL_PATH,
+    "records": DOTTED,
+    "total": DOTTED,
+    "paging": _PAGING,
+    "since": _SINCE,
+    "parameters": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+    "fields": {"type": "object", "additionalProperties": DOTTED},
+}
+_VERDICTS = shape(
     {
-        "path": _PATH,
-        "records": _DOTTED,
-        "total": _DOTTED,
-        "paging": _PAGING,
-        "since": _SINCE,
-        "parameters": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
-        "fields": {"type": "object", "additionalProperties": _DOTTED},
-        "ignored": {"type": "array", "items": WORD},
+        **_ASKED, **dict.fromkeys(("id", "number", "left", "code", "words", "at"), DOTTED),
+        "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "zone": WORD,
     },
-    "path",
-)
+    "path", "id", "code", "at",
+)  # fmt: skip
+_RESOURCE: dict[str, Any] = {
+    **shape({**_ASKED, "ignored": {"type": "array", "items": WORD}, "write": WRITE, "verdicts": _VERDICTS}),
+    "if": {"not": {"required": ["write"]}},  # what is only written to has nothing to be read
+    "then": {"required": ["path"]},
+    "dependentRequired": {"verdicts": ["write"]},
+}
 OPTIONS: dict[str, Any] = shape(
     {
         "auth": AUTH,
@@ -91,12 +100,20 @@ def checked(platform: Platform) -> Mapping[str, Any]:
 def resource(platform: Platform, dataset: Dataset) -> Resource:
     """Return how a data set is read here; CatalogInvalid when that is not declared or maps an unknown field."""
     declared = options.declared(platform, dataset)
+    if "path" not in declared:
+        where = f"platform {platform.platform}: options.resources.{dataset.name}"
+        raise CatalogInvalid(f"{where} has no path to read from", "Add it, or correct the route's source.")
+    return asked(declared, dataset.columns)
+
+
+def asked(declared: Mapping[str, Any], names: tuple[str, ...]) -> Resource:
+    """Return how records with these names are asked for."""
     mapped = declared.get("fields", {})
     return Resource(
         path=declared["path"], records=dotted(declared.get("records")), total=dotted(declared.get("total")),
         paging=declared.get("paging", {"kind": "none"}), since=declared.get("since", {}),
         parameters={name: plain(value) for name, value in declared.get("parameters", {}).items()},
-        fields={column: dotted(mapped[column]) if column in mapped else (column,) for column in dataset.columns},
+        fields={name: dotted(mapped[name]) if name in mapped else (name,) for name in names},
         ignored=frozenset(declared.get("ignored", ())),
     )  # fmt: skip
 

@@ -2,9 +2,9 @@
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
 repaired values), of a target also Returning (rows it refused later) and Counting (what it holds of a batch).
-No connector limits, logs or rehearses anything, and none repeats more than single pages of one read: `gateway.registry`
-and the run itself do that. Every method may raise the retryable PlatformUnavailable or SourceChanged and the permanent
-AccessDenied or SchemaMismatch.
+No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
+what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
+PlatformUnavailable or SourceChanged and the permanent AccessDenied or SchemaMismatch.
 """
 
 from __future__ import annotations
@@ -194,7 +194,10 @@ class Target(Protocol):
         ...
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
-        """Write rows and delete keys as one unit; the same batch number twice counts once."""
+        """Write rows and delete keys as one unit; the same batch number twice counts once.
+
+        Where a platform takes pages only, a batch of one page is the unit, and each page of a larger one counts once.
+        """
         ...
 
     def close(self) -> None:

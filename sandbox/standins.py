@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
 from sandbox.channels import Channels
@@ -55,6 +56,7 @@ class Several(Peer, Protocol):
 # By the name of the connection: what makes the platform in a folder of its own.
 KINDS: Mapping[str, Callable[[Path], One]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
+    "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
     "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),

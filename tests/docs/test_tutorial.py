@@ -15,6 +15,8 @@ from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
+from tests.integration.connectors.receiver import Receiver
+from tests.integration.connectors.site import Reply, Seen, Site
 
 PAGE = ROOT / "docs" / "tutorial" / "first-route.md"
 REST = ROOT / "docs" / "how-to" / "connect-a-rest-api.md"
@@ -23,6 +25,7 @@ OGC = ROOT / "docs" / "how-to" / "connect-an-ogc-server.md"
 DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 FILES = ROOT / "docs" / "how-to" / "exchange-files.md"
+BY_REST = ROOT / "docs" / "how-to" / "deliver-by-rest.md"
 SECONDS = 600.0
 
 
@@ -76,10 +79,33 @@ def test_files_are_exchanged_by_yaml_alone(shell: Shell, tmp_path: Path) -> None
     follow(shell, FILES)
 
 
-def test_a_platform_is_delivered_to_by_yaml_alone(shell: Shell) -> None:
-    """What the tutorial brought in goes out to another database, once, and both sides are proven equal."""
-    follow(shell, PAGE)
-    follow(shell, DELIVER)
+def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
+    """What the tutorial brought in goes to another database, and to an HTTP server of somebody else that refuses two rows."""
+    site = Site()
+    receiver = Receiver(site, ("licenceNo",))
+    receiver.wrong = lambda item: "不在APP展示范围" if item["kind"] == 3 else None
+    later = {
+        "id": "v1",
+        "licenceNo": "JY11308020001",
+        "batch": None,
+        "error": "E9",
+        "reason": "店名待核",
+        "judged": "2026-11-24T13:00:00+08:00",
+    }
+
+    def answer(seen: Seen) -> Reply:
+        asked = sum(one.path.endswith("verdicts") for one in site.seen)
+        return receiver.answer(seen) if seen.method == "POST" else Reply({"items": [later] if asked > 1 else []})
+
+    site.script = answer
+    try:
+        follow(shell, PAGE)
+        follow(shell, DELIVER)
+        shell.run(f"export GATEWAY_CONN_APP='{site.dsn('client:secret@', '/api')}'")
+        follow(shell, BY_REST)
+    finally:
+        site.close()
+    assert sorted(receiver.held) == [("JY11308020001",), ("JY11308020004",)]
 
 
 def test_a_front_end_is_reported_to_and_answered_by_yaml_alone(shell: Shell) -> None:

@@ -130,7 +130,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             else:
                 self.wfile.write(reply.octets)
 
-        do_POST = do_GET  # noqa: N815 - the name is http.server's
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
