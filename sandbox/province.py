@@ -27,6 +27,7 @@ TABLES: Mapping[str, str] = {
     "case.result": "up_pro_result",
     "item.directory": "up_task_directory",
     "item.guide": "up_task_general_basic",
+    "licence.data": "up_lic_data",
 }
 DOWN, ENTRIES = "dn_task_directory", 60
 _SEED = 20261125
