@@ -273,8 +273,7 @@ def _json_type(field: Field) -> dict[str, Any]:
     if kind == "jsonb":
         return {}
     names = {"smallint": "integer", "integer": "integer", "bigint": "integer", "boolean": "boolean"}
-    wide = {"numeric": ["number", "string"], "jsonb": ["object", "array", "string", "number", "boolean"]}
-    listed = wide.get(kind.partition("(")[0]) or [names.get(kind, "string")]
+    listed = ["number", "string"] if kind.startswith("numeric") else [names.get(kind, "string")]
     found: dict[str, Any] = {"type": listed if field.required else [*listed, "null"]}
     if kind == "text" and not field.repairs:  # a repair comes before the length is judged
         found |= {k: field.limits[k] for k in ("minLength", "maxLength") if field.limits.get(k)}
