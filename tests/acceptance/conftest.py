@@ -40,7 +40,7 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[RunningCity]:
     """Yield the running city; its routes start by hand, so that a test decides what happens."""
     folder = Path(tempfile.mkdtemp(prefix="gateway-acceptance-"))
