@@ -1,7 +1,8 @@
 """A front end (前置库): tables between two platforms, one side writes and the other collects.
 
-Up tables are written in `frontend_target`: a row for each change, with batch, operation, time and source. Down tables are
-read here as a data set like any other: the newest version of each key, unless that one is a deletion.
+On PostgreSQL, up tables are written in `frontend_target`: a row for each change, with batch, operation, time and source.
+Down tables are read here as a data set like any other: the newest version of each key, unless that one is a deletion. The
+same tables on MySQL or MariaDB are read in `frontend_mysql` and written in `frontend_mysql_target`.
 """
 
 from __future__ import annotations
@@ -13,26 +14,27 @@ from typing import Literal
 
 from psycopg2 import sql
 
-from connectors import frontend_options
+from connectors import frontend_format, frontend_options
+from connectors.frontend_mysql import MysqlFrontend
+from connectors.frontend_mysql_target import MysqlFrontendTarget
 from connectors.frontend_target import FrontendTarget
+from connectors.mysql_address import is_mysql
 from connectors.postgres import Postgres, PostgresSnapshot
 from connectors.postgres_projection import table
-from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape
+from gateway.ports import Probe, Shape, Source, Target
 
 OPTIONS = frontend_options.OPTIONS
-_ENVELOPE = frozenset({"cd_batch", "cd_operation", "cd_time", "data_source"})
 
 
-def connect(platform: Platform, dsn: str) -> Frontend:
-    """Return the platform's down tables as a source."""
-    return Frontend(platform, dsn)
+def connect(platform: Platform, dsn: str) -> Source:
+    """Return the platform's down tables as a source, on the kind of server that the connection names."""
+    return MysqlFrontend(platform, dsn) if is_mysql(dsn) else Frontend(platform, dsn)
 
 
-def connect_target(platform: Platform, dsn: str) -> FrontendTarget:
-    """Return the platform's up tables as a target."""
-    return FrontendTarget(platform, dsn)
+def connect_target(platform: Platform, dsn: str) -> Target:
+    """Return the platform's up tables as a target, on the kind of server that the connection names."""
+    return MysqlFrontendTarget(platform, dsn) if is_mysql(dsn) else FrontendTarget(platform, dsn)
 
 
 def returns(platform: Platform) -> bool:
@@ -59,9 +61,8 @@ class Frontend:
 
     def describe(self, dataset: Dataset) -> Shape:
         """Return the columns of the down table; what only the envelope needs is no surprise."""
-        found = self._tables.describe(replace(dataset, table=self._down(dataset)))
-        columns = {n: t for n, t in found.columns.items() if n in dataset.columns or n not in _ENVELOPE}
-        return replace(found, columns=columns)
+        found = self._tables.describe(replace(dataset, table=frontend_format.down_of(self._platform, dataset)))
+        return replace(found, columns=frontend_format.without_envelope(dataset, dict(found.columns)))
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:  # noqa: ARG002 - versions of a key may lie in any part
@@ -73,15 +74,6 @@ class Frontend:
         """Close what is open; may be called twice."""
         self._tables.close()
 
-    def _down(self, dataset: Dataset) -> str:
-        down = frontend_options.resource(self._platform, dataset).down
-        if not down:
-            hint = "Add the name of the table that the platform fills, or correct the route's source."
-            raise CatalogInvalid(
-                f"platform {self._platform.platform}: options.resources.{dataset.name} has no down table", hint
-            )
-        return down
-
     def _relation(self, dataset: Dataset) -> sql.Composable:
         """Return the newest version of each key that is not deleted, in place of the table."""
         key = sql.SQL(", ").join(map(sql.Identifier, dataset.key))
@@ -89,6 +81,6 @@ class Frontend:
             "(select * from (select distinct on ({key}) * from {table} order by {key}, cd_time desc, cd_batch desc) newest "
             "where cd_operation <> {delete})"
         ).format(
-            key=key, table=table(replace(dataset, table=self._down(dataset))),
+            key=key, table=table(replace(dataset, table=frontend_format.down_of(self._platform, dataset))),
             delete=sql.Literal(self._options.operations["delete"]),
         )  # fmt: skip

@@ -8,16 +8,12 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from gateway.errors import SchemaMismatch
+from connectors import frontend_format
+from connectors.frontend_format import MOST_REFUSED
 from gateway.model import Field
 from gateway.sql import queries
 
 _SQL = queries(__file__)
-_MOST = 10_000
-_KINDS = {
-    "required": "{}在对方表中不能为空 / {} must not be empty there",
-    "length": "{}超过对方表允许的长度 / {} is too long for their table",
-}
 
 
 def taken_out(
@@ -40,14 +36,11 @@ def taken_out(
         )
         columns = sql.SQL(", ").join(sql.Identifier("r", k) for k in key)
         cursor.execute(
-            statement.format(whens=sql.SQL(" ").join(whens), rows=rows, key=columns, most=sql.Literal(_MOST + 1))
+            statement.format(whens=sql.SQL(" ").join(whens), rows=rows, key=columns, most=sql.Literal(MOST_REFUSED + 1))
         )
         found = [(tuple(values), fault, _words(named, fault)) for fault, *values in cursor.fetchall()]
-    if len(found) > _MOST:
-        raise SchemaMismatch(
-            f"more than {_MOST} rows do not fit table {table} of platform {platform}",
-            "Nothing was written. Compare the contract with their table: this is a change of structure, not bad rows.",
-        )
+    if len(found) > MOST_REFUSED:
+        raise frontend_format.too_many(table, platform)
     return found
 
 
@@ -62,4 +55,4 @@ def _whens(name: str, needed: bool, most: int | None) -> Iterator[sql.Composed]:
 
 def _words(fields: dict[str, Field], fault: str) -> str:
     name, _, kind = fault.rpartition(".")
-    return _KINDS[kind].format(fields[name].chinese or name, name)
+    return frontend_format.words(fields[name], kind)

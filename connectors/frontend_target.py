@@ -7,31 +7,25 @@ positive receipt; what the other side finds wrong comes back in a table of retur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from psycopg2 import sql
 
 from connectors import frontend_options, frontend_refusal
+from connectors.frontend_format import ENVELOPE, UNKNOWN, ZONE, batch_name, refused, table_hint, up_of, wall, written
 from connectors.frontend_options import Resource
 from connectors.postgres_shape import described
 from connectors.postgres_target import LOCK_WAIT, received, stored
 from gateway import pg
-from gateway.errors import CatalogInvalid
-from gateway.model import Dataset, Field, Platform
+from gateway.model import Dataset, Platform
 from gateway.ports import Delivery, Outgoing, Shape, Verdict
 from gateway.sql import queries
 
 _SQL = queries(__file__)
-_ZONE = ZoneInfo("Asia/Shanghai")  # the format's times are the wall clock's
-_ENVELOPE = ("cd_batch", "cd_operation", "cd_time", "data_source")
 _ROWS, _GONE = sql.Identifier("gateway_rows"), sql.Identifier("gateway_gone")
-_LAST_DIGITS = 10_000
-_UNKNOWN = "对方前置库中已没有该行的完整内容,无法报送删除 / the row is no longer at the front end, so that its deletion cannot be told"
 
 
 class FrontendTarget:
@@ -50,8 +44,7 @@ class FrontendTarget:
         """Return the columns of the up table; SchemaMismatch when there is no such table."""
         up = self._up(dataset)
         with self._errors(f"describe {up.up}"), self._connection as connection:
-            hint = f"Ask the platform's owner; then mend options.resources.{dataset.name}.up of the platform."
-            return described(connection, self._where, f'public."{up.up}"', hint)
+            return described(connection, self._where, f'public."{up.up}"', table_hint(dataset, "up"))
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Append a row for each change, in one transaction, once per batch number."""
@@ -59,26 +52,26 @@ class FrontendTarget:
         with self._errors(f"write {up.up}"), self._connection as connection:
             received(connection, _ROWS, dataset.fields, batch.rows, self._errors)
             gone = received(connection, _GONE, [dataset.field(k) for k in dataset.key], batch.gone, self._errors)
-            fields = {f.name: f for f in _written(dataset)}
+            fields = {f.name: f for f in written(dataset)}
             faults = frontend_refusal.taken_out(
                 connection, _ROWS, up.up, list(fields.values()), dataset.key, self._where
             )
-            refused = tuple(self._verdict(dataset, batch, key, *said) for key, *said in faults)
+            verdicts = tuple(refused(dataset, batch, key, *said) for key, *said in faults)
             taken = self._taken(up, batch)
             if repeated := bool(taken):
-                refused += self._untold(dataset, up, batch, among=self._number(up, batch)) if gone else ()
+                verdicts += self._untold(dataset, up, batch, among=self._number(up, batch)) if gone else ()
             else:
-                refused += self._delete(dataset, up, batch) if gone else ()
+                verdicts += self._delete(dataset, up, batch) if gone else ()
                 self._append(dataset, up, batch)
                 taken = self._taken(up, batch)
         counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
-        return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, refused)
+        return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, verdicts)
 
     def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:  # noqa: ARG002 - the table is ours alone
         """Return the rows of a batch that are still there; None when all are gone: the other side has put them away."""
         up = self._up(dataset)
         with self._errors(f"count {up.up}"), self._connection:
-            return sum(self._by_operation(up, self._name(up, number, left)).values()) or None
+            return sum(self._by_operation(up, batch_name(self._options, up, number, left)).values()) or None
 
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield the error returns of the data set's table."""
@@ -89,7 +82,7 @@ class FrontendTarget:
             returns=sql.Identifier("public", up.returns), key=pg.names(dataset.key, "u"), table=_table(up),
             row_key=sql.Identifier(up.row_key),
         )  # fmt: skip
-        asked = {"name": up.up, "source": self._options.source, "since": since and _wall(since)}
+        asked = {"name": up.up, "source": self._options.source, "since": since and wall(since)}
         reading = self._connection.cursor("gateway_returned")
         with self._errors(f"read {up.returns}"), self._connection, reading as cursor:
             cursor.execute(query, asked)
@@ -98,7 +91,7 @@ class FrontendTarget:
                 if key[0] is None and dataset.key == (up.row_key,):
                     known = {up.row_key: row}  # the front end has put the row away; its key is what was returned
                 texts = {name: None if value is None else str(value) for name, value in known.items()}
-                yield Verdict(number, texts, None, error, words, at.replace(tzinfo=_ZONE), sent.replace(tzinfo=_ZONE))
+                yield Verdict(number, texts, None, error, words, at.replace(tzinfo=ZONE), sent.replace(tzinfo=ZONE))
 
     def close(self) -> None:
         """Close the connection; may be called twice."""
@@ -108,14 +101,14 @@ class FrontendTarget:
 
     def _append(self, dataset: Dataset, up: Resource, batch: Outgoing) -> None:
         """Add the new versions; a key that was told before is an update."""
-        fields = _written(dataset)
+        fields = written(dataset)
         known = sql.SQL("exists (select from {} u where {})").format(_table(up), _same(dataset, "r"))
         statement = sql.SQL(
             "insert into {table} ({columns}, {envelope}) select {values}, {batch}, "
             "case when {known} then {update} else {insert} end, {time}, {source} from {rows} r"
         )
         pg.run(self._connection, statement.format(
-            table=_table(up), columns=pg.names([f.name for f in fields]), envelope=pg.names(_ENVELOPE),
+            table=_table(up), columns=pg.names([f.name for f in fields]), envelope=pg.names(ENVELOPE),
             values=stored(fields), known=known, rows=_ROWS, update=sql.Literal(self._operations["update"]),
             insert=sql.Literal(self._operations["insert"]), **self._stamps(up, batch),
         ))  # fmt: skip
@@ -123,14 +116,14 @@ class FrontendTarget:
     def _delete(self, dataset: Dataset, up: Resource, batch: Outgoing) -> tuple[Verdict, ...]:
         """Add the last version of each key that is gone, marked as deleted; return those that nobody can tell any more."""
         untold = self._untold(dataset, up, batch)
-        columns = [f.name for f in _written(dataset)]
+        columns = [f.name for f in written(dataset)]
         statement = sql.SQL(
             "insert into {table} ({columns}, {envelope}) select {columns}, {batch}, {delete}, {time}, {source} from ("
             "select distinct on ({key}) {theirs}, u.cd_operation from {table} u join {gone} r on {same} "
             "order by {key}, u.cd_time desc) last where cd_operation <> {delete}"
         )
         pg.run(self._connection, statement.format(
-            table=_table(up), columns=pg.names(columns), envelope=pg.names(_ENVELOPE), theirs=pg.names(columns, "u"),
+            table=_table(up), columns=pg.names(columns), envelope=pg.names(ENVELOPE), theirs=pg.names(columns, "u"),
             key=pg.names(dataset.key, "u"), gone=_GONE, same=_same(dataset, "r"),
             delete=sql.Literal(self._operations["delete"]), **self._stamps(up, batch),
         ))  # fmt: skip
@@ -144,36 +137,19 @@ class FrontendTarget:
         query = sql.SQL("select {} from {} r where not exists (select from {} u where {} and {})").format(
             pg.names(dataset.key, "r"), _GONE, _table(up), _same(dataset, "r"), within
         )
-        return tuple(self._verdict(dataset, batch, key, "delete", _UNKNOWN) for key in self._all(query))
-
-    def _verdict(self, dataset: Dataset, batch: Outgoing, key: Sequence[Any], error: str, words: str) -> Verdict:
-        texts = {name: None if v is None else str(v) for name, v in zip(dataset.key, key, strict=True)}
-        name = sha256(repr((batch.number, error, *key)).encode()).hexdigest()  # a key may be a personal number
-        return Verdict(name, texts, batch.number, error, words, batch.left)
+        return tuple(refused(dataset, batch, key, "delete", UNKNOWN) for key in self._all(query))
 
     # Its name and stamps
 
     def _up(self, dataset: Dataset) -> Resource:
-        found = frontend_options.resource(self._platform, dataset)
-        lacking = [name for name, value in (("up", found.up), ("code", found.code)) if not value]
-        lacking += [name for name in ("region", "source") if not getattr(self._options, name)]
-        if lacking:
-            raise CatalogInvalid(
-                f"platform {self._where}: {dataset.name} cannot be written without {', '.join(lacking)}",
-                "Add it to the platform's options; the manual's page Connectors tells what it means.",
-            )
-        return found
+        return up_of(self._platform, self._options, dataset)
 
     def _number(self, up: Resource, batch: Outgoing) -> str:
-        return self._name(up, batch.number, batch.left)
-
-    def _name(self, up: Resource, number: int, left: datetime) -> str:
-        """Return the batch number of the format: region, data set, moment, the last digits of ours; 28 characters."""
-        return f"{self._options.region}{up.code}{left.astimezone(_ZONE):%Y%m%d%H%M%S}{number % _LAST_DIGITS:04}"
+        return batch_name(self._options, up, batch.number, batch.left)
 
     def _stamps(self, up: Resource, batch: Outgoing) -> dict[str, sql.Composable]:
         return {
-            "batch": sql.Literal(self._number(up, batch)), "time": sql.Literal(_wall(batch.left)),
+            "batch": sql.Literal(self._number(up, batch)), "time": sql.Literal(wall(batch.left)),
             "source": sql.Literal(self._options.source),
         }  # fmt: skip
 
@@ -200,17 +176,7 @@ def _table(up: Resource) -> sql.Identifier:
     return sql.Identifier("public", up.up)
 
 
-def _written(dataset: Dataset) -> list[Field]:
-    """Return the fields whose value is the row's own; the envelope says the others."""
-    return [f for f in dataset.fields if f.name not in _ENVELOPE]
-
-
 def _same(dataset: Dataset, alias: str) -> sql.Composed:
     """Return the condition that a row of the table (`u`) has the key of `alias`."""
     pairs = [sql.SQL("u.{0} = {1}.{0}").format(sql.Identifier(k), sql.Identifier(alias)) for k in dataset.key]
     return sql.SQL(" and ").join(pairs)
-
-
-def _wall(moment: datetime) -> datetime:
-    """Return a moment as the format writes it: the wall clock of China in whole seconds."""
-    return moment.astimezone(_ZONE).replace(tzinfo=None, microsecond=0)

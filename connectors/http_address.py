@@ -74,10 +74,11 @@ def _allowed(parts: SplitResult, query: Mapping[str, str]) -> bool:
     host = parts.hostname or ""
     if not re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host):
         return False
-    return parts.scheme == "https" or (not query and _loopback(host))
+    return parts.scheme == "https" or (not query and loopback(host))
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.embedded import Server, pg_binary
+from tests.conformance.mariadb import PROGRAMS, MariaDb
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,3 +58,19 @@ def server16() -> Iterator[Server]:
     with Server16(folder) as server:
         yield server
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    """Yield a MariaDB server, where the system has one; a test that ends it starts it again."""
+    if lacking := [program for program in PROGRAMS if shutil.which(program) is None]:
+        pytest.skip(f"{', '.join(lacking)} is missing: install the system package mariadb-server")
+    folder = Path(tempfile.mkdtemp(prefix="gateway-test-mysql-"))
+    folder.chmod(0o755)
+    server = MariaDb(folder / "server")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
