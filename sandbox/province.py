@@ -78,11 +78,8 @@ def create(connection: Connection, role: str) -> None:
         cursor.execute("create schema sandbox")
         for dataset, name in TABLES.items():
             cursor.execute(_up(dataset, name))
-            cursor.execute(
-                sql.SQL("create index on public.{0} (cd_batch); create index on public.{0} (row_guid)").format(
-                    sql.Identifier(name)
-                )
-            )
+            index = sql.SQL("create index on public.{0} (cd_batch); create index on public.{0} ({1})")
+            cursor.execute(index.format(sql.Identifier(name), sql.Identifier(sources.table(dataset).key[0])))
             cursor.execute(sql.SQL("grant select, insert on public.{} to {}").format(sql.Identifier(name), deliver))
         cursor.execute(
             _table(DOWN, [c for c in sources.table("item.directory").columns if c.name not in _ENVELOPE], set())
