@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -252,12 +253,19 @@ class Api:
     def __init__(self, url: str, user: str, password: str) -> None:
         """Log in."""
         self._url = url
+        self._kept: set[str] = set()
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {login(url, user, password)}"
 
     def dags(self) -> set[str]:
-        """Return the names of the DAGs that Airflow has parsed."""
-        return {d["dag_id"] for d in self._get("dags", limit=1000)["dags"]}
+        """Return the names of the DAGs that Airflow has parsed and can run; it lists one before it has kept all of it."""
+        listed = {d["dag_id"] for d in self._get("dags", limit=1000)["dags"]}
+        self._kept |= {dag for dag in listed - self._kept if self._is_kept(dag)}
+        return listed & self._kept
+
+    def _is_kept(self, dag: str) -> bool:
+        answer = self._session.get(f"{self._url}/api/v2/dags/{dag}/dagRuns", params={"limit": 1}, timeout=30)
+        return answer.status_code != HTTPStatus.NOT_FOUND
 
     def import_errors(self) -> list[str]:
         """Return what Airflow could not import."""

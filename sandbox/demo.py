@@ -164,7 +164,7 @@ class Demo:
         others still run.
         """
         wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
-        _until(lambda: set(wanted.values()) <= api.dags(), 60, "Airflow has not parsed every route")
+        _until(lambda: set(wanted.values()) <= api.dags(), 120, "Airflow has not parsed every route")
         known = {name: {r["dag_run_id"] for r in api.runs(dag)} for name, dag in wanted.items()}
         catalog = deployment.catalog
         needed = {name: order.before(catalog, route) for name, route in catalog.routes.items() if route.after is None}
