@@ -82,7 +82,7 @@ class RunningCity:
         self.api = self.stack.api()
         self.api.make_pools({f"platform.{p.platform}": p.slots for p in self.deployment.catalog.platforms.values()})
         wanted = {dag_of(route) for route in self.deployment.catalog.routes}
-        until(lambda: wanted <= self.api.dags(), 90, "Airflow has not parsed every route")
+        until(lambda: wanted <= self.api.dags(), 120, "Airflow has not parsed every route")
 
     def _deployment(self) -> Deployment:
         """Make catalog, keys, ledger and hub tables, and hand their settings to Airflow."""
