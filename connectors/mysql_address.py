@@ -53,7 +53,13 @@ def _parts(dsn: str) -> tuple[Address, str | None]:
     query = dict(pairs)
     database = unquote(parts.path.removeprefix("/"), errors="strict")
     host = parts.hostname or ""
-    if parts.fragment or len(query) < len(pairs) or not set(query) <= {"ca"} or not all(query.values()):
+    if (
+        parts.netloc.count("@") != 1
+        or parts.fragment
+        or len(query) < len(pairs)
+        or not set(query) <= {"ca"}
+        or not all(query.values())
+    ):
         raise ValueError
     if (
         not re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host)

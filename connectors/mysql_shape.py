@@ -85,7 +85,10 @@ def _type(dataset: Dataset, column: Column) -> str:
     if kind in {"datetime", "timestamp"}:
         # a TIMESTAMP is a moment: a contract that reads it as another zone's wall clock is wrong
         moment = kind == "timestamp" and (declared.startswith("timestamptz") or zone not in {None, _CHINA})
-        return f"timestamp({column.fraction}) with{'' if moment else 'out'} time zone"
+        size = (
+            "" if column.fraction == "6" and "(" not in declared else f"({column.fraction})"
+        )  # six are PostgreSQL's default
+        return f"timestamp{size} with{'' if moment else 'out'} time zone"
     if kind == "longtext" and declared == "jsonb":
         return "jsonb"  # what MariaDB makes of its type JSON
     others = {

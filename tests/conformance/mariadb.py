@@ -38,7 +38,7 @@ class MariaDb:
 
     def __init__(self, folder: Path) -> None:
         """Make an empty server in a folder that does not exist yet."""
-        self._folder, self._as = folder, {}
+        self.folder, self._as = folder, {}
         folder.mkdir(mode=0o755)
         if os.geteuid() == 0:
             account = pwd.getpwnam("mysql")
@@ -54,19 +54,19 @@ class MariaDb:
     def start(self, *more: str) -> None:
         """Start, and wait until it answers."""
         command = [
-            str(shutil.which("mariadbd")), "--no-defaults", f"--datadir={self._folder}/data", f"--port={self.port}",
-            "--bind-address=127.0.0.1", f"--socket={self._folder}/s", f"--log-error={self._folder}/log",
-            f"--pid-file={self._folder}/pid", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=24M",
+            str(shutil.which("mariadbd")), "--no-defaults", f"--datadir={self.folder}/data", f"--port={self.port}",
+            "--bind-address=127.0.0.1", f"--socket={self.folder}/s", f"--log-error={self.folder}/log",
+            f"--pid-file={self.folder}/pid", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=24M",
             "--max-allowed-packet=1M", "--sql-mode=", "--default-time-zone=+00:00", "--character-set-server=utf8mb4",
             "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--sync-frm=0", *more,
         ]  # fmt: skip
-        ready = self._folder / "pid"  # written when the server answers
+        ready = self.folder / "pid"  # written when the server answers
         ready.unlink(missing_ok=True)
         self._process = subprocess.Popen(command, **self._as)
         for _ in range(400):
             if ready.exists():
                 return
-            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert self._process.poll() is None, (self.folder / "log").read_text()
             time.sleep(0.05)
         raise AssertionError("the server does not answer")
 
@@ -78,7 +78,7 @@ class MariaDb:
     def owner(self, database: str | None = None) -> pymysql.Connection[Any]:
         """Return a session of the server's owner, autocommitting."""
         return pymysql.connect(
-            unix_socket=f"{self._folder}/s", user="root", database=database, charset="utf8mb4", autocommit=True
+            unix_socket=f"{self.folder}/s", user="root", database=database, charset="utf8mb4", autocommit=True
         )
 
 
