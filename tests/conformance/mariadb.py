@@ -58,7 +58,7 @@ class MariaDb:
             "--bind-address=127.0.0.1", f"--socket={self.folder}/s", f"--log-error={self.folder}/log",
             f"--pid-file={self.folder}/pid", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=24M",
             "--max-allowed-packet=1M", "--sql-mode=", "--default-time-zone=+00:00", "--character-set-server=utf8mb4",
-            "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--sync-frm=0", *more,
+            "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--sync-frm=0", "--debug-no-sync", *more,
         ]  # fmt: skip
         ready = self.folder / "pid"  # written when the server answers
         ready.unlink(missing_ok=True)
@@ -78,7 +78,12 @@ class MariaDb:
     def owner(self, database: str | None = None) -> pymysql.Connection[Any]:
         """Return a session of the server's owner, autocommitting."""
         return pymysql.connect(
-            unix_socket=f"{self.folder}/s", user="root", database=database, charset="utf8mb4", autocommit=True
+            unix_socket=f"{self.folder}/s",
+            user="root",
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            ssl_disabled=True,
         )
 
 
