@@ -100,7 +100,7 @@ def test_when_a_route_runs_is_told_in_words(city: Catalog, schedule: str, words:
 def test_coverage_counts_routes_both_ways(city: Catalog) -> None:
     """A platform that nothing uses stands out by its zeros."""
     found = {row["platform"]: (row["inbound"], row["outbound"]) for row in resources.coverage(city)}
-    assert (found["pop"], found["share"]) == ((1, 0), (1, 8))
+    assert (found["pop"], found["app_guide"]) == ((1, 0), (0, 1))
     kept = {name: route for name, route in city.routes.items() if route.peer.platform != "web"}
     idle = {
         row["platform"]: (row["inbound"], row["outbound"]) for row in resources.coverage(replace(city, routes=kept))
