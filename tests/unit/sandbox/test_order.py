@@ -29,7 +29,10 @@ def city() -> Catalog:
             {"item_directory_in", "item_directory_prov_in", "item_material_in", "item_fee_in", "item_faq_in"},
         ),  # two platforms bring the directory
         ("case_accept_in", {"item_guide_in", "org_org_in"}),
-        ("case_result_in", {"case_accept_in", "case_special_in", "item_guide_in", "licence_data_in"}),  # inside an argument too
+        (
+            "case_result_in",
+            {"case_accept_in", "case_special_in", "item_guide_in", "licence_data_in"},
+        ),  # inside an argument too
         ("org_org_in", {"org_region_in"}),  # its own data set is not waited for
         ("push_receipt_in", {"push_message_in"}),
     ],
