@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,6 @@ def shell() -> Iterator[Shell]:
         opened.close()
 
 
-def test_the_tutorial_does_what_it_shows(shell: Shell) -> None:
-    """Every file is written, every command and query run in order; each shown output is compared with the real one."""
-    follow(shell, PAGE)
-
-
 def test_a_rest_interface_is_connected_by_yaml_alone(shell: Shell) -> None:
     """The how-to's files connect a strict HTTP server of somebody else: OAuth 2, cursors, declared totals, bad records."""
     with WebSite(posts=300, replies=10) as site:
@@ -79,19 +75,31 @@ def test_files_are_exchanged_by_yaml_alone(shell: Shell, tmp_path: Path) -> None
     follow(shell, FILES)
 
 
-def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
-    """What the tutorial brought in goes to another database, and to an HTTP server of somebody else that refuses two rows."""
+def test_the_tutorial_and_the_deliveries_after_it_do_what_they_show(shell: Shell) -> None:
+    """Every file is written, every command and query run in order; each shown output is compared with the real one.
+
+    What the tutorial brought in goes to another database, to an HTTP server of somebody else that refuses two rows, and up to
+    a front end whose returns are answered.
+    """
+    follow(shell, PAGE)
+    follow(shell, DELIVER)
+    with _app() as (dsn, receiver):
+        shell.run(f"export GATEWAY_CONN_APP='{dsn}'")
+        follow(shell, BY_REST)
+    assert sorted(receiver.held) == [("JY11308020001",), ("JY11308020004",)]
+    follow(shell, PROVINCE)
+
+
+@contextmanager
+def _app() -> Iterator[tuple[str, Receiver]]:
+    """Yield the address of an app that refuses canteens at once and one licence later, and what it takes."""
     site = Site()
     receiver = Receiver(site, ("licenceNo",))
     receiver.wrong = lambda item: "不在APP展示范围" if item["kind"] == 3 else None
     later = {
-        "id": "v1",
-        "licenceNo": "JY11308020001",
-        "batch": None,
-        "error": "E9",
-        "reason": "店名待核",
+        "id": "v1", "licenceNo": "JY11308020001", "batch": None, "error": "E9", "reason": "店名待核",
         "judged": "2026-11-24T13:00:00+08:00",
-    }
+    }  # fmt: skip
 
     def answer(seen: Seen) -> Reply:
         asked = sum(one.path.endswith("verdicts") for one in site.seen)
@@ -99,19 +107,9 @@ def test_platforms_are_delivered_to_by_yaml_alone(shell: Shell) -> None:
 
     site.script = answer
     try:
-        follow(shell, PAGE)
-        follow(shell, DELIVER)
-        shell.run(f"export GATEWAY_CONN_APP='{site.dsn('client:secret@', '/api')}'")
-        follow(shell, BY_REST)
+        yield site.dsn("client:secret@", "/api"), receiver
     finally:
         site.close()
-    assert sorted(receiver.held) == [("JY11308020001",), ("JY11308020004",)]
-
-
-def test_a_front_end_is_reported_to_and_answered_by_yaml_alone(shell: Shell) -> None:
-    """Rows go up with their envelope, the province's rules are judged first, and what it returns is answered."""
-    follow(shell, PAGE)
-    follow(shell, PROVINCE)
 
 
 def follow(shell: Shell, page: Path) -> None:
