@@ -59,7 +59,7 @@ def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Vi
     """Return how each picture comes about, by its name."""
     first = "select no from gateway.receipt where route = %s and kind = 'batch' order by no limit 1"
     ((receipt,),) = city.ask(first, (HELD,))
-    dags = len(city.deployment.catalog.routes) + 1  # a DAG a route, and the upkeep
+    dags = len(city.deployment.catalog.routes) + 2  # a DAG a route, the upkeep, the sheets
 
     def task(route: str) -> str:
         return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
