@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SCALE ?= 1
+# Two workers or more share the tests, a file's together and Airflow's on one; the longest come first.
+PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate
 .DEFAULT_GOAL := help
 .PHONY: help install demo clean-demo test test-system test-all check bench lock clean
@@ -32,13 +34,13 @@ check: install ## lint, types, layers, catalog and unit tests; under a minute
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gateway check --offline
-	$(BIN)/pytest -q tests/unit
+	$(PYTEST) tests/unit
 
-test: install ## every test that runs with wheels alone, DAGs in a real Airflow included
-	$(BIN)/pytest -q -m 'not system'
+test: install ## every test that runs with wheels alone, DAGs in a real Airflow included; on all cores
+	$(PYTEST) -m 'not system'
 
 test-system: install ## the tests that need system servers or Chromium; skipped with their reason where those are missing
-	$(BIN)/pytest -q -m system
+	$(PYTEST) -m system
 
 test-all: test test-system ## every test
 

@@ -16,6 +16,13 @@ from tests.conformance.mariadb import PROGRAMS, MariaDb
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, and those that share the one Airflow on another."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group("airflow" if folder.name == "acceptance" else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every test at its own folder and clear settings of the surrounding shell."""
