@@ -2,8 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SCALE ?= 1
-# Two workers or more share the tests, a file's together and Airflow's on one; the longest come first.
-PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# Workers share the tests as tests/conftest.py says; what needs Airflow comes first, since it takes longest.
+PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate
 .DEFAULT_GOAL := help
 .PHONY: help install demo clean-demo test test-system test-all check bench lock clean

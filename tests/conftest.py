@@ -7,8 +7,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from gateway.embedded import Server, pg_binary
 from tests.conformance.mariadb import PROGRAMS, MariaDb
@@ -16,11 +18,17 @@ from tests.conformance.mariadb import PROGRAMS, MariaDb
 ROOT = Path(__file__).parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, and those that share the one Airflow on another."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group("airflow" if folder.name == "acceptance" else str(item.path)))
+class _Folders(LoadScopeScheduling):
+    """Keeps the tests of a file on one worker, and those that share the one Airflow on another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "airflow" if file.startswith("tests/acceptance/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Share the tests among workers, where there is more than one."""
+    return _Folders(config, log)
 
 
 @pytest.fixture(autouse=True)
