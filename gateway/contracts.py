@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,11 +18,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import ValidationError
 
+from gateway import yamlfile
 from gateway.errors import ContractInvalid
 from gateway.exchange.patterns import is_supported
 from gateway.exchange.rules import SET_CHECKS, refuse_broken_rules
 from gateway.model import Dataset, DeleteLimit, Field, Rule
-from gateway.yamlfile import Located, read
+from gateway.yamlfile import Located
 
 ENGINE = "exchange-gateway"
 _TYPE = re.compile(
@@ -43,7 +45,13 @@ def load(path: Path) -> Dataset:
 
     CatalogInvalid names file, line, field and what to write; ContractInvalid names a rule that cannot be compiled.
     """
-    document = read(path)
+    return replace(_read(path.name, path.read_bytes()), path=path)
+
+
+@lru_cache(256)
+def _read(name: str, raw: bytes) -> Dataset:
+    """Return the data set that a contract holds: reading them again is most of what loading a catalog costs."""
+    document = yamlfile.document(Path(name), raw)
     _check_standard(document)
     tables = document.get("schema", [])
     if len(tables) != 1:
@@ -58,7 +66,6 @@ def load(path: Path) -> Dataset:
         rules=tuple(_rules(document, table, fields, custom)), owner=str(custom.get("gatewayOwner", "")),
         cursor=custom.get("gatewayCursor"), lag_seconds=_lag(document, custom.get("gatewayLag", 300)),
         ignored=tuple(custom.get("gatewayIgnored", ())), delete_limit=DeleteLimit(**custom.get("gatewayDeleteLimit", {})),
-        path=path,
     )  # fmt: skip
     _cross_check(document, dataset)
     refuse_broken_rules(dataset)

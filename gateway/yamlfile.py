@@ -47,24 +47,33 @@ class Located:
 
 def parse(path: Path) -> Any:
     """Return what a YAML file holds; CatalogInvalid names the line of what is wrong."""
+    return _parsed(path, path.read_bytes())
+
+
+def read(path: Path) -> Located:
+    """Read a YAML file that holds a mapping; CatalogInvalid names the line of a syntax error."""
+    return document(path, path.read_bytes())
+
+
+def document(path: Path, raw: bytes) -> Located:
+    """Return what was read from a file as a mapping; CatalogInvalid names the line of a syntax error."""
+    data = _parsed(path, raw)
+    if not isinstance(data, dict):
+        raise CatalogInvalid(
+            f"{path.name}:1: the file must hold names and values", "Write lines such as `name: value`."
+        )
+    return Located(path, data, raw.decode())
+
+
+def _parsed(path: Path, raw: bytes) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Unique)  # noqa: S506 - a safe loader
+        return yaml.load(raw.decode(), Loader=_Unique)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "Mend the YAML; check indents and quotes."
         raise CatalogInvalid(f"{path.name}:{line}: {error.problem}", hint) from error
     except (yaml.YAMLError, ValueError) as error:
         raise CatalogInvalid(f"{path.name}:1: this is no YAML in UTF-8", "Save the file anew as UTF-8 text.") from error
-
-
-def read(path: Path) -> Located:
-    """Read a YAML file that holds a mapping; CatalogInvalid names the line of a syntax error."""
-    data = parse(path)
-    if not isinstance(data, dict):
-        raise CatalogInvalid(
-            f"{path.name}:1: the file must hold names and values", "Write lines such as `name: value`."
-        )
-    return Located(path, data, path.read_text(encoding="utf-8"))
 
 
 class _Unique(_Loader):  # type: ignore[misc, valid-type]

@@ -66,7 +66,7 @@ def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
     assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode", "devices"}
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"prepare"})
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"prepare"}))
 def test_a_service_is_kept_alive_and_watched(name: str) -> None:
     """Every service that stays is started again and examined; the api-server by the image's own check."""
     assert SERVICES[name]["restart"] == "unless-stopped"
