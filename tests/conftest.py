@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every test at its own folder and clear settings of the surrounding shell."""
-    for name in ("GATEWAY_HUB_DSN", "GATEWAY_SECRETS", "GATEWAY_NOW", "GATEWAY_FAILPOINT", "GATEWAY_ENV"):
+    for name in ("GATEWAY_HUB_DSN", "GATEWAY_SECRETS", "GATEWAY_NOW", "GATEWAY_FAILPOINT", "GATEWAY_ENV", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
