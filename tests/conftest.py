@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from gateway.embedded import Server, pg_binary
 from tests.conformance.mariadb import PROGRAMS, MariaDb
 
 ROOT = Path(__file__).parent.parent
+os.environ.pop("COLUMNS", None)  # a worker's; what commands print would be folded
 
 
 class _Folders(LoadScopeScheduling):
@@ -34,7 +36,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point every test at its own folder and clear settings of the surrounding shell."""
-    for name in ("GATEWAY_HUB_DSN", "GATEWAY_SECRETS", "GATEWAY_NOW", "GATEWAY_FAILPOINT", "GATEWAY_ENV", "COLUMNS"):
+    for name in ("GATEWAY_HUB_DSN", "GATEWAY_SECRETS", "GATEWAY_NOW", "GATEWAY_FAILPOINT", "GATEWAY_ENV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
