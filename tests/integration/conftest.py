@@ -116,9 +116,7 @@ class City:
         dsn = urlsplit(self.deployment.hub_dsn)
         name = dsn.path[1:]
         self.hub.close()
-        with _closing(psycopg2.connect(self.servers[0].dsn())) as admin:
-            admin.autocommit = True
-            _ask(admin, f"create database {name}_old template {name}")
+        _ask_admin(self.servers[0], f"create database {name}_old template {name}")
         self.reopen()
         return urlunsplit(dsn._replace(path=f"/{name}_old"))
 
@@ -146,12 +144,8 @@ class City:
     def source_in(self, encoding: str) -> Iterator[City]:
         """Yield this city with an empty source table in a database of another encoding."""
         name = f"e{uuid.uuid4().hex[:12]}"
-        with _closing(psycopg2.connect(self.servers[1].dsn())) as admin:
-            admin.autocommit = True
-            _ask(
-                admin,
-                f"create database {name} encoding '{encoding}' template template0 locale_provider libc locale 'C'",
-            )
+        locale = "template template0 locale_provider libc locale 'C'"
+        _ask_admin(self.servers[1], f"create database {name} encoding '{encoding}' {locale}")
         dsn = self.servers[1].dsn(name)
         with _closing(psycopg2.connect(dsn, client_encoding="UTF8")) as source:
             source.autocommit = True
@@ -175,6 +169,12 @@ class City:
         return replace(self, deployment=replace(self.deployment, catalog=replace(catalog, routes={"person_in": route})))
 
 
+def _ask_admin(server: Server, statement: str) -> None:
+    with _closing(psycopg2.connect(server.dsn())) as admin:
+        admin.autocommit = True
+        _ask(admin, statement)
+
+
 @contextmanager
 def _closing(connection: Connection) -> Iterator[Connection]:
     try:
@@ -189,27 +189,39 @@ def _ask(connection: Connection, statement: str, values: Any = None) -> Any:
         return cursor.fetchall() if cursor.description else cursor.rowcount
 
 
+@pytest.fixture(scope="session")
+def prepared(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the name of a database that is a prepared hub, for tests to copy: preparing one takes a second."""
+    servers[0].create_database("prepared")
+    dsn = servers[0].dsn("prepared")
+    migrate.upgrade(dsn)
+    hub_tables.prepare(Deployment(_catalog(), dsn, Keys.create(tmp_path_factory.mktemp("prepared") / "keys")))
+    return "prepared"
+
+
 @pytest.fixture
-def city(servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
+def city(
+    servers: tuple[Server, Server], prepared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[City]:
     """Yield a city with an empty source table and a prepared hub; both databases are new."""
     hub_server, source_server = servers
     name = f"t{uuid.uuid4().hex[:12]}"
-    hub_server.create_database(name)
+    _ask_admin(hub_server, f"create database {name} template {prepared}")
     source_server.create_database(name)
     home = tmp_path / "home"
     monkeypatch.setenv("GATEWAY_HOME", str(home))
     hub_dsn, source_dsn = hub_server.dsn(name), source_server.dsn(name)
     monkeypatch.setenv("GATEWAY_HUB_DSN", hub_dsn)
     monkeypatch.setenv("GATEWAY_CONN_SOURCE", source_dsn)
-    migrate.upgrade(hub_dsn)
     deployment = Deployment(_catalog(), hub_dsn, Keys.create(home / "keys"))
-    hub_tables.prepare(deployment)
     hub, source = psycopg2.connect(hub_dsn), psycopg2.connect(source_dsn)
     hub.autocommit = source.autocommit = True
     _ask(source, CREATE)
     yield City(deployment, source, hub, source_dsn, home, servers)
     hub.close()
     source.close()
+    for server in servers:  # a thousand of them would fill a disk
+        _ask_admin(server, f"drop database {name} with (force)")
 
 
 def _catalog() -> Catalog:
