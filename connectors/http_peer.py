@@ -1,6 +1,7 @@
 """One platform over HTTP: requests within deadlines and caps, repeated where that may help.
 
-Bytes are bounded after decompression. A request is repeated within its read's total time, and waits as the peer asks.
+Bytes are bounded after decompression. A request is repeated within its read's total time, and waits as the peer asks; a peer
+that asks for longer than a page waits is left alone.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from connectors.http_session import Watchdog, plain_session
 from gateway.errors import (
     AccessDenied,
     GatewayError,
+    PlatformResting,
     PlatformUnavailable,
     SchemaMismatch,
     SettingMissing,
     SourceChanged,
 )
+from gateway.ports import Turns
 
 T = TypeVar("T")
 Receive = Callable[[requests.Response, Iterator[bytes]], T]
 _TRIES = 5  # the first and four repetitions
 _CONNECT = 5.0
 _LONGEST_WAIT = 60.0
+_LONGEST_REST = 86_400.0
 _CHUNK = 65_536
 _REFUSED = (401, 403)
 _BUSY = 429
@@ -54,6 +58,10 @@ class Clock:
         """Start it."""
         self._end = time.monotonic() + seconds
 
+    def lengthen(self, seconds: float) -> None:
+        """Leave out time that the platform is not to blame for."""
+        self._end += seconds
+
     def left(self) -> float:
         """Return the seconds that are left; not positive when it is over."""
         return self._end - time.monotonic()
@@ -73,16 +81,23 @@ class Peer:
         self.platform, self._seconds, self._megabytes = platform, seconds, megabytes
         self._tls: dict[str, Any] = {"verify": address.ca or True, "cert": address.cert}
         self._session, self._asking = plain_session(), threading.RLock()
+        self._turns: Turns | None = None
+
+    def take(self, turns: Turns) -> None:
+        """Take a turn before each request from now on."""
+        self._turns = turns
 
     def close(self) -> None:
         """Drop the connections; may be called twice."""
         self._session.close()
+        if self._turns is not None:
+            self._turns.close()
 
     def repeated(self, call: Callable[[], T], clock: Clock) -> T:
         """Return what a call returns, repeating it while it raises Again and the clock is not over."""
         retrying = Retrying(
             retry=retry_if_exception_type(Again),
-            stop=lambda state: stop_after_attempt(_TRIES)(state) or state.upcoming_sleep >= clock.left(),
+            stop=lambda state: stop_after_attempt(_TRIES)(state) or _too_long(state.upcoming_sleep, clock),
             wait=_pause,
             sleep=_sleep,
             reraise=True,
@@ -91,10 +106,18 @@ class Peer:
             with self._asking:
                 return retrying(call)
         except Again as last:
+            if last.after and clock.left() > 0 and _too_long(last.after, clock):
+                hint = "Its routes wait until that is over, and go on by themselves."
+                raise PlatformResting(f"{last.message} and asks for {last.after:.0f} s", hint, last.after) from None
             raise PlatformUnavailable(last.message, last.hint) from None
 
     def exchange(self, request: requests.PreparedRequest, what: str, clock: Clock, receive: Receive[T]) -> T:
-        """Send one request; return what `receive` makes of its answer within the time of a request and of the read."""
+        """Send one request; return what `receive` makes of its answer within the time of a request and of the read.
+
+        The wait for its turn is not counted.
+        """
+        if self._turns is not None:
+            clock.lengthen(self._turns.turn())
         seconds = min(self._seconds, clock.left())
         if seconds <= 0:
             raise self.late(what)
@@ -213,13 +236,17 @@ def _certificate(error: BaseException) -> bool:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After of either form asks for, at most a minute."""
+    """Return the seconds that a Retry-After of either form asks for, at most a day."""
     if value is None:
         return None
     if value.strip().isdecimal():
-        return min(float(value), _LONGEST_WAIT)
+        return min(float(value), _LONGEST_REST)
     at = _moment(value)
-    return None if at is None else min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)
+    return None if at is None else min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_REST)
+
+
+def _too_long(seconds: float, clock: Clock) -> bool:
+    return seconds > _LONGEST_WAIT or seconds >= clock.left()
 
 
 def _pause(state: RetryCallState) -> float:

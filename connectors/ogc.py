@@ -21,7 +21,7 @@ from connectors.rest_auth import auth
 from connectors.rest_http import RestPeer
 from connectors.rest_options import Limits
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Window
+from gateway.ports import Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Ogc", "connect"]
 
@@ -81,6 +81,10 @@ class Ogc:
     def snapshot(self, parts: int = 1) -> Iterator[OgcSnapshot]:  # noqa: ARG002 - pages come one after the other
         """Yield what reads the platform; it is one part."""
         yield OgcSnapshot(self)
+
+    def take(self, turns: Turns) -> None:
+        """Have each request wait for its turn."""
+        self._peer.take(turns)
 
     def close(self) -> None:
         """Close the connections; may be called twice."""

@@ -19,7 +19,7 @@ from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
 from connectors.rest_target import RestTarget
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Window
+from gateway.ports import Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Rest", "connect", "connect_target", "returns"]
 
@@ -81,6 +81,10 @@ class Rest:
     def snapshot(self, parts: int = 1) -> Iterator[RestSnapshot]:  # noqa: ARG002 - pages come one after the other
         """Yield what reads the platform; it is one part."""
         yield RestSnapshot(self)
+
+    def take(self, turns: Turns) -> None:
+        """Have each request wait for its turn."""
+        self._peer.take(turns)
 
     def close(self) -> None:
         """Close the connections; may be called twice."""

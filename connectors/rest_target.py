@@ -26,7 +26,7 @@ from connectors.rest_verdicts import Returned
 from connectors.rest_write_options import Endpoint, Writing, writing
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Read, Shape, Verdict
+from gateway.ports import Delivery, Outgoing, Read, Shape, Turns, Verdict
 from gateway.records import as_text
 
 _ROWS = ("inserted", "updated", "unchanged")
@@ -55,6 +55,10 @@ class RestTarget(Returned):
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Send deletions, then rows, page by page, within the total time of one batch."""
         return _Batch(self._platform, self._address, self._peer, dataset, batch).sent()
+
+    def take(self, turns: Turns) -> None:
+        """Have each request wait for its turn."""
+        self._peer.take(turns)
 
     def close(self) -> None:
         """Close the connections; may be called twice."""

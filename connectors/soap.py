@@ -22,7 +22,7 @@ from connectors.soap_records import Plan
 from connectors.soap_reply import Reply
 from connectors.soap_wsdl import Service
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Window
+from gateway.ports import Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Soap", "connect"]
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
@@ -79,6 +79,10 @@ class Soap:
     def snapshot(self, parts: int = 1) -> Iterator[SoapSnapshot]:  # noqa: ARG002 - pages come one after the other
         """Yield what reads the platform; it is one part."""
         yield SoapSnapshot(self)
+
+    def take(self, turns: Turns) -> None:
+        """Have each request wait for its turn."""
+        self._peer.take(turns)
 
     def close(self) -> None:
         """Close the connections; may be called twice."""

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, task
 from gateway_operator import RETRY, connection_of
 
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, NotFound, PermanentError
+from gateway.errors import GatewayError, NotFound, NotNow, PermanentError
 from gateway.exchange import reconcile, sheets
 
 log = logging.getLogger(__name__)
@@ -28,19 +28,25 @@ with DAG(
     tags=["对账 reconciliation"],
     description="每晚：逐条链路双方比对，然后签发前一日的日对账单。",
     doc_md="每晚一次 · once a night. `compare`：每条链路双方比对；不一致的在日志中列出，任务失败 · every route is compared, the "
-    "differing ones are named and fail the task. `sign`：签发前一日的日对账单，比对失败也签发 · the sheets are signed "
+    "differing ones are named and fail the task; "
+    "平台不在交换时段的跳过 · one whose platform's window is closed is left out. "
+    "`sign`：签发前一日的日对账单，比对失败也签发 · the sheets are signed "
     "whether or not all agreed.",
 ) as dag:
 
     @task(task_display_name="逐条比对 compare", **AGAIN)
     def compare() -> dict[str, int]:
         """Compare every route that was loaded; one that cannot be compared does not keep the others from it."""
-        deployment, differing, unreachable = Deployment.open(connection_of), [], []
+        deployment = Deployment.open(connection_of)
+        differing, unreachable, waiting = list[str](), list[str](), list[str]()
         for name in deployment.catalog.routes:
             try:
                 found = reconcile.run(deployment, name)
             except NotFound:
                 continue  # not loaded yet
+            except NotNow as early:  # the platform's owner wants it so; inside its window `gateway reconcile` compares
+                log.info("%s: %s", name, early.message)
+                waiting.append(name)
             except GatewayError as error:
                 log.warning("%s: %s", name, error)
                 unreachable.append(name)
@@ -52,7 +58,7 @@ with DAG(
                 f"differing: {', '.join(differing) or 'none'}; not compared: {', '.join(unreachable) or 'none'}",
                 "Run `gateway reconcile ROUTE --repair` for each that differs.",
             )
-        return {"compared": len(deployment.catalog.routes)}
+        return {"compared": len(deployment.catalog.routes) - len(waiting), "waiting": len(waiting)}
 
     @task(task_display_name="签发日对账单 sign", trigger_rule="all_done", **AGAIN)
     def sign() -> int:

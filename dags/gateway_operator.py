@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from textwrap import wrap
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -18,7 +19,7 @@ from airflow.sdk.observability.stats import Stats
 from gateway_words import COUNTS, KINDS, STAGES
 
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotNow
 from gateway.exchange import carry, quarantine
 from gateway.exchange.outcome import Outcome
 from gateway.model import Route
@@ -86,13 +87,22 @@ class ExchangeOperator(BaseOperator):
         self.route = route
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the route; the error's type decides whether Airflow repeats it."""
+        """Run the route; the error's type decides whether Airflow repeats it, or lets it wait outside of any slot."""
+        return self._carry(context)
+
+    def resume(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Go on when the wait is over; it may have to wait again."""
+        return self._carry(context)
+
+    def _carry(self, context: Mapping[str, Any]) -> dict[str, Any]:
         failure: GatewayError | None = None
         try:
             deployment = Deployment.open(connection_of)
             outcome = carry.run(deployment, self.route, run_id=str(context["run_id"]), progress=_tell)
         except GatewayError as error:
             failure = error
+        if isinstance(failure, NotNow):
+            self._wait(failure)
         if failure is not None:
             _explain(self.route, failure)
             raise failure.with_traceback(None) from None  # its words say what the engine's frames would not
@@ -100,6 +110,13 @@ class ExchangeOperator(BaseOperator):
         _observe(deployment.route(self.route), outcome, context)
         shown = outcome.as_dict()
         return {name: shown[name] for name in _SHOWN}
+
+    def _wait(self, early: NotNow) -> NoReturn:
+        """Give slot and worker back until the platform may be asked; that is no failure, and costs no retry."""
+        log.info("%s %s · 到时自动继续 goes on by itself", early.code, early.chinese)
+        log.info("%s", early.message)
+        moment = datetime.now(UTC) + timedelta(seconds=early.seconds)
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume")
 
 
 def connection_of(name: str) -> str | None:

@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Asset
 from gateway_operator import RETRY, ExchangeOperator
 from gateway_words import ends
 
-from gateway.model import Catalog, Route
+from gateway.model import Catalog, Platform, Route
 
 _MODES = {"incremental": "增量 incremental", "snapshot": "全量比对 snapshot", "delivery": "送达变更 delivery"}
 _STEPS = {"inbound": "取数 → 落地 → 校验 → 合并", "outbound": "取变更 → 送达"}
@@ -95,6 +95,7 @@ def explain(route: Route, catalog: Catalog) -> str:
 | 平台 platform | {route.peer.name} `{route.peer.platform}`，责任单位 {unit.name} |
 | 方式 mode | {_MODES[route.mode]} |
 | 时间 schedule | {_when(route)} |
+| 时段与限速 window and rate | {_pace(route.peer)} |
 | 服务承诺 SLA | {route.sla.name}：{route.sla.freshness_minutes} 分钟内 |
 
 #### 失败了怎么办 · When it fails
@@ -106,6 +107,7 @@ route stands.
 | 代码 code | 谁来处理 who acts | 会重试吗 repeated? |
 |---|---|---|
 | `GW-1xx` | 目录、配置 the catalog or a setting | 否 no |
+| `GW-206`, `GW-207` | 平台不在交换时段，或要求稍候 its window is closed, or it asked for a wait | 到时自动 by itself, then |
 | `GW-201`, `GW-203` | 平台暂时不可用 the platform is away | 自动 by itself |
 | `GW-202`, `GW-204` | 平台：权限或表结构变了 the platform's owner | 否 no |
 | `GW-401`, `GW-402`, `GW-404`, `GW-405` | 交换库，或另一次运行 the hub, or another run | 自动 by itself |
@@ -138,6 +140,12 @@ def _schedule(route: Route, catalog: Catalog) -> Any:
 def _feeding(dataset: str, catalog: Catalog) -> set[str]:
     """Return the platforms that bring a data set into the hub."""
     return {r.peer.platform for r in catalog.routes.values() if r.dataset.name == dataset and not r.outbound}
+
+
+def _pace(platform: Platform) -> str:
+    """Return when a platform may be asked, and how fast."""
+    window = f"{platform.window}（北京时间 China time）" if platform.window else "任何时间 any time"
+    return f"{window}；{platform.rate}" if str(platform.rate) else window
 
 
 def _when(route: Route) -> str:

@@ -18,11 +18,12 @@ from jsonschema import Draft202012Validator
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
 from gateway.exchange import references
-from gateway.model import HUB, Catalog, Dataset, DeleteLimit, Platform, Route, Rule, SlaTerm, Unit
+from gateway.model import DAY, HUB, Catalog, Dataset, DeleteLimit, Hours, Platform, Rate, Route, Rule, SlaTerm, Unit
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
 _WEEKLY = "0 3 * * 0"
+REQUESTING = frozenset({"ogc", "rest", "soap"})  # connectors whose requests can be counted
 _SECRETS = ("password", "passwd", "secret", "token", "dsn", "api_key", "private_key")
 
 
@@ -84,8 +85,29 @@ def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
         connection=document.require("connection"), unit=document.require("unit"), english=document.get("english", ""),
         description=document.get("description", ""), slots=document.get("pool", {}).get("slots", 2),
         clearance=document.get("clearance", ""),
-        options=document.get("options", {}),
+        options=document.get("options", {}), window=_hours(document), rate=_rate(document),
     )  # fmt: skip
+
+
+def _hours(document: Located) -> Hours | None:
+    found = document.get("window")
+    if found is None:
+        return None
+    begins, ends = (int(text[:2]) * 60 + int(text[3:]) for text in (found["from"], found["to"]))
+    if begins == ends:
+        hint = 'A whole day is from: "00:00", to: "24:00"; without days that is no window: remove it.'
+        raise document.fault("window", f"it opens and closes at {found['from']}", hint)
+    return Hours(begins, ends + DAY if ends < begins else ends, found.get("days", "all"))
+
+
+def _rate(document: Located) -> Rate:
+    found = document.get("rate", {})
+    if "requests_per_minute" in found and document.require("connector") not in REQUESTING:
+        hint = f"Write rows_per_second; requests are counted for {', '.join(sorted(REQUESTING))}."
+        raise document.fault(
+            "rate.requests_per_minute", f"connector {document.require('connector')} makes no requests", hint
+        )
+    return Rate(**found)
 
 
 def _term(document: Located) -> SlaTerm:
@@ -328,6 +350,11 @@ def _hint(error: Any) -> str:
         "const": lambda: f"Write {error.validator_value}.",
         "required": lambda: "Add the missing line.",
         "additionalProperties": lambda: f"Known here: {', '.join(sorted(error.schema['properties']))}.",
+        "type": lambda: "Write it in quotes." if error.validator_value == "string" else _must(error),
         "pattern": lambda: f"It must match {error.validator_value}.",
     }
-    return hints.get(error.validator, lambda: f"It must be: {error.validator} {error.validator_value}.")()
+    return hints.get(error.validator, lambda: _must(error))()
+
+
+def _must(error: Any) -> str:
+    return f"It must be: {error.validator} {error.validator_value}."

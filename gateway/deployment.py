@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import catalog, pg, registry, settings
 from gateway.errors import ConnectionUnknown, NotFound
+from gateway.exchange.pace import Pace
 from gateway.model import Catalog, Platform, Route
 from gateway.ports import Source, Target
 from gateway.security.crypto import Keys
@@ -53,11 +54,15 @@ class Deployment:
 
     def source(self, platform: Platform) -> Source:
         """Return a platform's connector to read by; ConnectionUnknown when nothing resolves its connection."""
-        return registry.source(platform, self._dsn(platform))
+        return registry.source(platform, self._dsn(platform), self.pace(platform))
 
     def target(self, platform: Platform) -> Target:
         """Return a platform's connector to write by; ConnectionUnknown when nothing resolves its connection."""
-        return registry.target(platform, self._dsn(platform))
+        return registry.target(platform, self._dsn(platform), self.pace(platform))
+
+    def pace(self, platform: Platform) -> Pace:
+        """Return what keeps a platform's rate."""
+        return Pace(lambda: self.hub(name="gateway pace", autocommit=True), platform)
 
     def _dsn(self, platform: Platform) -> str:
         dsn = self.resolve(platform.connection)

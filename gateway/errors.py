@@ -95,6 +95,32 @@ class SchemaMismatch(PermanentError):
     chinese = "来源表结构与契约不符"
 
 
+class NotNow(RetryableError):
+    """Raised instead of asking a platform that must not be asked yet; `seconds` is how long, from now on."""
+
+    code = "GW-205"
+    chinese = "平台暂不可访问"
+
+    def __init__(self, message: str, hint: str, seconds: float) -> None:
+        """Keep the wait beside the words."""
+        super().__init__(message, hint)
+        self.seconds = seconds
+
+
+class OutsideWindow(NotNow):
+    """Raised before a run starts while its platform's window is closed; it opens by itself."""
+
+    code = "GW-206"
+    chinese = "不在交换时段"
+
+
+class PlatformResting(NotNow):
+    """Raised when a platform asks for a longer wait than a page has, and before each run until that is over."""
+
+    code = "GW-207"
+    chinese = "平台要求稍候"
+
+
 # 3xx: contract and check
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 Severity = Literal["error", "warn", "repair"]
 Mode = Literal["snapshot", "incremental", "delivery"]
 HUB = "hub"
+DAY = 1440  # minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,38 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """When runs of a platform may start, from `begins` to `ends` in minutes of a day in China.
+
+    An end beyond 1440 lies on the next day. `days` are those on which it begins.
+    """
+
+    begins: int
+    ends: int
+    days: Literal["all", "workdays", "restdays"] = "all"
+
+    def __str__(self) -> str:
+        """Return the hours as people write them."""
+        begins, ends = (
+            f"{m // 60:02}:{m % 60:02}" for m in (self.begins, self.ends if self.ends <= DAY else self.ends - DAY)
+        )
+        return f"{begins}-{ends}" + ("" if self.days == "all" else f" {self.days}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast a platform may be asked, all processes together; None where nothing is limited."""
+
+    requests_per_minute: int | None = None
+    rows_per_second: int | None = None
+
+    def __str__(self) -> str:
+        """Return the rate in words."""
+        said = ((self.requests_per_minute, "requests a minute"), (self.rows_per_second, "rows a second"))
+        return ", ".join(f"{number} {unit}" for number, unit in said if number)
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """An external system and how to reach it; `connection` names a secret kept elsewhere.
 
@@ -140,6 +173,8 @@ class Platform:
     slots: int = 2
     clearance: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    window: Hours | None = None
+    rate: Rate = Rate()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Source to read, Target to write; of a typed source also Hashing (exact compariso
 repaired values), of a target also Returning (rows it refused later) and Counting (what it holds of a batch).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
-PlatformUnavailable or SourceChanged and the permanent AccessDenied or SchemaMismatch.
+PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
 """
 
 from __future__ import annotations
@@ -202,6 +202,27 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Release what is held; may be called twice."""
+        ...
+
+
+class Turns(Protocol):
+    """The turns of a platform's requests, which all processes share."""
+
+    def turn(self) -> float:
+        """Wait for the turn of one request; return the seconds waited."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Requesting(Protocol):
+    """A source or target that makes requests, and can have each wait for its turn."""
+
+    def take(self, turns: Turns) -> None:
+        """Take a turn before each request from now on, and close the turns when closed."""
         ...
 
 

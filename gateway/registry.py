@@ -11,23 +11,38 @@ from typing import Any, TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from gateway.errors import CatalogInvalid, PlatformUnavailable
+from gateway.exchange.pace import Pace
+from gateway.exchange.spared import Spared
 from gateway.model import Platform
-from gateway.ports import Source, Target
+from gateway.ports import Requesting, Source, Target
 
 T = TypeVar("T")
 
 
-def source(platform: Platform, dsn: str) -> Source:
-    """Return the platform's connector as a source; its small calls are repeated three times when it is away."""
+def source(platform: Platform, dsn: str, pace: Pace | None = None) -> Source:
+    """Return the platform's connector as a source that keeps its rate; closing it closes the pace."""
     connected: Source = _entry(platform, "connect")(platform, dsn)
-    return connected
+    if pace is None:
+        return connected
+    _have_wait(platform, connected, pace)
+    return Spared(connected, pace) if platform.rate.rows_per_second else connected
 
 
-def target(platform: Platform, dsn: str) -> Target:
-    """Return the platform's connector as a target; CatalogInvalid when its connector only reads."""
+def target(platform: Platform, dsn: str, pace: Pace | None = None) -> Target:
+    """Return the platform's connector as a target; CatalogInvalid when its connector only reads.
+
+    Its requests keep the rate; that of rows is kept by what sends them.
+    """
     entry = _entry(platform, "connect_target")
     connected: Target = entry(platform, dsn)
+    if pace is not None:
+        _have_wait(platform, connected, pace)
     return connected
+
+
+def _have_wait(platform: Platform, connected: object, pace: Pace) -> None:
+    if platform.rate.requests_per_minute and isinstance(connected, Requesting):
+        connected.take(pace)
 
 
 def returns(platform: Platform) -> bool:

@@ -36,13 +36,13 @@ class Located:
         return CatalogInvalid(f"{self.path.name}:{self.line(where)}: {where}: {what}", hint)
 
     def line(self, where: str) -> int:
-        """Return the line of the last part of a dotted name, or 1 when it does not stand in the file."""
-        last = where.rsplit(".", 1)[-1]
+        """Return the line of the last part of a dotted name that begins one; 1 when none does."""
+        *outer, last = where.split(".")
         for number, text in enumerate(self._text.splitlines(), 1):
             stripped = text.strip().lstrip("- {")
             if stripped.startswith((f"{last}:", f"name: {last}", f"id: {last}", f"property: {last}")):
                 return number
-        return 1
+        return self.line(".".join(outer)) if outer else 1
 
 
 def parse(path: Path) -> Any:

@@ -20,7 +20,11 @@ from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, err, guarded, out
 from gateway.deployment import Deployment
 from gateway.exchange import carry
 from gateway.exchange import reconcile as reconciling
+from gateway.exchange.timing import Override
 from gateway.ledger import decisions
+
+Now = Annotated[bool, typer.Option("--now", help="Start outside the platform's window, or while it rests.")]
+NowWhy = Annotated[str, typer.Option("--why", help="With --now: the reason; it is kept in the chain of receipts.")]
 
 app = typer.Typer(
     name="gateway",
@@ -78,33 +82,41 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002
 @app.command()
 def sync(
     route: Annotated[str, typer.Argument(help="A route of the catalog.")],
+    who: Who,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a run would do; change nothing.")] = False,  # noqa: FBT002
     whole: Annotated[bool, typer.Option("--whole", help="Compare, or deliver, everything.")] = False,  # noqa: FBT002
+    now: Now = False,  # noqa: FBT002
+    why: NowWhy = "",
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Run a route once, without Airflow.
+    """Run a route once, without Airflow; exit code 4 while its platform's window is closed or it rests.
 
     Example: gateway sync pop_person_in --dry-run
     """
-    raise typer.Exit(guarded(lambda: _sync(route, dry_run=dry_run, whole=whole, as_json=as_json)))
+    override = _override(who, why, now=now)
+    raise typer.Exit(guarded(lambda: _sync(route, dry_run=dry_run, whole=whole, as_json=as_json, now=override)))
 
 
 @app.command()
 def reconcile(
     route: Annotated[str, typer.Argument(help="A route of the catalog.")],
+    who: Who,
     repair: Annotated[bool, typer.Option("--repair", help="Carry what differs, then compare again.")] = False,  # noqa: FBT002
+    now: Now = False,  # noqa: FBT002
+    why: NowWhy = "",
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Compare a route's two sides (对账).
 
     Exactly, or by what a target that only collects still holds. Exit code 1 when they differ; 0
-    with passed = null when the platform cannot be asked.
+    with passed = null when the platform cannot be asked; 4 while its window is closed or it rests.
 
     Example: gateway reconcile pop_person_in --repair
     """
+    override = _override(who, why, now=now)
 
     def call() -> int:
-        found = reconciling.run(Deployment.open(), route, repair=repair)
+        found = reconciling.run(Deployment.open(), route, repair=repair, now=override)
         show_one(found.as_dict(), as_json=as_json)
         return FAILED if found.passed is False else 0
 
@@ -122,7 +134,14 @@ def approve(hold: Annotated[int, typer.Argument(help="The hold's number.")], why
     raise typer.Exit(guarded(call))
 
 
-def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
+def _override(who: str, why: str, *, now: bool) -> Override | None:
+    """Return who lets a run start now; a usage error without the reason, or for a reason of nothing."""
+    if now != bool(why.strip()):
+        raise typer.BadParameter("--now and --why '…' go together; both are kept in the chain of receipts.")
+    return Override(who, why) if now else None
+
+
+def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool, now: Override | None) -> int:
     deployment = Deployment.open()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
@@ -131,7 +150,9 @@ def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool) -> int:
         def tell(stage: str, rows: int) -> None:
             bar.update(task, description=f"{route}: {stage}{f' {rows:,} rows' if rows else ''}")
 
-        outcome = carry.run(deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync")
+        outcome = carry.run(
+            deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync", now=now
+        )
     if as_json:
         print_json(outcome.as_dict())
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,9 @@ from gateway import catalog, pg, registry, settings
 from gateway.cli.frame import DONE, FAILED, hub, out, print_json
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError
-from gateway.ledger import ledger
+from gateway.exchange import timing
+from gateway.ledger import ledger, pace
+from gateway.ledger.pace import Rest
 from gateway.security.crypto import KINDS, Keys
 
 _OLDEST = 160000
@@ -59,11 +61,12 @@ def _examine() -> Iterator[Finding]:
             yield from _tried("hub", lambda: _hub(connection, deployment))
             yield from _tried("ledger", lambda: _ledger(connection, deployment))
             yield from _tried("routes", lambda: _routes(connection))
+            rests = pace.resting(connection)
     except GatewayError as error:
         yield Finding("hub", "fail", error.message, error.hint)
         return
     for name in deployment.catalog.platforms:
-        yield from _tried(f"platform {name}", lambda name=name: _platform(deployment, name))  # type: ignore[misc]
+        yield from _tried(f"platform {name}", lambda name=name: _unless_waiting(deployment, name, rests))  # type: ignore[misc]
 
 
 def _tried(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -158,6 +161,19 @@ def _routes(connection: Connection) -> Iterator[Finding]:
         )
     if not open_holds:
         yield Finding("holds", "ok", "none open")
+
+
+def _unless_waiting(deployment: Deployment, name: str, rests: Mapping[str, Rest]) -> Iterator[Finding]:
+    """Ask a platform, unless it must not be asked now."""
+    platform = deployment.catalog.platforms[name]
+    if rest := rests.get(name):
+        detail = f"rests until {rest.until.astimezone(settings.CHINA):%Y-%m-%d %H:%M:%S} (China time): {rest.why}"
+        yield Finding(f"platform {name}", "warn", detail, "It asked for that; its routes go on by themselves then.")
+    elif opens := timing.opening(deployment.catalog, platform):
+        detail = f"not asked: window {platform.window} opens {opens:%Y-%m-%d %H:%M} (China time)"
+        yield Finding(f"platform {name}", "ok", detail)
+    else:
+        yield from _platform(deployment, name)
 
 
 def _platform(deployment: Deployment, name: str) -> Iterator[Finding]:

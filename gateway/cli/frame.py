@@ -19,7 +19,7 @@ from rich.table import Table
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, RouteBusy, RouteHeld
+from gateway.errors import GatewayError, NotNow, RouteBusy, RouteHeld
 from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
@@ -101,7 +101,7 @@ def guarded(call: Callable[[], int | None]) -> int:
         return call() or DONE
     except RouteBusy as error:
         return _say(error, BUSY)
-    except RouteHeld as error:
+    except (RouteHeld, NotNow) as error:
         return _say(error, HELD)
     except GatewayError as error:
         return _say(error, FAILED)

@@ -20,10 +20,12 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import pg, settings
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, HubUnavailable, OutcomeUnknown
+from gateway.errors import GatewayError, HubUnavailable, NotNow, OutcomeUnknown, PlatformResting
 from gateway.exchange import hub as hub_tables
+from gateway.exchange import timing
 from gateway.exchange.landing import Landing
-from gateway.ledger import chain, ledger, receipts
+from gateway.exchange.timing import Override
+from gateway.ledger import chain, ledger, pace, receipts
 from gateway.model import Route
 
 T = TypeVar("T")
@@ -37,8 +39,15 @@ _ASK_SECONDS = 30.0
 class Attempt:
     """An attempt in progress; a context manager that closes its batch row whatever happens."""
 
-    def __init__(self, deployment: Deployment, route: Route, run_id: str, progress: Progress | None) -> None:
-        """Nothing is opened here; `with` opens it."""
+    def __init__(
+        self, deployment: Deployment, route: Route, run_id: str, progress: Progress | None, *, asks: bool = True,
+        now: Override | None = None,
+    ) -> None:  # fmt: skip
+        """Nothing is opened here; `with` opens it.
+
+        One that `asks` the platform waits for its window and its rest, unless somebody lets it start `now`.
+        """
+        self._asks, self._now = asks, now
         self.deployment, self.route, self.dataset = deployment, route, route.dataset
         self._run_id, self._progress = run_id, progress or _silent
         self._began = time.monotonic()
@@ -46,7 +55,7 @@ class Attempt:
         self.batch = 0
 
     def __enter__(self) -> Attempt:
-        """Connect, take the locks, settle what dead attempts left, open the batch; RouteBusy or RouteHeld refuse."""
+        """Connect, take the locks, settle what dead attempts left, open the batch; RouteBusy, RouteHeld, NotNow refuse."""
         self.hub = self.deployment.hub(name=f"gateway {self.route.route}", autocommit=True)
         self.notes = self.deployment.hub(name=f"gateway notes {self.route.route}", autocommit=True)
         try:
@@ -127,6 +136,8 @@ class Attempt:
         ledger.take_locks(self.hub, self.route.route, None if self.route.outbound else self.dataset.name)
         hub_tables.prepare_route(self.hub, self.route)
         self.approved = ledger.refuse_stopped(self.notes, self.route.route)
+        if self._asks:
+            self._refuse_early()
         self.hub.autocommit = False
         self.epoch = chain.ensure_epoch(self.hub, self.deployment.keys)
         self.hub.autocommit = True
@@ -141,6 +152,14 @@ class Attempt:
             attempt=self.number,
             run_id=self._run_id,
         )
+
+    def _refuse_early(self) -> None:
+        try:
+            timing.refuse_early(self.notes, self.deployment.catalog, self.route.peer)
+        except NotNow as early:
+            if self._now is None:
+                raise
+            timing.start_early(self.deployment, self.route, early, self._now)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -201,6 +220,8 @@ class Attempt:
             known = error if isinstance(error, GatewayError) else None
             code, text = (known.code, known.message) if known else (None, type(error).__name__ if error else None)
             ledger.close_batch(notes, self.batch, committed=False, code=code, text=text)
+        if isinstance(error, PlatformResting):
+            pace.rest(notes, self.route.peer.platform, error.seconds, error.message)
 
     def _close(self) -> None:
         for connection in (self.hub, self.notes):

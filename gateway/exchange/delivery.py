@@ -21,6 +21,7 @@ from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
 from gateway.exchange.shape import check_shape
+from gateway.exchange.timing import Override
 from gateway.exchange.verdicts import Heard
 from gateway.ledger import deliveries, ledger
 from gateway.ledger.deliveries import Extent, Range
@@ -29,17 +30,21 @@ from gateway.ports import Delivery, Outgoing, Target
 
 def run(
     deployment: Deployment, route_name: str, *, run_id: str = "", progress: Progress | None = None, dry_run: bool = False,
-    whole: bool = False,
+    whole: bool = False, now: Override | None = None,
 ) -> Outcome:  # fmt: skip
     """Deliver once what the platform does not have yet; `whole` delivers everything again.
 
-    Raises RouteBusy, PlatformUnavailable, HubUnavailable (retryable); RouteHeld, SchemaMismatch, AccessDenied. After any
-    of them the next run sends what this one may or may not have delivered, under the same number.
+    Raises RouteBusy, PlatformUnavailable, HubUnavailable, NotNow (retryable); RouteHeld, SchemaMismatch, AccessDenied. After
+    any of them the next run sends what this one may or may not have delivered, under the same number.
     """
     route = deployment.route(route_name)
     again: Outcome | None = None
     while True:
-        with Attempt(deployment, route, run_id, progress) as attempt, pg.hub_errors(f"deliver {route.dataset.name}"):
+        asks = not dry_run and again is None  # what is under way may end
+        with (
+            Attempt(deployment, route, run_id, progress, asks=asks, now=now) as attempt,
+            pg.hub_errors(f"deliver {route.dataset.name}"),
+        ):
             delivery = _Delivery(attempt, whole=whole)
             outcome = delivery.rehearse() if dry_run else delivery.carry()
         outcome = outcome if again is None else outcome.after(again)
@@ -169,9 +174,12 @@ class _Delivery:
         if not self.resent:
             deliveries.begin(attempt.notes, attempt.route.route, self._range, extent)
         attempt.stage("deliver", extent.rows + extent.gone)
-        rows, gone = changes.rows(target.format), changes.gone(target.format)
         sender = deliveries.sender(attempt.notes)
-        return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
+        with closing(attempt.deployment.pace(attempt.route.peer)) as pace:
+            rows, gone = (
+                pace.rows(read, target.format) for read in (changes.rows(target.format), changes.gone(target.format))
+            )
+            return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
 
     def _move(self, changes: Changes, confirmed: Delivery) -> Heard:
         """Everything that others can see: what was stopped or refused, what is delivered, where the route stands."""

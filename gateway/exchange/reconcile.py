@@ -22,6 +22,7 @@ from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
 from gateway.exchange.reading import demand_hashing, reading
 from gateway.exchange.shape import check_shape
+from gateway.exchange.timing import Override
 from gateway.ledger import deliveries, ledger
 from gateway.ports import Counting, Source
 
@@ -56,23 +57,25 @@ class Reconciliation:
         return {**asdict(self), **times}
 
 
-def run(deployment: Deployment, route_name: str, *, repair: bool = False) -> Reconciliation:
+def run(
+    deployment: Deployment, route_name: str, *, repair: bool = False, now: Override | None = None
+) -> Reconciliation:
     """Compare a route's source with the hub; with `repair`, carry what differs and compare again.
 
-    Raises RouteBusy and PlatformUnavailable (retryable), NotFound before the first load, SchemaMismatch.
+    Raises RouteBusy, PlatformUnavailable and NotNow (retryable), NotFound before the first load, SchemaMismatch.
     """
-    found = _compare(deployment, route_name)
+    found = _compare(deployment, route_name, now)
     if found.passed is not False or not repair:
         return found
-    outcome = carry.run(deployment, route_name, run_id="reconcile --repair", whole=True)
-    again = asdict(_compare(deployment, route_name))
+    outcome = carry.run(deployment, route_name, run_id="reconcile --repair", whole=True, now=now)
+    again = asdict(_compare(deployment, route_name, now))
     remark = f"{found.missing} missing, {found.extra} extra, {found.different} different before the repair"
     return Reconciliation(**{**again, "remark": remark, "repaired_by": outcome.batch})
 
 
-def _compare(deployment: Deployment, route_name: str) -> Reconciliation:
+def _compare(deployment: Deployment, route_name: str, now: Override | None) -> Reconciliation:
     route = deployment.route(route_name)
-    with Attempt(deployment, route, "reconcile", None) as attempt, pg.hub_errors("reconcile"):
+    with Attempt(deployment, route, "reconcile", None, now=now) as attempt, pg.hub_errors("reconcile"):
         if not attempt.state.loaded:
             raise NotFound(f"route {route_name} has not been loaded yet", f"Run `gateway sync {route_name}` first.")
         ledger.note_kind(attempt.notes, attempt.batch, "reconcile")

@@ -26,6 +26,7 @@ from gateway.exchange.merge import Moved
 from gateway.exchange.outcome import Outcome, utc
 from gateway.exchange.reading import reading
 from gateway.exchange.shape import check_shape
+from gateway.exchange.timing import Override
 from gateway.ledger import ledger
 from gateway.model import Dataset
 from gateway.ports import Probe, Shape, Source, Window
@@ -33,18 +34,18 @@ from gateway.ports import Probe, Shape, Source, Window
 
 def run(
     deployment: Deployment, route_name: str, *, run_id: str = "", progress: Progress | None = None, dry_run: bool = False,
-    whole: bool = False,
+    whole: bool = False, now: Override | None = None,
 ) -> Outcome:  # fmt: skip
     """Run a route once; `whole` compares everything even where a window would do.
 
-    Raises RouteBusy, PlatformUnavailable, HubUnavailable (retryable); RouteHeld, SchemaMismatch, AccessDenied and the
+    Raises RouteBusy, PlatformUnavailable, HubUnavailable, NotNow (retryable); RouteHeld, SchemaMismatch, AccessDenied and the
     other permanent errors. After any of them the hub is as it was.
     """
     route = deployment.route(route_name)
     source = deployment.source(route.peer)
     try:
         with (
-            Attempt(deployment, route, run_id, progress) as attempt,
+            Attempt(deployment, route, run_id, progress, now=now) as attempt,
             pg.hub_errors(f"carry {route.dataset.name}"),
         ):
             return _Transfer(attempt, source, dry_run=dry_run).carry(whole=whole)
@@ -75,7 +76,10 @@ def replay(
     _refuse_unstorable(edits or {})
     source = deployment.source(route.peer)
     try:
-        with Attempt(deployment, route, f"replay {row_id}", None) as attempt, pg.hub_errors("replay a row"):
+        with (
+            Attempt(deployment, route, f"replay {row_id}", None, asks=False) as attempt,
+            pg.hub_errors("replay a row"),
+        ):
             found = quarantine.opened(deployment, attempt.notes, row_id)  # again, now that no other run has the route
             _refuse_unmended(route.dataset, found.rule, edits or {})
             decision = {"row": row_id, "who": who, "why": why, "edited": sorted(edits or {})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,7 +21,9 @@ from gateway.cli.frame import (
     show_one,
 )
 from gateway.deployment import Deployment
-from gateway.ledger import decisions, ledger
+from gateway.exchange import timing
+from gateway.ledger import decisions, ledger, pace
+from gateway.ledger.pace import Rest
 
 group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
 RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the catalog.")]
@@ -38,8 +41,9 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
         with hub(deployment) as connection:
             states = ledger.states(connection)
             latest = {row["route"]: row for row in ledger.rows(connection, "latest_batches")}
+            rests = pace.resting(connection)
         routes = sorted(deployment.catalog.routes.values(), key=lambda r: (r.peer.platform, r.outbound, r.route))
-        rows = [_route_row(deployment, r.route, states.get(r.route), latest.get(r.route)) for r in routes]
+        rows = [_route_row(deployment, r.route, states.get(r.route), latest.get(r.route), rests) for r in routes]
         rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
         columns = [
             "route",
@@ -48,9 +52,11 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
             "to",
             "mode",
             "schedule",
+            "window",
             "state",
             "watermark",
             "verified_through",
+            "not_before",
             "why",
         ]
         show(rows, columns, as_json=as_json, title=deployment.catalog.city)
@@ -68,7 +74,8 @@ def route_show(name: RouteName, as_json: Json = False) -> None:  # noqa: FBT002
         with hub(deployment) as connection:
             state = ledger.states(connection).get(name)
             runs = ledger.rows(connection, "batches_of", {"route": name})[:10]
-        thing = _route_row(deployment, name, state, None)
+            rests = pace.resting(connection)
+        thing = _route_row(deployment, name, state, None, rests)
         if as_json:
             print_json({**thing, "runs": runs})
             return
@@ -138,13 +145,17 @@ def route_backfill(
 
 
 def _route_row(
-    deployment: Deployment, name: str, state: ledger.RouteState | None, latest: dict[str, Any] | None
-) -> dict[str, Any]:
+    deployment: Deployment, name: str, state: ledger.RouteState | None, latest: dict[str, Any] | None,
+    rests: Mapping[str, Rest],
+) -> dict[str, Any]:  # fmt: skip
     found = deployment.catalog.routes[name]
+    window, rest = found.peer.window, rests.get(found.peer.platform)
     row: dict[str, Any] = {
         "route": name, "dataset": found.dataset.name, "from": found.origin, "to": found.target,
         "protocol": found.peer.connector, "direction": found.direction, "mode": found.mode, "schedule": found.schedule,
         "unit": found.peer.unit, "state": "not prepared", "watermark": None, "verified_through": None, "why": None,
+        "window": str(window) if window else None, "rate": str(found.peer.rate) or None,
+        "not_before": timing.not_before(deployment.catalog, found.peer, rests),
     }  # fmt: skip
     if state is not None:
         row["state"] = "paused" if state.paused_by else ("loaded" if state.loaded else "new")
@@ -155,6 +166,8 @@ def _route_row(
         }
     if state is not None and state.hold is not None:
         row |= {"state": "held", "why": f"gateway hold show {state.hold}"}
+    elif rest is not None and row["state"] != "paused":
+        row["why"] = rest.why
     elif latest and latest["state"] == "aborted" and latest["error_text"]:
         row |= {"state": "failed", "why": f"{latest['error_code'] or ''} {latest['error_text']}".strip()}
     return row

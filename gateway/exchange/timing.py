@@ -1,0 +1,75 @@
+"""Whether a platform may be asked now: its window is open and it does not rest; a person may let one run start all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg, settings
+from gateway.deployment import Deployment
+from gateway.errors import NotNow, OutsideWindow, PlatformResting
+from gateway.exchange import hours
+from gateway.ledger import chain, pace
+from gateway.ledger.pace import Rest
+from gateway.model import Catalog, Platform, Route
+from gateway.sla.calendar import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Who lets a run start now, and why."""
+
+    who: str
+    why: str
+
+
+def opening(catalog: Catalog, platform: Platform) -> datetime | None:
+    """Return when a platform's window opens; None when it is open, or there is none."""
+    if platform.window is None:
+        return None
+    everyday = platform.window.days == "all"
+    calendar = Calendar() if everyday else Calendar.from_files(catalog.calendar_files)
+    return hours.opening(platform.window, settings.now(), calendar.is_work)
+
+
+def not_before(catalog: Catalog, platform: Platform, rests: Mapping[str, Rest]) -> datetime | None:
+    """Return before when a platform is not asked, for people to see; None when it may be asked now."""
+    rest = rests.get(platform.platform)
+    found = [at for at in (opening(catalog, platform), rest and rest.until) if at]
+    return max(found, default=None)
+
+
+def refuse_early(hub: Connection, catalog: Catalog, platform: Platform) -> None:
+    """Let pass when the platform may be asked now; else raise OutsideWindow or PlatformResting."""
+    if opens := opening(catalog, platform):
+        raise OutsideWindow(
+            f"platform {platform.platform} is asked only {platform.window}; that is closed until {_shown(opens)}",
+            "The run starts then by itself under Airflow. `--now --why …` lets one start now.",
+            (opens - settings.now()).total_seconds(),
+        )
+    if rest := pace.resting(hub).get(platform.platform):
+        raise PlatformResting(
+            f"platform {platform.platform} rests until {_shown(rest.until)}: {rest.why}",
+            "It asked for that; the run starts then by itself under Airflow. `--now --why …` lets one start now.",
+            rest.seconds,
+        )
+
+
+def start_early(deployment: Deployment, route: Route, early: NotNow, override: Override) -> None:
+    """Chain the decision to run a route all the same; a rest ends with it."""
+    with closing(deployment.hub(name="gateway decision")) as hub:
+        with pg.hub_errors("record who lets a run start"), hub:
+            body = {"what": "run now", "against": early.message, "who": override.who, "why": override.why}
+            entry = chain.append(hub, deployment.keys, "decision", body, route=route.route)
+            pace.wake(hub, route.peer.platform)
+        chain.remember(hub, entry)
+
+
+def _shown(moment: datetime) -> str:
+    """Return a moment in China, in the minute that is not too early."""
+    whole = (moment + timedelta(seconds=59, microseconds=999_999)).astimezone(settings.CHINA)
+    return f"{whole:%Y-%m-%d %H:%M} (China time)"
