@@ -95,6 +95,31 @@ def test_a_wrong_route_or_contract_is_named_and_the_others_load(
             "a secret must not stand in the catalog",
         ),  # a secret
         ("platforms/pop.yaml", "connector: postgres", "connector: ../x", "connector"),  # not a module's name
+        *(
+            ("platforms/pop.yaml", "options: {}", f"options: {{}}\n{line}", f"pop.yaml:9: {words}")
+            for line, words in (
+                ('window: {from: "22:00"}', "window: to is a required property"),  # it must end
+                (
+                    'window: {from: 22:00, to: "06:00"}',
+                    "window.from: 1320 is not of type string",
+                ),  # what YAML makes of it
+                (
+                    'window: {from: "24:00", to: "06:00"}',
+                    "window.from: 24:00 does not match",
+                ),  # a day ends then, and none begins
+                ('window: {from: "22:00", to: "6:00"}', "window.to: 6:00 does not match"),
+                ('window: {from: "22:00", to: "06:60"}', "window.to: 06:60 does not match"),  # no such minute
+                ('window: {from: "22:00", to: "22:00"}', "window: it opens and closes at 22:00"),  # a day, or nothing?
+                ('window: {from: "22:00", to: "06:00", days: holidays}', "window.days: holidays is not one of"),
+                ('window: {from: "22:00", to: "06:00", zone: UTC}', "zone"),  # always China's
+                ("window: night", "window: night is not of type object"),
+                ("rate: {}", "rate: "),  # no rate
+                ("rate: {requests_per_minute: 60}", "rate.requests_per_minute: connector postgres makes no requests"),
+                ("rate: {rows_per_second: 0}", "rate.rows_per_second: 0 is less than the minimum"),
+                ("rate: {rows_per_second: 0.5}", "rate.rows_per_second: 0.5 is not of type integer"),
+                ("rate: {rows_per_second: 100, per: minute}", "per"),
+            )
+        ),
         ("city.yaml", "city: 承德市", "town: 承德市", "city"),  # a missing name
         ("city.yaml", "city: 承德市", "city: [承德市", "city.yaml:"),  # not YAML
         ("city.yaml", "city: 承德市", "- 承德市", "city.yaml:"),  # a list

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
 import tenacity.nap
 
-from gateway import registry
+from gateway import catalog, registry
 from gateway.errors import AccessDenied, CatalogInvalid, PlatformUnavailable
 from gateway.model import Platform
 
@@ -71,3 +72,11 @@ def test_small_questions_are_repeated(
         with pytest.raises(error):
             registry.patiently(call)
     assert calls == len(made)
+
+
+@pytest.mark.parametrize("name", ["files", "frontend", "ogc", "postgres", "rest", "soap"])
+def test_requests_are_limited_where_requests_are_made(name: str) -> None:
+    """What the catalog takes a limit of requests for is what can have each request wait for its turn."""
+    classes = vars(importlib.import_module(f"connectors.{name}")).values()
+    takes = [c for c in classes if isinstance(c, type) and hasattr(c, "probe") and hasattr(c, "take")]
+    assert bool(takes) == (name in catalog.REQUESTING)

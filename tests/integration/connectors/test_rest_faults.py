@@ -17,12 +17,13 @@ import pytest
 from gateway.errors import (
     AccessDenied,
     GatewayError,
+    PlatformResting,
     PlatformUnavailable,
     RetryableError,
     SchemaMismatch,
     SourceChanged,
 )
-from tests.integration.connectors.site import POST, Reply, Site, ids, opened, read, record
+from tests.integration.connectors.site import POST, Reply, Site, copied, ids, opened, read, record
 
 GOOD = Reply([record(1)])
 
@@ -81,10 +82,8 @@ def test_repetitions_are_counted_for_each_request(site: Site, waits: list[float]
     [
         ("7", 7, 7),
         (" 0 ", 0, 0),
-        ("3600", 60, 60),  # capped
-        ("9" * 400, 60, 60),
+        ("60", 60, 60),  # the longest that a page waits
         (timedelta(seconds=30), 15, 30),  # as a date
-        (timedelta(days=2), 60, 60),
         (timedelta(days=-2), 0, 0),  # over already
         ("soon", 0, 10),  # no form of it: our own wait
         ("-5", 0, 10),
@@ -102,12 +101,57 @@ def test_retry_after_is_heeded_in_both_forms(
     assert least <= waits[0] <= most
 
 
-def test_wait_beyond_the_deadline_is_not_begun(site: Site, waits: list[float]) -> None:
-    """A read that cannot succeed in its time ends at once."""
-    site.gives(Reply(status=429, headers={"Retry-After": "30"}), GOOD)
-    with pytest.raises(PlatformUnavailable, match="HTTP 429"):
-        read(site, limits={"seconds": 20})
-    assert waits == []
+@pytest.mark.parametrize(
+    ("value", "seconds", "rests"),
+    [
+        ("61", 600, 61),  # a page waits for a minute at most
+        ("3600", 600, 3600),
+        ("9" * 400, 600, 86_400),  # not believed
+        (timedelta(days=2), 600, 86_400),  # as a date
+        ("30", 20, 30),  # the read cannot succeed in its time
+    ],
+)
+def test_a_longer_wait_is_not_begun_and_the_platform_rests(
+    site: Site, waits: list[float], value: str | timedelta, seconds: float, rests: float
+) -> None:
+    """The read ends at once, with the wait that was asked for, a day at most."""
+    if isinstance(value, timedelta):
+        value = format_datetime(datetime.now(UTC) + value, usegmt=True)
+    site.gives(Reply(status=429, headers={"Retry-After": value}), GOOD)
+    with pytest.raises(PlatformResting, match=f"HTTP 429 and asks for {rests:.0f} s") as raised:
+        read(site, limits={"seconds": seconds})
+    assert (raised.value.seconds, waits, len(site.seen)) == (rests, [], 1)
+
+
+class Slow:
+    """Turns that come late, and count themselves."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.taken, self.closed = seconds, 0, 0
+
+    def turn(self) -> float:
+        """Wait and count."""
+        self.taken += 1
+        time.sleep(self.seconds)
+        return self.seconds
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_each_request_waits_for_its_turn_and_the_wait_is_not_held_against_the_platform(
+    site: Site, waits: list[float]
+) -> None:
+    """Ten pages whose turns take longer together than the whole read may; a repeated request takes a turn as well."""
+    turns = Slow(0.15)
+    paging = {"kind": "page", "parameter": "page", "size_parameter": "size", "size": 1}
+    pages = [Reply([record(n)]) for n in range(10)]
+    site.gives(*pages[:4], Reply(status=503), *pages[4:], Reply([]))
+    with opened(site, {"paging": paging}, limits={"seconds": 1}) as source:
+        source.take(turns)
+        assert len(ids(copied(source))) == 10
+    assert (turns.taken, len(site.seen), len(waits), turns.closed) == (12, 12, 1, 1)
 
 
 def _abort(handler: Any) -> None:

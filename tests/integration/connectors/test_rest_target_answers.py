@@ -12,6 +12,7 @@ from gateway.errors import (
     AccessDenied,
     CatalogInvalid,
     GatewayError,
+    PlatformResting,
     PlatformUnavailable,
     SchemaMismatch,
     SourceChanged,
@@ -101,7 +102,7 @@ def test_busy_platform_says_when(site: Site, waits: list[float], busy: Reply) ->
     assert write(site, batch([message(1)])).inserted == 1
     assert waits == [7.0]
     site.gives(busy, GOOD)
-    with pytest.raises(PlatformUnavailable):
+    with pytest.raises(PlatformResting, match="asks for 7 s"):
         write(site, batch([message(1)]), limits={"seconds": 5})
 
 

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from connectors import soap_reply
-from gateway.errors import AccessDenied, GatewayError, PlatformUnavailable, SchemaMismatch, SourceChanged
+from gateway.errors import (
+    AccessDenied,
+    GatewayError,
+    PlatformResting,
+    PlatformUnavailable,
+    SchemaMismatch,
+    SourceChanged,
+)
 from tests.integration.connectors.site import Reply, Site, ids
 from tests.integration.connectors.soap_site import (
     FEEDBACK,
@@ -114,7 +121,7 @@ def test_status_tells_whether_to_ask_again(
 def test_retry_after_is_heeded_within_the_deadline(site: Site, waits: list[float]) -> None:
     """A wait beyond it is not begun."""
     site.gives(Reply(status=429, headers={"Retry-After": "30"}), GOOD)
-    with pytest.raises(PlatformUnavailable, match="HTTP 429"):
+    with pytest.raises(PlatformResting, match="HTTP 429 and asks for 30 s"):
         read(site, limits={"seconds": 20})
     assert waits == []
     site.gives(Reply(status=429, headers={"Retry-After": "30"}), GOOD)
