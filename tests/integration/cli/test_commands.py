@@ -385,3 +385,50 @@ def test_help_teaches(path: tuple[str, ...]) -> None:
     assert [p.name for p in command.params if p.param_type_name == "argument" and not getattr(p, "help", None)] == []
     result = CliRunner().invoke(app, [*path, "--help"])
     assert result.exit_code == 0
+
+
+def test_a_closed_window_is_4_until_a_person_lets_a_run_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Route and doctor tell the hours and when they begin; who lets a run start now says why, and stands in the chain."""
+    desk.change("catalog/platforms/pop.yaml", "unit: gxj", 'unit: gxj\nwindow: {from: "22:00", to: "06:00"}\nrate: {rows_per_second: 5000}')  # fmt: skip
+    monkeypatch.setenv("GATEWAY_NOW", "2026-11-26T12:00:00+08:00")
+    desk.fill(3)
+    for command in (("sync", "person_in"), ("sync", "person_in", "--dry-run")):
+        said = desk.run(*command, code=4).stderr
+        assert "GW-206" in said
+        assert "closed until 2026-11-26 22:00 (China time)" in said
+        assert "--now --why" in said
+    shown = desk.read("route", "show", "person_in")
+    assert (shown["window"], shown["rate"]) == ("22:00-06:00", "5000 rows a second")
+    assert shown["not_before"].startswith("2026-11-26 22:00")
+    assert desk.read("route", "list")[0]["not_before"] == shown["not_before"]
+    (seen,) = [f for f in desk.read("doctor") if f["what"] == "platform pop"]
+    assert (seen["state"], seen["detail"]) == (
+        "ok", "not asked: window 22:00-06:00 opens 2026-11-26 22:00 (China time)",
+    )  # fmt: skip
+    desk.run("sync", "person_in", "--now", code=2)
+    desk.run("sync", "person_in", "--why", "no reason without --now", code=2)
+    assert "3 inserted" in desk.run("sync", "person_in", "--now", *WHY).stdout
+    desk.run("reconcile", "person_in", code=4)
+    assert desk.read("reconcile", "person_in", "--now", *WHY)["passed"] is True
+    decision = desk.read("receipts", "list")[0]["body"]
+    assert (decision["what"], decision["who"], decision["why"]) == ("run now", "tester", "来源单位已确认")
+    desk.run("receipts", "verify")
+
+
+def test_a_resting_platform_is_4_and_told_by_route_and_doctor(desk: Desk) -> None:
+    """Everybody sees until when, and in what words the platform asked for it."""
+    desk.fill(3)
+    with desk.hub.cursor() as cursor:
+        cursor.execute(
+            "insert into gateway.pace (platform, resting_until, resting_why) "
+            "values ('pop', clock_timestamp() + interval '10 minutes', 'platform pop asks for 600 s')"
+        )
+    assert "GW-207" in desk.run("sync", "person_in", code=4).stderr
+    shown = desk.read("route", "list")[0]
+    assert (shown["why"], shown["not_before"] is not None) == ("platform pop asks for 600 s", True)
+    (seen,) = [f for f in desk.read("doctor") if f["what"] == "platform pop"]
+    assert (seen["state"], "platform pop asks for 600 s" in seen["detail"]) == ("warn", True)
+    with desk.hub.cursor() as cursor:
+        cursor.execute("update gateway.pace set resting_until = clock_timestamp()")
+    desk.run("sync", "person_in")
+    assert desk.read("route", "list")[0]["not_before"] is None
