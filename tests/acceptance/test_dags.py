@@ -7,7 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import gateway_operator
 import pytest
 from airflow.sdk import DAG, RetryAction
+from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.lineage import HookLineageCollector
 from airflow.sdk.module_loading import import_string
 from airflow.serialization.serialized_objects import DagSerialization
@@ -212,6 +213,24 @@ def test_a_run_reports_figures_and_lineage(
     found = lineage.collected_assets
     assert [i.asset.uri for i in found.inputs] == ["x-exchange://pop/dn_pop_person"]
     assert [o.asset.uri for o in found.outputs] == ["x-exchange://hub/pop.person"]
+
+
+@pytest.mark.parametrize("enter", ["execute", "resume"])
+def test_a_task_that_is_too_early_waits_outside_of_any_slot(
+    dags: dict[str, DAG], enter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is put off to just when the platform may be asked, at its start and again when that was not yet right."""
+
+    def early(*_: Any, **__: Any) -> Outcome:
+        raise errors.OutsideWindow("closed", "wait", 3600.0)
+
+    monkeypatch.setattr(gateway_operator.Deployment, "open", lambda *_: None)
+    monkeypatch.setattr(gateway_operator.carry, "run", early)
+    with pytest.raises(TaskDeferred) as put_off:
+        getattr(task(dags, "pop_person_in"), enter)({"run_id": "manual__1", "ti": object()})
+    assert put_off.value.method_name == "resume"
+    wait = put_off.value.trigger.moment - datetime.now(UTC)
+    assert timedelta(seconds=3590) < wait <= timedelta(seconds=3600)
 
 
 def test_a_task_links_to_its_receipt_and_its_routes_page(dags: dict[str, DAG]) -> None:

@@ -1,0 +1,44 @@
+"""A platform that must not be asked yet, in a real Airflow: its task waits outside of any slot and goes on by itself."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import psycopg2
+
+from gateway.exchange import reconcile
+from sandbox.running import RunningCity, ask, dag_of, until
+
+ROUTE, SECONDS = "legal_social_org_in", 20
+
+
+def test_a_route_of_a_resting_platform_is_put_off_and_goes_on_by_itself(running: RunningCity) -> None:
+    """No slot is held, no retry is spent, the log says until when; after the wait the same try succeeds."""
+    running.ask(
+        "insert into gateway.pace (platform, resting_until, resting_why) "
+        f"values ('legal', clock_timestamp() + interval '{SECONDS} seconds', 'it is busy') "
+        "on conflict (platform) do update set resting_until = excluded.resting_until, resting_why = excluded.resting_why "
+        "returning platform"
+    )
+    run = running.start(ROUTE)
+    until(lambda: task(running, run) == ("deferred", 1), 60, "the task was not put off")
+    with closing(psycopg2.connect(running.hub.dsn("airflow"))) as airflow:
+        assert ask(airflow, "select include_deferred from slot_pool where pool = 'platform.legal'") == [(False,)]
+    assert running.ended(ROUTE, run)["state"] == "success"
+    assert task(running, run) == ("success", 1)
+    ((late,),) = running.ask(
+        "select min(b.opened_at) >= min(p.resting_until) from gateway.batch b, gateway.pace p "
+        "where b.route = %s and p.platform = 'legal'",
+        (ROUTE,),
+    )
+    assert late
+    log = running.api.log(dag_of(ROUTE), run, "exchange", 1)
+    for words in ("GW-207", "platform legal rests until", "it is busy"):
+        assert words in log
+    assert reconcile.run(running.deployment, ROUTE).passed
+
+
+def task(running: RunningCity, run: str) -> tuple[str, int]:
+    """Return state and number of the newest try of the route's task."""
+    found = running.api.task(dag_of(ROUTE), run, "exchange")
+    return found["state"], found["try_number"]
