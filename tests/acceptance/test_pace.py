@@ -7,19 +7,16 @@ from contextlib import closing
 import psycopg2
 
 from gateway.exchange import reconcile
+from gateway.ledger import pace
 from sandbox.running import RunningCity, ask, dag_of, until
 
-ROUTE, SECONDS = "legal_social_org_in", 20
+ROUTE, SECONDS = "legal_social_org_in", 30
 
 
 def test_a_route_of_a_resting_platform_is_put_off_and_goes_on_by_itself(running: RunningCity) -> None:
     """No slot is held, no retry is spent, the log says until when; after the wait the same try succeeds."""
-    running.ask(
-        "insert into gateway.pace (platform, resting_until, resting_why) "
-        f"values ('legal', clock_timestamp() + interval '{SECONDS} seconds', 'it is busy') "
-        "on conflict (platform) do update set resting_until = excluded.resting_until, resting_why = excluded.resting_why "
-        "returning platform"
-    )
+    with closing(psycopg2.connect(running.hub.dsn("gateway"))) as hub, hub:
+        pace.rest(hub, "legal", SECONDS, "it is busy")
     run = running.start(ROUTE)
     until(lambda: task(running, run) == ("deferred", 1), 60, "the task was not put off")
     with closing(psycopg2.connect(running.hub.dsn("airflow"))) as airflow:
