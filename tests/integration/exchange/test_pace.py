@@ -15,7 +15,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from alembic import command
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -24,8 +25,8 @@ from gateway.errors import HubUnavailable, OutsideWindow, PlatformResting
 from gateway.exchange import carry, pace, proof, reconcile
 from gateway.exchange.spared import Spared, SparedTyped
 from gateway.exchange.timing import Override
-from gateway.ledger import migrate
 from gateway.ledger import pace as ledger
+from gateway.ledger.migrations.versions import r0005_pace
 from gateway.model import DAY, Hours, Platform, Rate, Route
 from gateway.ports import Hashing, Repairing
 from tests.integration.conftest import CREATE, PERSON, City
@@ -316,10 +317,13 @@ def test_a_hub_that_is_away_ends_a_paced_read_in_words() -> None:
 
 def test_the_table_of_paces_can_be_taken_back(city: City) -> None:
     """Nothing in it is evidence: the step down drops it, and the step up makes it again."""
-    dsn = city.deployment.hub_dsn
-    engine = create_engine("postgresql+psycopg2://", creator=lambda: pg.connect(dsn, name="down"), poolclass=NullPool)
-    with engine.begin() as connection:
-        command.downgrade(migrate._config(connection), "0004")
+    engine = create_engine(
+        "postgresql+psycopg2://",
+        creator=lambda: pg.connect(city.deployment.hub_dsn, name="down"),
+        poolclass=NullPool,
+    )
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        r0005_pace.downgrade()
         assert connection.execute(text("select to_regclass('gateway.pace')")).scalar() is None
-    assert migrate.upgrade(dsn) == "0005"
+        r0005_pace.upgrade()
     assert ledger.take(city.hub, "app", "requests", 1.0) == 0
