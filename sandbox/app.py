@@ -22,12 +22,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.standin import Refused, Standin
+from sandbox.house import House, Refused
 from sandbox.standin import now as _now
 
 Row = dict[str, Any]
 BASE = "/guide/api"
-DIVISION = "geo.division"
 SEED = 20261124
 LARGEST_PAGE = 300
 _FRESH_SECONDS = 300
@@ -36,10 +35,10 @@ _TEXTS = ("name", "level", "kind", "source")
 _OPTIONAL = ("validTo", "replacedBy", "parent")
 _NAMES = frozenset({"code", "validFrom", "action", *_TEXTS, *_OPTIONAL})
 _TABLES = """
-create table division (code text, valid_from text, row text not null, primary key (code, valid_from));
-create table answered (key text primary key, answer text not null);
-create table verdict (no integer primary key autoincrement, code text, valid_from text, batch text not null,
-  sent text not null, error text not null, words text not null, judged integer not null)
+create table if not exists division (code text, valid_from text, row text not null, primary key (code, valid_from));
+create table if not exists answered (key text primary key, answer text not null);
+create table if not exists verdict (no integer primary key autoincrement, code text, valid_from text, batch text not null,
+  sent text not null, error text not null, words text not null, judged integer not null);
 """
 
 
@@ -50,10 +49,10 @@ class _Refused(Refused):
         super().__init__(JSONResponse({"code": int(status), "message": words}, status, headers=headers))
 
 
-class GuideApp(Standin):
+class GuideApp(House):
     """The stand-in guide service on 127.0.0.1, in a thread of its owner's process; a context manager."""
 
-    name, keys = "guide app", {DIVISION: ("code", "valid_from")}
+    name = "guide app"
 
     def __init__(
         self, path: Path | None = None, *, seed: int = SEED, share: int = _SHARE, per_second: int = 20
@@ -62,7 +61,7 @@ class GuideApp(Standin):
         self._seed, self._share, self.per_second = seed, share, per_second
         self._asked: deque[float] = deque()
         self._nonces: dict[str, float] = {}
-        super().__init__(path, self._fill)
+        super().__init__(path, self._fill, _TABLES)
 
     def _routes(self) -> list[Route]:
         return [
@@ -77,7 +76,7 @@ class GuideApp(Standin):
 
     def held(self) -> list[Row]:
         """Return the divisions that it shows to citizens, in key order."""
-        return [json.loads(row) for (row,) in self._ask("select row from division order by code, valid_from")]
+        return [json.loads(row) for (row,) in self.ask("select row from division order by code, valid_from")]
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -89,11 +88,6 @@ class GuideApp(Standin):
     def _fill(self) -> None:
         self._set("client", f"gateway-{secrets.token_hex(4)}")
         self._set("secret", secrets.token_urlsafe(24))
-        for statement in _TABLES.split(";"):
-            self._store.execute(statement)
-
-    def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - it shows no records by itself
-        return json.dumps(row, ensure_ascii=False)
 
     # What it answers
 
@@ -103,8 +97,8 @@ class GuideApp(Standin):
         name = request.headers.get("idempotency-key", "")
         if not 16 <= len(name) <= 64:
             raise _Refused(HTTPStatus.BAD_REQUEST, "send an Idempotency-Key of 16 to 64 letters")
-        with self._writing():
-            known = self._ask("select answer from answered where key = ?", name)
+        with self.writing():
+            known = self.ask("select answer from answered where key = ?", name)
             if known:
                 return JSONResponse(json.loads(known[0][0]) | {"repeated": True})
             batch, sent, items = _page(body)
@@ -117,7 +111,7 @@ class GuideApp(Standin):
         failed: list[Row] = []
         for item in items:
             key = (item["code"], item["validFrom"])
-            held = bool(self._ask("select 1 from division where code = ? and valid_from = ?", *key))
+            held = bool(self.ask("select 1 from division where code = ? and valid_from = ?", *key))
             action = item.pop("action")
             if action == "remove":
                 self._store.execute("delete from division where code = ? and valid_from = ?", key)
@@ -166,7 +160,7 @@ class GuideApp(Standin):
             raise _Refused(HTTPStatus.BAD_REQUEST, "known are since, page and size: numbers")
         size, page = min(int(asked.get("size", 100)), 100), int(asked.get("page", 1))
         names = ("no", "code", "validFrom", "batchNo", "sentAt", "error", "words", "judgedAt")
-        rows = self._ask(
+        rows = self.ask(
             "select no, code, valid_from, batch, sent, error, words, judged from verdict where judged >= ? order by no limit ? offset ?",
             int(asked.get("since", 0)), size, (page - 1) * size,
         )  # fmt: skip

@@ -22,8 +22,9 @@ from starlette.routing import Route
 
 from sandbox import exemptions
 from sandbox.exemptions import EXEMPTION, KEYS
+from sandbox.house import Refused
 from sandbox.messages import Row, moment
-from sandbox.standin import Refused, Standin
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE = "/assess/api"
@@ -74,7 +75,7 @@ class AssessmentSystem(Standin):
 
     def grant(self, exemption_id: str, **changes: Any) -> Row:
         """Grant an exemption now, and return it."""
-        with self._writing():
+        with self.writing():
             number = self._next()
             made = exemptions.decision(number, _now(), Random(f"{self._seed}:granted:{number}"))
             return self.edit(EXEMPTION, (exemption_id,), **({"state": "2"} | made | changes))

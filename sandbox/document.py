@@ -23,8 +23,9 @@ from starlette.routing import Route
 
 from sandbox import city, documents
 from sandbox.documents import KEYS, META
+from sandbox.house import Refused
 from sandbox.messages import Row, moment
-from sandbox.standin import Refused, Standin
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE, PATH = "/dms", "/dms/v3/documents"
@@ -88,7 +89,7 @@ class DocumentLibrary(Standin):
     def add(self, **changes: Any) -> Row:
         """Take in a new document, good unless `changes` make it bad, and return what is known of it."""
         stamp = moment(_now())
-        with self._writing():
+        with self.writing():
             made = documents.document(self._next(), 1, _now(), self._seed, self._owner_key)
             row = made | {"created_at": stamp, "revoked_at": None, "valid_to": None, "updated_at": stamp} | changes
             self._write(META, row)

@@ -140,7 +140,7 @@ class SupervisionSystem(Standin):
     def add_task(self, **changes: Any) -> Row:
         """Take in a new task, good unless `changes` make it bad, and return it."""
         now = _now()
-        with self._writing():
+        with self.writing():
             row = supervision.task(self._next(), now, now, self._seed, self._party_key) | changes
             self._write(TASK, row)
         return row
@@ -148,7 +148,7 @@ class SupervisionSystem(Standin):
     def add_feedback(self, superv_id: str, **changes: Any) -> Row:
         """Let the unit feed something back on a task, which it supervises from then on, and return that."""
         now, stamp = _now(), messages.moment(_now())
-        with self._writing():
+        with self.writing():
             task = next((row for row in self.rows(TASK) if row["superv_id"] == superv_id), None)
             if task is None:
                 raise KeyError(superv_id)

@@ -1,4 +1,4 @@
-"""The official site's interface for citizens' messages: a real HTTP server, strict in what it takes.
+"""The official site's interface: citizens' messages out, service guides and the progress of cases in; strict in what it takes.
 
 OAuth2 client credentials with short-lived tokens, a limit of requests per second, posts by cursor over a view that
 stands still, answers by page. What it holds survives a restart in an SQLite file, its address and its client too.
@@ -13,7 +13,7 @@ import math
 import secrets
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -25,16 +25,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import messages
+from sandbox import messages, shelf
+from sandbox.house import Refused
 from sandbox.messages import KEYS, POST, REPLY, Row
 from sandbox.places import County
-from sandbox.standin import Refused, Standin
+from sandbox.shelf import Shelf
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE = "/api"
 SCOPE = "messages.read"
 SEED = 20261124
 PAGE, LARGEST_PAGE = 200, 500
+_NO_BOARD, _NO_CASE = "本站没有该事项的栏目", "本站没有该办件的用户"
 ALL = slice(None)  # the faults of a site that stands alone
 _VIEWS = 16
 
@@ -73,13 +76,17 @@ class WebSite(Standin):
         self._latest = ""
         self._asked: deque[float] = deque()
         self._views: OrderedDict[str, _View] = OrderedDict()
-        super().__init__(path, lambda: self._fill(posts, replies))
+        super().__init__(path, lambda: self._fill(posts, replies), shelf.TABLES)
+        self.guides = Shelf(self, "item.guide", _NO_BOARD, seed=seed, one_in=400)
+        self.progress = Shelf(self, "case.accept", _NO_CASE, seed=seed, one_in=700)
 
     def _routes(self) -> list[Route]:
         return [
             Route(f"{self._base}/oauth/token", self._guarded(self._token), methods=["POST"]),
             Route(f"{self._base}/v1/messages", self._guarded(self._by_cursor), methods=["GET"]),
             Route(f"{self._base}/v1/replies", self._guarded(self._by_page), methods=["GET"]),
+            Route(f"{self._base}/v1/guides", self._guarded(self._taking(self.guides)), methods=["POST"]),
+            Route(f"{self._base}/v1/progress", self._guarded(self._taking(self.progress)), methods=["POST"]),
         ]
 
     @property
@@ -95,7 +102,7 @@ class WebSite(Standin):
     def add_post(self, **changes: Any) -> Row:
         """Take in a new message, good unless `changes` make it bad, and return it."""
         now = _now()
-        with self._writing():
+        with self.writing():
             row = messages.post(self._next(), now, now, self._seed, at=self._at) | changes
             self._write(POST, row)
         return row
@@ -103,7 +110,7 @@ class WebSite(Standin):
     def add_reply(self, message_id: str, **changes: Any) -> Row:
         """Answer a message, which is answered from then on, and return the answer."""
         now = _now()
-        with self._writing():
+        with self.writing():
             posts = {row["message_id"]: row for row in self.rows(POST)}
             known = [row["reply_no"] for row in self.rows(REPLY) if row["message_id"] == message_id]
             made = messages.reply(posts[message_id], max(known, default=0) + 1, now, self._seed)
@@ -204,6 +211,15 @@ class WebSite(Standin):
         versions = self._versions(REPLY, since, math.inf, order="born")
         page = versions[(number - 1) * size : number * size]
         return _json(f'{{"page": {number}, "size": {size}, "items": [{", ".join(self._bodies(page))}]}}')
+
+    def _taking(self, shelf_: Shelf) -> Callable[[Request, bytes], Response]:
+        """Return what takes a page of service guides, or of the progress of cases."""
+
+        def take(request: Request, body: bytes) -> Response:
+            self._admitted(request, set())
+            return shelf_.take(request, body)
+
+        return take
 
     def _admitted(self, request: Request, known: set[str]) -> dict[str, str]:
         """Return the query when token, pace and parameters are in order."""
