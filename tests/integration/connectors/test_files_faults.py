@@ -30,7 +30,7 @@ from gateway.errors import (
 )
 from gateway.exchange import transfer
 from gateway.model import Platform
-from gateway.ports import Outgoing, Window
+from gateway.ports import Outgoing, Read, Window
 from tests.integration.conftest import PERSON, City
 from tests.integration.connectors.filed import Folder, table
 from tests.integration.connectors.sftp_site import PASSWORD, SftpSite
@@ -302,6 +302,20 @@ def test_an_orphan_of_a_broken_delivery_is_replaced(tmp_path: Path) -> None:
     assert target.write(ITEM, batch).inserted == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["test_item_000001.csv", "test_item_000001.csv.manifest.json"]
     assert [found[1:] for found in lines(tmp_path, platform())] == [["1", "a", "1", "2026-11-24 04:00:00+00"]]
+
+
+def test_batches_that_look_alike_are_read_in_their_order(tmp_path: Path) -> None:
+    """A key that comes, goes, comes again and goes again makes the same file twice: its sender's numbers tell them apart."""
+    target, line = connect_target(platform(), f"file://{tmp_path}"), b"1\ta\t1\t2026-11-24 04:00:00+00\n"
+
+    def read(data: bytes) -> Read:
+        return lambda out: int(bool(data and out.write(data)))
+
+    for number in range(1, 6):
+        there = number % 2 == 1
+        rows, gone = (line, b"") if there else (b"", b"1\n")
+        target.write(ITEM, Outgoing("h", number, datetime.now(UTC), read(rows), read(gone)))
+        assert [found[1] for found in lines(tmp_path, platform())] == (["1"] if there else [])
 
 
 # SFTP
