@@ -448,10 +448,12 @@ def test_hidden_fields_leave_masked_or_empty_and_are_compared_so(sharing: Sharin
         sharing.city.deployment, catalog=replace(here, routes={**here.routes, OUT: route})
     )
     sharing.city.ask_source("update person set name = '阿不都热合曼买买提', updated_at = now() where id = 'P00000009'")
+    sharing.city.ask_source("update person set name = '王', updated_at = now() where id = 'P00000008'")
     sharing.bring()
     sharing.deliver()
     shared = {key: (name, amount) for key, name, _, amount, _ in sharing.shared()}
     assert (shared["P00000009"], shared["P00000050"]) == (("阿不都****买提", None), ("张**", None))
+    assert shared["P00000008"] == ("*", None)  # the first character would be the whole
     found = reconcile.run(sharing.city.deployment, OUT)
     assert (found.passed, found.method) == (True, "totals")
     sharing.ask("update person set name = '张三丰' where id = 'P00000050'")
