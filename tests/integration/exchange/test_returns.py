@@ -360,6 +360,20 @@ def test_what_was_sent_is_read_back(uplink: Uplink) -> None:
     assert again.verified_through > found.verified_through
 
 
+def test_a_row_too_many_does_not_make_up_for_one_that_is_missing(uplink: Uplink) -> None:
+    """Each batch is counted for itself, and no figure is below nothing."""
+    uplink.deliver()
+    uplink.ask("insert into up_person select * from up_person where id = 'P00000001'")
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.missing, found.extra) == (False, 0, 1)
+    uplink.city.fill(10, start=500)
+    uplink.bring()
+    uplink.deliver()
+    uplink.ask("delete from up_person where id = 'P00000505'")
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.missing, found.extra, found.source_rows, found.hub_rows) == (False, 1, 1, 110, 110)
+
+
 def test_rows_lost_at_the_front_end_stop_the_proof(uplink: Uplink) -> None:
     """A batch of which a part is gone is no proof, and none after it is; the figure says how much is missing."""
     uplink.deliver()
