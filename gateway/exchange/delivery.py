@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -178,7 +179,8 @@ class _Delivery:
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
         if self._range.decision:
             quarantine.close_sent_again(attempt.hub, attempt.batch, self._range.decision)
-        stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch)
+        went = None if confirmed.repeated else replace(self._range, upto=extent.upto)
+        stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, went)
         if extent.stopped:
             stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
         if not extent.sends and not self.resent:

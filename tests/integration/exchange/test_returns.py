@@ -290,6 +290,22 @@ def test_the_targets_own_rules_are_judged_before_anything_leaves(uplink: Uplink)
     assert uplink.deliver().inserted == 1
 
 
+def test_a_row_whose_rule_was_lifted_leaves_and_closes_its_entry(uplink: Uplink) -> None:
+    """Told to deliver everything, what nothing stops any more goes as it is; a row that the province refused still waits."""
+    women = Rule(
+        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
+    )
+    uplink.with_preflight(women)
+    assert uplink.deliver().inserted == 50
+    uplink.send_back("v1", key="P00000001")
+    uplink.with_preflight()
+    assert (uplink.deliver().read, {state for _, state, _ in uplink.entries()}) == (0, {"open"})
+    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
+    assert uplink.deliver().inserted == 50
+    states = uplink.city.ask("select rule, state, count(*) from gateway.quarantine group by 1, 2 order by 1")
+    assert states == [("PV-01", "replayed", 50), ("peer.E301", "open", 1)]
+
+
 def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Uplink) -> None:
     """The other side has put the row away, so that there is no row to mark as deleted."""
     uplink.deliver()
