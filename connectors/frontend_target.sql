@@ -2,7 +2,7 @@
 select cd_operation, count(*) from {table} where cd_batch = %(batch)s group by 1;
 
 -- name: returned: what the platform refused of a table's rows; it may have cut their key short
-select r.row_guid, r.table_row_guid, r.table_cd_time, r.err_type, coalesce(r.remark, ''), r.cd_time, u.*
+select r.row_guid, r.table_row_guid, r.table_cd_time, r.err_type, coalesce(r.remark, ''), r.cd_time, r.table_cd_batch, u.*
   from {returns} r
   left join lateral (select {key} from {table} u where u.cd_batch = r.table_cd_batch
                         and left(u.{row_key}::text, 50) = r.table_row_guid limit 1) u on true

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused
+from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, proof, quarantine, reconcile
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import decisions
@@ -153,6 +153,74 @@ def test_a_returned_row_waits_in_the_words_of_the_other_side(uplink: Uplink) -> 
     assert shown["reason_zh"].startswith("对方退回")
     assert shown["masked"]["sex"] is not None
     assert proof.verify(uplink.city.deployment).ok
+
+
+def test_what_is_no_code_is_masked_as_words_are(uplink: Uplink) -> None:
+    """A rule stands in receipts and logs: a text in place of a code is told beside it, without the person in it."""
+    uplink.deliver()
+    uplink.send_back("v1", words="请核对")
+    uplink.ask("update dn_audit_abnormal set err_type = %s", (f"张50 的编号 {ONE} 与电话 13812345678 不符",))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
+    ((rule, _, words),) = uplink.entries()
+    assert (rule, "请核对" in words, "不符" in words) == ("peer.-", True, True)
+    evidence = str(uplink.city.ask("select r.body, v.* from gateway.receipt r, gateway.verdict v")) + words
+    assert not any(secret in evidence for secret in ("张50", ONE, "13812345678"))
+    ((number,),) = uplink.ask(
+        "update dn_audit_abnormal set err_type = '13812345678', row_guid = 'v2' returning row_guid"
+    )
+    assert (number, dict(uplink.deliver().rejects)) == ("v2", {"peer.-": 1})
+
+
+def test_long_words_are_masked_before_they_are_cut(uplink: Uplink) -> None:
+    """No half of a number is left where the words end."""
+    uplink.deliver()
+    uplink.ask("alter table dn_audit_abnormal alter remark type text")
+    uplink.send_back("v1", words="错" * 995 + ONE)
+    uplink.deliver()
+    ((_, _, words),) = uplink.entries()
+    assert (len(words), words[995:]) == (1000, "P00**")
+
+
+def test_a_return_from_the_future_does_not_silence_the_others(uplink: Uplink) -> None:
+    """One whose moment is wrong by years is heard, and so is what comes after it."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.ask("update dn_audit_abnormal set cd_time = '2099-01-01'")
+    assert uplink.deliver().rejected == 1
+    uplink.send_back("v2", key="P00000007")
+    assert uplink.deliver().rejected == 1
+
+
+def test_a_return_without_the_moment_of_sending_is_known_by_its_batch(uplink: Uplink) -> None:
+    """It concerns the version of that batch, not whatever was sent since."""
+    uplink.ask("alter table dn_audit_abnormal alter table_cd_time drop not null")
+    uplink.deliver()
+    ((old,),) = uplink.ask("select cd_batch from up_person where id = %s", (ONE,))
+    uplink.change(amount=8)
+    uplink.bring()
+    uplink.deliver()
+    uplink.send_back("v1", batch=old)
+    uplink.send_back("v2", key="P00000007")
+    uplink.ask("update dn_audit_abnormal set table_cd_time = null")
+    assert uplink.deliver().rejected == 1
+    assert uplink.city.ask("select verdict, state from gateway.verdict order by 1") == [
+        ("v1", "overtaken"), ("v2", "entered"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["row_guid", "cd_time"])
+def test_a_return_without_its_name_or_its_moment_is_told_to_the_owner(uplink: Uplink, column: str) -> None:
+    """Nobody could tell whether it was heard before; when it is mended it is heard."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.ask(
+        f"alter table dn_audit_abnormal alter {column} drop not null; alter table dn_audit_abnormal add kept text"
+    )
+    uplink.ask(f"update dn_audit_abnormal set kept = {column}::text, {column} = null")
+    with pytest.raises(SchemaMismatch, match=f"dn_audit_abnormal of platform prov has a row without {column}"):
+        uplink.deliver()
+    uplink.ask(f"update dn_audit_abnormal set {column} = kept::{'timestamp' if column == 'cd_time' else 'text'}")
+    assert uplink.deliver().rejected == 1
 
 
 def test_a_verdict_that_comes_twice_counts_once(uplink: Uplink) -> None:
