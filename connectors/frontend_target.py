@@ -60,6 +60,7 @@ class FrontendTarget:
         """Append a row for each change, in one transaction, once per batch number."""
         up = self._up(dataset)
         with self._errors(f"write {up.up}"), self._connection as connection:
+            pg.one(connection, _SQL["alone"], {"table": up.up})
             received(connection, _ROWS, dataset.fields, batch.rows, self._errors)
             gone = received(connection, _GONE, [dataset.field(k) for k in dataset.key], batch.gone, self._errors)
             fields = {f.name: f for f in written(dataset)}

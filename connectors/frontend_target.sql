@@ -1,3 +1,6 @@
+-- name: alone: wait for an earlier session of ours, which may still be at its commit though its connection is gone
+select pg_advisory_xact_lock(hashtextextended('gateway ' || %(table)s, 0));
+
 -- name: taken: what a batch is made of, by operation; nothing when it is not there
 select cd_operation, count(*) from {table} where cd_batch = %(batch)s group by 1;
 

@@ -384,6 +384,30 @@ def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Upli
     assert uplink.city.ask("select error, state from gateway.verdict") == [("delete", "unknown")]
 
 
+def test_a_batch_waits_for_an_earlier_session_that_is_still_at_its_commit(uplink: Uplink) -> None:
+    """The connection is gone before the front end has committed: what is sent again meanwhile counts once."""
+    uplink.ask(
+        "create function linger() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$"
+    )
+    uplink.ask(
+        "create constraint trigger linger after insert on up_person initially deferred for each row "
+        "when (new.id = 'P00000001') execute function linger()"
+    )
+    commits = [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "swallow" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            uplink.deliver()
+    uplink.reach(uplink.dsn)
+    uplink.deliver()
+    assert uplink.ask("select count(*), count(distinct id) from up_person") == [(100, 100)]
+
+
 @pytest.mark.parametrize("lost", [True, False])  # the reply to the commit of a single row sent again; none
 def test_an_interrupted_replay_is_finished_by_the_next_run(uplink: Uplink, lost: bool) -> None:
     """Whether the row arrived or not, it is there once more and no more, and its entry is closed."""
