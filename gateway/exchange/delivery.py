@@ -177,7 +177,7 @@ class _Delivery:
     def _move(self, changes: Changes, confirmed: Delivery) -> Heard:
         """Everything that others can see: what was stopped or refused, what is delivered, where the route stands."""
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
-        if self._range.decision:
+        if self._range.decision and (extent.rows or confirmed.repeated):
             quarantine.close_sent_again(attempt.hub, attempt.batch, self._range.decision)
         went = None if confirmed.repeated else replace(self._range, upto=extent.upto)
         stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, went)

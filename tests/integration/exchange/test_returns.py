@@ -433,6 +433,29 @@ def test_an_interrupted_replay_is_finished_by_the_next_run(uplink: Uplink, lost:
     assert [state for _, state, _ in uplink.entries()] == ["replayed"]
 
 
+def test_an_interrupted_replay_that_a_newer_version_overtook_is_superseded(uplink: Uplink) -> None:
+    """Nothing of it was there, and nothing is sent in its place: the entry does not claim that the row was sent again."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.deliver()
+    number, commits = uplink.open_entry(), [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "cut" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            carry.replay(uplink.city.deployment, number, who="tester", why="again")
+    uplink.reach(uplink.dsn)
+    uplink.change(amount=9)
+    uplink.bring()
+    uplink.deliver()
+    assert uplink.ask("select amount from up_person where id = %s order by cd_time", (ONE,))[1:] == [(9,)]
+    assert [state for _, state, _ in uplink.entries()] == ["superseded"]
+
+
 def test_a_discarded_row_is_not_reopened_by_more_of_the_same(uplink: Uplink) -> None:
     """A person gave that version up; a new version is judged afresh."""
     uplink.deliver()
