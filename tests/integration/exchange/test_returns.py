@@ -374,6 +374,33 @@ def test_a_row_whose_rule_was_lifted_leaves_and_closes_its_entry(uplink: Uplink)
     assert states == [("PV-01", "replayed", 50), ("peer.E301", "open", 1)]
 
 
+def test_a_rule_lifted_while_a_reply_is_lost_loses_no_row(uplink: Uplink) -> None:
+    """The front end took the batch without what was stopped: sent again it counts as taken, and what was stopped still waits."""
+    women = Rule(
+        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
+    )
+    uplink.with_preflight(women)
+    commits = [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "swallow" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            uplink.deliver()
+    uplink.reach(uplink.dsn)
+    uplink.with_preflight()
+    uplink.deliver()
+    there = uplink.ask("select count(distinct id) from up_person")[0][0]
+    assert there + sum(state == "open" for _, state, _ in uplink.entries()) == 100
+    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
+    uplink.deliver()
+    assert uplink.ask("select count(distinct id) from up_person") == [(100,)]
+    assert {state for _, state, _ in uplink.entries()} == {"replayed"}
+
+
 def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Uplink) -> None:
     """The other side has put the row away, so that there is no row to mark as deleted."""
     uplink.deliver()
