@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -143,18 +144,27 @@ def _shown(dataset: Dataset, values: dict[str, Any], words: str) -> str:
 
 
 def _line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
-    key = [_clean(verdict.key.get(k)) for k in dataset.key]
-    error, words = _clean(verdict.error) or "-", _clean(verdict.words, 2 * _LONGEST) or ""
+    key = [_exact(verdict.key.get(k)) for k in dataset.key]
+    error, words = _clean(verdict.error) or "-", _clean(verdict.words, 2 * _LONGEST)
     if not _CODE.fullmatch(error):
         error, words = "-", f"{error} {words}".strip()
-    return verdict.id, verdict.number, error, words, verdict.at, verdict.left, *key
+    return _name(verdict.id), verdict.number, error, words, verdict.at, verdict.left, *key
 
 
-def _clean(text: str | None, longest: int = _LONGEST) -> str | None:
+def _name(text: str) -> str:
+    """Return a verdict's own name; of one that no index could hold, its hash."""
+    return text if _exact(text) else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _exact(text: str | None) -> str | None:
+    """Return a text to the last blank, since another one may be another row's key; None when the hub holds no such key."""
+    return text if text is not None and text == _clean(text, strip=False) else None
+
+
+def _clean(text: str, longest: int = _LONGEST, *, strip: bool = True) -> str:
     """Return a peer's text as PostgreSQL can hold it, of a bearable length."""
-    if text is None:
-        return None
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:longest].strip()
+    held = text.replace("\0", "").encode("utf-8", "replace").decode()[:longest]
+    return held.strip() if strip else held
 
 
 def _pages(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, ...]]:

@@ -241,6 +241,30 @@ def test_two_verdicts_on_a_row_are_one_entry(uplink: Uplink) -> None:
     assert [words for *_, words in uplink.entries()] == ["缺少证件类型\n区划代码无效"]
 
 
+def test_a_verdict_names_its_row_to_the_last_blank(uplink: Uplink) -> None:
+    """Two keys that differ in a blank are two persons: the one is not blamed for the other."""
+    uplink.city.ask_source(
+        "insert into person select id || ' ', '李四', sex, amount, updated_at from person where id = %s", (ONE,)
+    )
+    uplink.bring()
+    uplink.deliver()
+    uplink.send_back("v1", key=f"{ONE} ")
+    assert uplink.deliver().rejected == 1
+    ((shown,),) = uplink.city.ask("select masked ->> 'name' from gateway.quarantine where state = 'open'")
+    assert shown == "李*"
+
+
+def test_a_verdict_with_a_name_of_any_length_counts_once(uplink: Uplink) -> None:
+    """No index holds a name of thousands of characters, and none of it is lost."""
+    uplink.deliver()
+    uplink.ask("alter table dn_audit_abnormal alter row_guid type text")
+    uplink.send_back("v1")
+    uplink.ask(
+        "update dn_audit_abnormal set row_guid = (select string_agg(md5(g::text), '') from generate_series(1, 300) g)"
+    )
+    assert [uplink.deliver().rejected, uplink.deliver().rejected] == [1, 0]
+
+
 def test_a_verdict_on_an_unknown_row_is_counted(uplink: Uplink) -> None:
     """A row that the hub never had, and one of a batch that nobody sent, harm nothing and are on the receipt."""
     uplink.deliver()
