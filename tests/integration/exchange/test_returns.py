@@ -265,6 +265,20 @@ def test_a_verdict_with_a_name_of_any_length_counts_once(uplink: Uplink) -> None
     assert [uplink.deliver().rejected, uplink.deliver().rejected] == [1, 0]
 
 
+def test_returns_may_be_of_other_types(uplink: Uplink) -> None:
+    """Whatever the other side made of names and codes, they are read as text."""
+    uplink.deliver()
+    uplink.send_back("17")
+    uplink.ask("update dn_audit_abnormal set err_type = '301'")
+    uplink.ask(
+        "alter table dn_audit_abnormal alter row_guid type bigint using row_guid::bigint, "
+        "alter err_type type integer using err_type::integer, alter cd_time type timestamptz using cd_time at time zone 'Asia/Shanghai'"
+    )
+    assert dict(uplink.deliver().rejects) == {"peer.301": 1}
+    ((late,),) = uplink.city.ask("select abs(extract(epoch from judged_at - heard_at)) < 600 from gateway.verdict")
+    assert late
+
+
 def test_a_verdict_on_an_unknown_row_is_counted(uplink: Uplink) -> None:
     """A row that the hub never had, and one of a batch that nobody sent, harm nothing and are on the receipt."""
     uplink.deliver()
