@@ -417,6 +417,8 @@ MARKED = [
     "（秘密）附件",  # other brackets
     "(绝密)",  # ASCII brackets
     " 机密　",  # alone in its field
+    "机　密",  # set apart, as a level without a term is
+    "【绝 密】附件",  # and in brackets
     "第一行\n绝密\n第三行",  # alone in a line
     '{"密级": "机密", "标题": "x"}',  # alone in a value of JSON
 ]
@@ -425,6 +427,7 @@ CLEAR = [
     "商业秘密保护★示范点",  # the star is not the mark's
     "保密协议",  # neither word
     "机密仪器厂",  # a name
+    "机 密仪器厂",  # a name set apart
     "★★★★★",  # stars alone
     None,
 ]
