@@ -138,6 +138,17 @@ def test_each_version_is_a_row_with_its_envelope(uplink: Uplink) -> None:
     assert uplink.ask("select count(*) from up_person") == [(102,)]
 
 
+def test_operations_may_be_kept_at_a_fixed_width(uplink: Uplink) -> None:
+    """Where the other side chose char(2) they are padded with a blank, and count all the same."""
+    uplink.ask("alter table up_person alter cd_operation type char(2)")
+    assert uplink.deliver().inserted == 100
+    uplink.city.ask_source("delete from person where id = %s", (ONE,))
+    uplink.bring()
+    assert uplink.deliver().deleted == 1
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.hub_rows) == (True, 101)
+
+
 def test_a_returned_row_waits_in_the_words_of_the_other_side(uplink: Uplink) -> None:
     """The entry shows the whole row masked, and the words without the person's name or number."""
     uplink.deliver()
