@@ -289,6 +289,20 @@ def test_a_table_that_no_longer_takes_the_rows(sharing: Sharing, change: str, un
     sharing.assert_whole()
 
 
+@pytest.mark.parametrize("code", ["P0001", "23514", "45000"])
+def test_words_of_a_trigger_are_not_passed_on(sharing: Sharing, code: str) -> None:
+    """Whatever code the platform's trigger gives its words, they may tell of a person."""
+    sharing.ask(
+        "create function judge() returns trigger language plpgsql as $$ begin "
+        f"raise exception '% is unknown', new.name using errcode = '{code}'; end $$"
+    )
+    sharing.ask("create trigger judge before insert on person for each row execute function judge()")
+    with pytest.raises((SchemaMismatch, PlatformUnavailable)) as caught:
+        sharing.deliver()
+    ((kept,),) = sharing.city.ask("select error_text from gateway.batch order by batch_id desc limit 1")
+    assert "张" not in str(caught.value) + kept
+
+
 def test_a_platform_may_have_columns_of_its_own(sharing: Sharing) -> None:
     """They are neither written nor compared."""
     sharing.ask("alter table person add column received_at timestamptz default now()")
