@@ -34,7 +34,8 @@ _PAGE = 1000
 _OVERLAP = timedelta(days=1)  # a verdict may become visible after one with a later stamp
 _LONGEST = 1000
 # What is shown as a rule and stands in receipts. Other than a code it is words, and an eleven-digit number a person's.
-_CODE = re.compile(r"(?!.*[0-9]{11})[\w.:-]{1,40}")
+# Beyond U+FFFF names sort in one order by characters and in another as RFC 8785 wants it.
+_CODE = re.compile(r"(?!.*(?:[0-9]{11}|[\U00010000-\U0010ffff]))[\w.:-]{1,40}")
 _HEARD = sql.Identifier("gateway_heard")
 _ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s)"
 

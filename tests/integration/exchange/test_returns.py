@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -12,7 +13,7 @@ import pytest
 from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, proof, quarantine, reconcile
 from gateway.exchange.outcome import Outcome
-from gateway.ledger import decisions
+from gateway.ledger import decisions, verify_receipts
 from gateway.model import Platform, Route, Rule
 from tests.integration.conftest import PERSON, City
 from tests.integration.proxy import Proxy
@@ -180,6 +181,17 @@ def test_what_is_no_code_is_masked_as_words_are(uplink: Uplink) -> None:
         "update dn_audit_abnormal set err_type = '13812345678', row_guid = 'v2' returning row_guid"
     )
     assert (number, dict(uplink.deliver().rejects)) == ("v2", {"peer.-": 1})
+
+
+def test_codes_in_any_script_verify_outside(uplink: Uplink, tmp_path: Path) -> None:
+    """A receipt's names have one order, in whatever way a verifier compares characters."""
+    uplink.deliver()
+    for number, (key, code) in enumerate(((ONE, "𠂇"), ("P00000007", "Ａ"), ("P00000008", "缺项"))):
+        uplink.send_back(f"v{number}", key=key)
+        uplink.ask("update dn_audit_abnormal set err_type = %s where row_guid = %s", (code, f"v{number}"))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1, "peer.Ａ": 1, "peer.缺项": 1}
+    proof.export(uplink.city.deployment, tmp_path / "receipts.zip")
+    assert verify_receipts.main([str(tmp_path / "receipts.zip")]) == 0
 
 
 def test_long_words_are_masked_before_they_are_cut(uplink: Uplink) -> None:
