@@ -7,12 +7,7 @@ per second; a page is known by its key and answered as before. A few rows are re
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-import math
-import secrets
-import time
-from collections import deque
 from datetime import date, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -23,13 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.house import House, Refused
+from sandbox.signed import Pace, Signatures, new_client
 from sandbox.standin import now as _now
 
 Row = dict[str, Any]
 BASE = "/guide/api"
 SEED = 20261124
 LARGEST_PAGE = 300
-_FRESH_SECONDS = 300
 _SHARE = 100  # one row in so many is refused at once, as many again later
 _TEXTS = ("name", "level", "kind", "source")
 _OPTIONAL = ("validTo", "replacedBy", "parent")
@@ -58,9 +53,9 @@ class GuideApp(House):
         self, path: Path | None = None, *, seed: int = SEED, share: int = _SHARE, per_second: int = 20
     ) -> None:
         """Take the file that keeps everything (default: memory), how many rows it refuses and how strict its pace is."""
-        self._seed, self._share, self.per_second = seed, share, per_second
-        self._asked: deque[float] = deque()
-        self._nonces: dict[str, float] = {}
+        self._seed, self._share = seed, share
+        self.pace = Pace(per_second)
+        self._signatures = Signatures(self, "sha256", _Refused)
         super().__init__(path, self._fill, _TABLES)
 
     def _routes(self) -> list[Route]:
@@ -72,7 +67,7 @@ class GuideApp(House):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_APP_GUIDE holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://{self.setting('client')}:{self.setting('secret')}@127.0.0.1:{self.port}{BASE}"
 
     def held(self) -> list[Row]:
         """Return the divisions that it shows to citizens, in key order."""
@@ -86,8 +81,7 @@ class GuideApp(House):
         """Do nothing by itself: it lives on what it is sent."""
 
     def _fill(self) -> None:
-        self._set("client", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        new_client(self)
 
     # What it answers
 
@@ -168,31 +162,10 @@ class GuideApp(House):
 
     def _admitted(self, request: Request, body: bytes) -> None:
         """Let a request pass whose signature, time, nonce and pace are in order."""
-        names = ("x-gateway-key", "x-gateway-timestamp", "x-gateway-nonce", "x-gateway-signature")
-        client, stamp, nonce, signature = (request.headers.get(name, "") for name in names)
-        query = "&".join(sorted(request.url.query.split("&")))
-        signed = "\n".join([request.method, request.url.path, query, hashlib.sha256(body).hexdigest(), stamp, nonce])
-        secret = (self._setting("secret") or "").encode()
-        wanted = hmac.new(secret, signed.encode(), "sha256").hexdigest()
-        if client != self._setting("client") or not hmac.compare_digest(wanted.encode(), signature.encode()):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
-        now = time.time()
-        if abs(now - int(stamp)) > _FRESH_SECONDS or len(nonce) < 16:
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the request is too old, or has no nonce")
         with self._lock:
-            self._nonces = {one: at for one, at in self._nonces.items() if at > now - 2 * _FRESH_SECONDS}
-            if nonce in self._nonces:
-                raise _Refused(HTTPStatus.UNAUTHORIZED, "the nonce was used before")
-            self._nonces[nonce] = now
-            self._pace(time.monotonic())
-
-    def _pace(self, now: float) -> None:
-        while self._asked and self._asked[0] <= now - 1:
-            self._asked.popleft()
-        if len(self._asked) >= self.per_second:
-            wait = max(1, math.ceil(self._asked[0] + 1 - now))
-            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", **{"Retry-After": str(wait)})
-        self._asked.append(now)
+            self._signatures.admit(request, body)
+            if wait := self.pace.wait():
+                raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", **{"Retry-After": str(wait)})
 
 
 def _page(body: bytes) -> tuple[str, str, list[Row]]:

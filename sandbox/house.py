@@ -99,13 +99,15 @@ class House(ABC):
     @property
     def port(self) -> int:
         """Return the port of 127.0.0.1."""
-        return int(self._setting("port") or 0)
+        return int(self.setting("port") or 0)
 
-    def _setting(self, name: str) -> str | None:
+    def setting(self, name: str) -> str | None:
+        """Return what was kept under a name."""
         found = self.ask("select value from setting where name = ?", name)
         return str(found[0][0]) if found else None
 
-    def _set(self, name: str, value: object) -> None:
+    def set(self, name: str, value: object) -> None:
+        """Keep something under a name."""
         self._store.execute("insert or replace into setting values (?, ?)", (name, str(value)))
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -136,7 +138,7 @@ class House(ABC):
         except OSError:
             listener.bind(("127.0.0.1", 0))
         with self.writing():
-            self._set("port", listener.getsockname()[1])
+            self.set("port", listener.getsockname()[1])
         return listener
 
     def _guarded(self, handler: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:

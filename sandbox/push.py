@@ -60,7 +60,7 @@ class PushSystem(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_PUSH holds it."""
-        return f"http://gateway:{self._setting('key')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://gateway:{self.setting('key')}@127.0.0.1:{self.port}{BASE}"
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -71,7 +71,7 @@ class PushSystem(Standin):
         numbers = range(self._next(), self._messages)
         number = next((n for n in numbers if n % 15 == 3 and n % 2 == 0), None)
         if number is not None:
-            self._set("next", number + 1)
+            self.set("next", number + 1)
             self.retry(number)
 
     def retry(self, number: int, **changes: Any) -> Row:
@@ -86,7 +86,7 @@ class PushSystem(Standin):
     def _fill(self) -> None:
         """Make the key and write good receipts and bad ones."""
         now = _now()
-        self._set("key", secrets.token_urlsafe(24))
+        self.set("key", secrets.token_urlsafe(24))
         for row in pushes.receipts(now, self._seed, self._messages):
             self._write(RECEIPT, row)
         for place, rule in enumerate(pushes.breakable()):
@@ -102,7 +102,7 @@ class PushSystem(Standin):
         return self.orders.take(request, body)
 
     def _admit(self, request: Request) -> None:
-        if not secrets.compare_digest(request.headers.get(HEADER, "").encode(), (self._setting("key") or "").encode()):
+        if not secrets.compare_digest(request.headers.get(HEADER, "").encode(), (self.setting("key") or "").encode()):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "unknown key")
 
     def _receipts(self, request: Request, _: bytes) -> Response:

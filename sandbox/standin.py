@@ -89,8 +89,8 @@ class Standin(House):
 
     def _next(self) -> int:
         """Return the number of the next new record."""
-        number = int(self._setting("next") or 0)
-        self._set("next", number + 1)
+        number = int(self.setting("next") or 0)
+        self.set("next", number + 1)
         return number
 
     def _versions(self, dataset: str, low: float, high: float, *, order: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import json
 import math
 import secrets
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from sandbox.house import Refused
 from sandbox.messages import KEYS, POST, REPLY, Row
 from sandbox.places import County
 from sandbox.shelf import Shelf
+from sandbox.signed import Pace, new_client
 from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
@@ -70,11 +71,11 @@ class WebSite(Standin):
 
         It answers below `base`. `at` makes it one county's site; `faults` says which of the known faults it holds.
         """
-        self.token_seconds, self.per_second, self._seed = token_seconds, per_second, seed
+        self.token_seconds, self._seed = token_seconds, seed
+        self.pace = Pace(per_second)
         self._base, self._at, self._faults = base, at, faults
         self._tokens: dict[str, float] = {}
         self._latest = ""
-        self._asked: deque[float] = deque()
         self._views: OrderedDict[str, _View] = OrderedDict()
         super().__init__(path, lambda: self._fill(posts, replies), shelf.TABLES)
         self.guides = Shelf(self, "item.guide", _NO_BOARD, seed=seed, one_in=400)
@@ -97,7 +98,7 @@ class WebSite(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_WEB holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{self._base}"
+        return f"http://{self.setting('client')}:{self.setting('secret')}@127.0.0.1:{self.port}{self._base}"
 
     def add_post(self, **changes: Any) -> Row:
         """Take in a new message, good unless `changes` make it bad, and return it."""
@@ -140,8 +141,7 @@ class WebSite(Standin):
     def _fill(self, posts: int, replies: int) -> None:
         """Make the client and write good records and bad ones."""
         now = _now()
-        self._set("client", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        new_client(self)
         good = list(messages.posts(now, self._seed, posts, self._at))
         answered = [row for row in good if row["state"] in {"3", "4"}]
         for row in good:
@@ -155,7 +155,7 @@ class WebSite(Standin):
         for place, rule in enumerate(messages.breakable(REPLY)[self._faults]):
             row = messages.reply(answered[place % len(answered)], 50 + place, now, self._seed)
             self._write_bad(REPLY, rule, messages.broken(REPLY, rule, row))
-        self._set("next", posts + len(messages.breakable(POST)[self._faults]))
+        self.set("next", posts + len(messages.breakable(POST)[self._faults]))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         body = _rendered(dataset, row)
@@ -169,7 +169,7 @@ class WebSite(Standin):
             raise _Refused(HTTPStatus.BAD_REQUEST, "invalid_request", "send a form")
         form = _single(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         given = _basic(request) or (form.pop("client_id", ""), form.pop("client_secret", ""))
-        wanted = (self._setting("client") or "", self._setting("secret") or "")
+        wanted = (self.setting("client") or "", self.setting("secret") or "")
         if not all(secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(given, wanted, strict=True)):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "invalid_client", "unknown client", **{"WWW-Authenticate": "Basic"})
         if form.pop("grant_type", "") != "client_credentials":
@@ -233,7 +233,7 @@ class WebSite(Standin):
             raise _Refused(
                 HTTPStatus.UNAUTHORIZED, "invalid_token", "no token, or one that is not valid now", **refusal
             )
-        self._pace(now)
+        self._paced()
         asked = _single(request.query_params.multi_items())
         if unknown := asked.keys() - known:
             raise _Refused(
@@ -241,16 +241,11 @@ class WebSite(Standin):
             )
         return asked
 
-    def _pace(self, now: float) -> None:
+    def _paced(self) -> None:
         with self._lock:
-            while self._asked and self._asked[0] <= now - 1:
-                self._asked.popleft()
-            if len(self._asked) >= self.per_second:
-                wait = max(1, math.ceil(self._asked[0] + 1 - now))
-                raise _Refused(
-                    HTTPStatus.TOO_MANY_REQUESTS, "slow_down", "too many requests", **{"Retry-After": str(wait)}
-                )
-            self._asked.append(now)
+            wait = self.pace.wait()
+        if wait:
+            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "slow_down", "too many requests", **{"Retry-After": str(wait)})
 
     def _known_view(self, cursor: str, filters: tuple[tuple[str, str], ...]) -> tuple[str, int, _View]:
         """Return the view that a cursor continues; its filters may be left out but not changed."""

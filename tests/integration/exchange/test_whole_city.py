@@ -28,6 +28,7 @@ from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
 from sandbox.order import in_order
+from sandbox.portal import Portal
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -59,7 +60,7 @@ def peers(folder: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
         "WEB": WebSite, "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
-        "GEO_MAP": MapService, "APP_GUIDE": GuideApp,
+        "GEO_MAP": MapService, "APP_GUIDE": GuideApp, "PROV_PORTAL": Portal,
     }  # fmt: skip
     with ExitStack() as running:
         reports = {"SELF_ZJJ": BackupReports(folder / "self_zjj")}
@@ -140,10 +141,15 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
         assert isinstance(site, WebSite)
         told = sent[f"item_guide_{name.removeprefix('SITE_').lower()}"]
         assert (len(site.guides.rows()), told.rejected) == (told.inserted, told.read - told.inserted)
-    app, push = peers["APP"], peers["PUSH"]
+    app, push, portal = peers["APP"], peers["PUSH"], peers["PROV_PORTAL"]
     assert isinstance(app, WebSite)
     assert isinstance(push, PushSystem)
+    assert isinstance(portal, Portal)
     shown = app.progress.rows()
     assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
     assert len(shown) == sent["case_accept_app"].inserted > 1_000
     assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
+    own = {row["message_id"] for row in portal.rows("message.post")}
+    assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
+    assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
+    assert {row["author_key"] for row in portal.letters.rows()} == {None}
