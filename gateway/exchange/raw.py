@@ -46,6 +46,7 @@ def land(landing: Landing, stream: BinaryIO) -> int:
 
     A doubtful line is judged with those after it, as setting up the judgement costs about as much as judging a thousand.
     """
+    landing.plain = True
     lines, landed, some = Lines(stream, landing.dataset), 0, _FEW
     while not lines.ended():
         came = _land_plain(landing, lines)
@@ -72,7 +73,7 @@ def take(landing: Landing, window: Window = WHOLE) -> int:
 
     An untyped source may send more than it was asked for. A record whose cursor is no moment belongs to every window.
     """
-    parts = _parts(landing, window)
+    landing.plain, parts = False, _parts(landing, window)
     missed = sql.SQL(
         "insert into {mis} select _r_.ctid, {cursor}, {misfit}, {hash}, "
         "(select row_to_json(x) from (select {record}) x)::text, {key} from {raw} _r_ where {misfit} is not null and {inside}"
@@ -104,8 +105,13 @@ def keep_new(landing: Landing) -> None:
     )
 
 
-def drop_doubles(landing: Landing) -> int:
-    """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault."""
+def drop_doubles(landing: Landing, rows: int = 0) -> int:
+    """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault.
+
+    A first load, of so many rows, is spared the search where its table's key, which it needs anyway, finds no two.
+    """
+    if landing.logged and landing.add_key(rows):
+        return 0
     dataset = landing.dataset
     statement = sql.SQL(
         "delete from {ok} d using (select ctid, row_number() over (partition by {key}, {hash}) as place from {ok} _r_) r "

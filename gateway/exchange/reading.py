@@ -105,7 +105,7 @@ class _Records:
         with self._source.snapshot() as snapshot:
             read = _reader(snapshot, self._landing.dataset, raw.WHOLE)
             came = pipe(read, lambda stream: raw.land(self._landing, stream))
-        return came - raw.drop_doubles(self._landing)
+        return came - raw.drop_doubles(self._landing, came)
 
     def window(self, window: Window) -> int:
         """Land the records of a window; a record that came twice counts once."""
