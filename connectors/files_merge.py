@@ -74,9 +74,7 @@ def _key(record: Record, key: Sequence[int]) -> str | None:
 def _written(records: Iterable[Record], out: BinaryIO, wanted: Callable[[Record], bool]) -> int:
     written = 0
     for batch in batches(filter(wanted, records), BATCH):
-        cut = [(fault, values[:-1]) for fault, values in batch]
-        whole = "".join([value for _, values in cut for value in values if value is not None])
-        out.write(lines(cut, plain=_SPECIAL.search(whole) is None))
+        out.write(lines((fault, values[:-1]) for fault, values in batch))
         written += len(batch)
     return written
 
