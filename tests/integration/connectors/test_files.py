@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,6 +21,7 @@ from connectors.files import connect
 from connectors.files_charset import decoded
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
+from connectors.files_rows import written
 from gateway.errors import SchemaMismatch
 from gateway.exchange import reconcile, transfer
 from gateway.model import Dataset, Field, Platform
@@ -246,6 +247,42 @@ def test_what_is_written_is_read_again(cells: list[list[str | None]], charset: s
     texts = [out.getvalue().decode(charset)]
     found = [values for _, values in files_csv.records(iter(texts), delimiter, r"\N", lambda _: [0, 1], "a file")]
     assert found == [[None if cell == r"\N" else cell for cell in row] for row in cells]
+
+
+_CELLS = st.one_of(
+    st.just(""),
+    st.text('a王,;\t\\ "\r\n\0N\u2028', max_size=3),
+    st.sampled_from(['"x"', '"a,b"', '"l\n2"', "-", "王小明"]),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    rows=st.lists(st.lists(_CELLS, min_size=1, max_size=3), max_size=8), sizes=st.lists(st.integers(1, 9), min_size=1),
+    delimiter=st.sampled_from([",", ";", "\t"]), null=st.sampled_from(["", "-"]), end=st.sampled_from(["\n", "\r\n"]),
+    order=st.sampled_from([[0, 1, None], [1, 0, None], [0, 1, 1]]), last=st.booleans(),
+)  # fmt: skip
+def test_short_way_through_a_table_leads_where_the_long_one_does(
+    rows: list[list[str]], sizes: list[int], delimiter: str, null: str, end: str, order: list[int | None], last: bool
+) -> None:
+    """Whatever stands in a file, and wherever its pieces end, the lines are those of its records, or the error is theirs."""
+    text = end.join(delimiter.join(row) for row in [["a", "b"], *rows]) + (end if last else "")
+    given_out = []
+    for read in (_long_way, files_csv.encoded):
+        texts, asked, place = [], text, 0
+        while asked:
+            texts.append(asked[: sizes[place % len(sizes)]])
+            asked, place = asked[sizes[place % len(sizes)] :], place + 1
+        try:
+            pieces = list(read(iter(texts), delimiter, null, lambda _: order, "a file"))
+            given_out.append((sum(number for number, _ in pieces), b"".join(piece for _, piece in pieces)))
+        except SchemaMismatch as error:
+            given_out.append((0, error.message.encode()))
+    assert given_out[0] == given_out[1]
+
+
+def _long_way(*table: Any) -> Iterator[tuple[int, bytes]]:
+    return written(files_csv.records(*table))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
