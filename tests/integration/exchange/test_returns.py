@@ -275,6 +275,21 @@ def test_a_table_may_repeat_refused_rows_whole(uplink: Uplink) -> None:
     assert {state for _, state, _ in uplink.entries()} == {"superseded"}
 
 
+def test_a_repeated_row_without_the_moment_it_was_sent_is_told_to_the_owner(uplink: Uplink) -> None:
+    """Nothing could tell whether it is about what is there now; mended, it is heard."""
+    told = {"up": "up_person", "code": "0101", "row_returns": "dn_person_error"}
+    uplink.ask("create table dn_person_error (like up_person, error_remark varchar(512) not null)")
+    uplink.ask("alter table dn_person_error alter cd_time drop not null")
+    uplink.with_options({**OPTIONS, "resources": {"test.person": told}})
+    uplink.deliver()
+    uplink.ask("insert into dn_person_error select u.*, '证照编号重复' from up_person u where id = %s", (ONE,))
+    uplink.ask("update dn_person_error set cd_time = null")
+    with pytest.raises(SchemaMismatch, match="dn_person_error of platform prov has a row without cd_time"):
+        uplink.deliver()
+    uplink.ask("update dn_person_error e set cd_time = u.cd_time from up_person u where u.id = e.id")
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
+
+
 def test_a_verdict_that_comes_twice_counts_once(uplink: Uplink) -> None:
     """It is known by its own number, also when it is read again a day later."""
     uplink.deliver()
