@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gateway_callbacks
 import gateway_pages
 import gateway_plugin
 import pytest
@@ -35,6 +36,19 @@ def test_the_app_has_no_other_routes() -> None:
     """No description of the API, no folder of files: each would be open to everybody."""
     assert PATHS == ["/receipts/{no}", "/routes/{name}", "/runs/{dag}/{run_id}"]
     assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
+
+
+def test_only_callbacks_need_no_login() -> None:
+    """They are one address, which takes and shows nothing."""
+    found = [(route.path, route.methods) for route in gateway_callbacks.app.routes if isinstance(route, APIRoute)]
+    assert found == [("/{platform}/{dataset}", {"POST"})]
+    assert len(found) == len(gateway_callbacks.app.routes)
+
+
+def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity) -> None:
+    """The running Airflow takes the call to the callbacks, not to the pages, and tells a stranger nothing."""
+    answer = requests.post(f"{running.stack.url}/exchange/callbacks/app/item.guide", data=b"{}", timeout=30)
+    assert (answer.status_code, answer.json()) == (401, {"detail": "not proven"})
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -80,9 +94,9 @@ def test_templates_need_no_script() -> None:
 
 
 def test_the_plugin_mounts_the_pages() -> None:
-    """The app, and the tabs that lead to it."""
-    (mounted,) = gateway_plugin.GatewayPlugin.fastapi_apps
-    assert (mounted["app"], mounted["url_prefix"]) == (gateway_pages.app, "/exchange")
+    """Callbacks before the pages, whose address begins alike, and the tabs that lead to the pages."""
+    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
+    assert mounted == [(gateway_callbacks.app, "/exchange/callbacks"), (gateway_pages.app, "/exchange")]
     assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {"dag", "task_instance"}
 
 
