@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gateway_callbacks
 import gateway_pages
@@ -15,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from gateway.ledger import chain
+from gateway.security.signing import HEADERS, Signer
 from sandbox.running import RunningCity, ask
 
 HTML = {"accept": "text/html"}
@@ -46,9 +50,19 @@ def test_only_callbacks_need_no_login() -> None:
 
 
 def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity) -> None:
-    """The running Airflow takes the call to the callbacks, not to the pages, and tells a stranger nothing."""
-    answer = requests.post(f"{running.stack.url}/exchange/callbacks/app/item.guide", data=b"{}", timeout=30)
-    assert (answer.status_code, answer.json()) == (401, {"detail": "not proven"})
+    """The running Airflow takes the calls to the callbacks, not to the pages; a stranger is told nothing."""
+    path, body = "/exchange/callbacks/prov_portal/message.reply", b'{"rows": []}'
+    portal = urlsplit(running.environment["GATEWAY_CONN_PROV_PORTAL"])
+    stamp, nonce = str(int(time.time())), secrets.token_hex(16)
+    signed = Signer(portal.username or "", portal.password or "", "sm3").signature("POST", path, "", body, stamp, nonce)
+    proof = dict(zip(HEADERS, (portal.username, stamp, nonce, signed), strict=True))
+    answers = [
+        requests.post(running.stack.url + path, data=body, headers=headers, timeout=30)
+        for headers in ({}, proof, proof)
+    ]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (401, {"detail": "not proven"}), (200, {"kept": 0}), (401, {"detail": "not proven"}),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
