@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -13,8 +13,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from gateway.errors import CatalogInvalid, PlatformUnavailable
 from gateway.exchange.pace import Pace
 from gateway.exchange.spared import Spared
-from gateway.model import Platform
-from gateway.ports import Requesting, Source, Target
+from gateway.model import Dataset, Platform
+from gateway.ports import Requesting, Source, Target, Verdict
+from gateway.security.signing import Signer
 
 T = TypeVar("T")
 
@@ -49,6 +50,18 @@ def returns(platform: Platform) -> bool:
     """Tell whether the platform, as a target, judges rows after it has taken them."""
     says = getattr(_module(platform), "returns", None)
     return says is not None and bool(says(platform))
+
+
+def callback_signers(platform: Platform, resolve: Callable[[str], str | None]) -> Sequence[Signer]:
+    """Return the keys that the platform's calls may be signed with; none when it makes none."""
+    found = getattr(_module(platform), "callback_signers", None)
+    return found(platform, resolve) if found else ()
+
+
+def callback_verdicts(platform: Platform, dataset: Dataset, body: bytes) -> Sequence[Verdict]:
+    """Return what a proven call of the platform tells; SchemaMismatch when it is something else."""
+    found: Sequence[Verdict] = _module(platform).callback_verdicts(platform, dataset, body)
+    return found
 
 
 def _module(platform: Platform) -> Any:

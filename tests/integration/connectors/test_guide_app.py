@@ -36,7 +36,7 @@ def waits(app: GuideApp, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def wait(seconds: float) -> None:
         asked.append(seconds)
-        app._asked.clear()
+        app.pace._asked.clear()
 
     monkeypatch.setattr(http_peer, "_sleep", wait)
     return asked

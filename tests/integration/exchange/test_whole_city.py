@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
@@ -46,7 +47,29 @@ Peer = (
     | MapService
     | GuideApp
 )
-Chengde = tuple[Deployment, dict[str, Outcome], Counter[str]]
+_RETURN_USER = (
+    "insert into dn_uc_adult_abnormal (err_type, remark, table_name, table_sql_name, table_row_guid, table_cd_batch, "
+    "table_cd_source, table_cd_time, table_update_time, row_guid, cd_time) "
+    "select 'E501', '用户等级与实名信息不符', '注册用户', 'up_uc_province_user', left(cert_key, 50), cd_batch, data_source, "
+    "cd_time, cd_time, 'v1', localtimestamp(0) from up_uc_province_user order by cert_key limit 1"
+)
+_RETURN_LICENCE = (
+    "do $$ declare names text; begin "
+    "select string_agg(quote_ident(attname), ', ') into names from pg_attribute "
+    "where attrelid = 'up_lic_data'::regclass and attnum > 0 and attname <> 'id'; "
+    "execute format('insert into dn_lic_data_error (%1$s, error_remark) select %1$s, ''证照编号与省级证照库已有记录重复'' "
+    "from up_lic_data order by certificate_source_id limit 1', names); end $$"
+)
+
+
+@dataclass(frozen=True)
+class Chengde:
+    """A deployment of the city's own catalog, what bringing everything in did, what was bad, and the owners' addresses."""
+
+    deployment: Deployment
+    brought: Mapping[str, Outcome]
+    bad: Counter[str]
+    dsns: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +93,7 @@ def peers(folder: Path) -> Iterator[dict[str, Peer]]:
 
 @pytest.fixture(scope="module")
 def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path) -> Iterator[Chengde]:
-    """Yield a deployment of the city's own catalog, everything brought in, and how many rows were bad at the platforms."""
+    """Yield the city with everything brought in."""
     hub, source = servers
     name = f"rules_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
@@ -84,7 +107,7 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     hub_tables.prepare(deployment)
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
-    yield deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried))
+    yield Chengde(deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns)
     city.reset(source.dsn())
 
 
@@ -107,8 +130,8 @@ def _made_badly(peers: Mapping[str, Peer], carried: set[tuple[str, str]]) -> Ite
 
 def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) -> None:
     """Each error rule has the rows made for it in quarantine or waiting, no good row is there, and both sides agree."""
-    deployment, outcomes, noted = chengde
-    for route, outcome in outcomes.items():
+    deployment, noted = chengde.deployment, chengde.bad
+    for route, outcome in chengde.brought.items():
         everybody = {
             f"{rule} of {outcome.read}" for rule, count in outcome.warnings.items() if count > outcome.read // 2
         }
@@ -130,7 +153,7 @@ def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) ->
 
 def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -> None:
     """What the hub holds is at the platform but for what it refused; again there is nothing to send."""
-    deployment, *_ = chengde
+    deployment = chengde.deployment
     outbound = [r.route for r in deployment.catalog.routes.values() if r.outbound]
     sent = {route: delivery.run(deployment, route) for route in outbound}
     assert [route for route, outcome in sent.items() if outcome.read > outcome.landed + outcome.rejected] == []
@@ -153,3 +176,24 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
     assert {row["author_key"] for row in portal.letters.rows()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "statement", "rule"),
+    [
+        ("org.user", _RETURN_USER, "peer.E501"),  # a key of 64 digits of which the return holds 50
+        ("licence.data", _RETURN_LICENCE, "peer.-"),  # the row again, without a code
+    ],
+)
+def test_a_refusal_is_heard_from_the_table_of_its_kind(
+    chengde: Chengde, dataset: str, statement: str, rule: str
+) -> None:
+    """Once, by the data set that it is about and by no other."""
+    routes = [r for r in chengde.deployment.catalog.routes.values() if r.outbound and r.peer.platform == "prov"]
+    for route in routes:
+        delivery.run(chengde.deployment, route.route)
+    with closing(psycopg2.connect(chengde.dsns["PROV_ADMIN"])) as there, there, there.cursor() as cursor:
+        cursor.execute(statement)
+    heard = {r.dataset.name: dict(delivery.run(chengde.deployment, r.route).rejects) for r in routes}
+    assert {name: rejects for name, rejects in heard.items() if rejects} == {dataset: {rule: 1}}
+    assert {rule for r in routes for rule in delivery.run(chengde.deployment, r.route).rejects} == set()
