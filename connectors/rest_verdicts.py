@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors import options, rest_pages, rest_write_options
+from connectors import options, rest_pages
 from connectors.http_address import Address
 from connectors.http_peer import Clock
 from connectors.options import steps
@@ -39,8 +39,8 @@ class Returned:
         if declared is None:
             return
         where = f"platform {self._platform.platform}: options.resources.{dataset.name}.verdicts"
-        mapped = rest_write_options.paths(declared.get("fields", {}), dataset, dataset.key, where)
-        resource, zone = asked(declared, dataset.key), rest_write_options.zone(declared, where)
+        mapped = options.paths(declared.get("fields", {}), dataset, dataset.key, where, ".")
+        resource, zone = asked(declared, dataset.key), options.zone(declared, where)
         what = f"{resource.path} of platform {self._platform.platform}"
         for page in self._pages(resource, what, since):
             for record in page.records:

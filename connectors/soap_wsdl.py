@@ -56,21 +56,30 @@ class Service:
             settings=_STRICT,
         )  # fmt: skip
 
-    def check(self, where: str, operation: str, arguments: Callable[[], Mapping[str, Any]]) -> None:
+    def check(
+        self,
+        where: str,
+        operation: str,
+        arguments: Callable[[], Mapping[str, Any]],
+        hint: str = "Compare arguments, paging and since with the WSDL.",
+    ) -> None:
         """Raise CatalogInvalid when the WSDL has no such operation or it does not take these arguments."""
         names = sorted(self._binding.all())
         if operation not in names:
-            hint = f"The WSDL has: {', '.join(names)}."
-            raise CatalogInvalid(f"{where}: there is no operation {operation}", hint)
+            known = f"The WSDL has: {', '.join(names)}."
+            raise CatalogInvalid(f"{where}: there is no operation {operation}", known)
         try:
             self.message(operation, arguments())
         except Exception as error:  # noqa: BLE001 - zeep raises whatever it stumbles over
             words = f"{where}: {operation} does not take the arguments: {_words(error)}"
-            raise CatalogInvalid(words, "Compare arguments, paging and since with the WSDL.") from None
+            raise CatalogInvalid(words, hint) from None
 
-    def message(self, operation: str, arguments: Mapping[str, Any]) -> Message:
-        """Return a request for an operation, with credentials of its own."""
-        envelope = self._client.create_message(self._client.service, operation, **arguments)  # type: ignore[no-untyped-call]
+    def message(self, operation: str, arguments: Mapping[str, Any], header: Any = None) -> Message:
+        """Return a request for an operation, with credentials of its own and perhaps an element in its header."""
+        blocks = {} if header is None else {"_soapheaders": [header]}
+        envelope = self._client.create_message(  # type: ignore[no-untyped-call]
+            self._client.service, operation, **arguments, **blocks
+        )
         body: bytes = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
         action = self._binding.get(operation).soapaction or ""
         if isinstance(self._binding, Soap12Binding):
