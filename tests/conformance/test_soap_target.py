@@ -78,14 +78,13 @@ def _stored(item: Record) -> Record:
     for field in EVERYTHING.fields:
         text = found[field.name]
         found[field.name] = None if text is None else _value(field.hub_type, text)
+    found["fixed"] = found["fixed"] and found["fixed"].ljust(6)
     return found
 
 
 def _value(hub_type: str, text: str) -> Any:
     if hub_type.startswith("timestamp"):
         return datetime.fromisoformat(text).astimezone(ZONE).replace(tzinfo=None)
-    if hub_type.startswith("char("):
-        return text.ljust(6)
     kinds: dict[str, Any] = {"date": date.fromisoformat, "boolean": "true".__eq__, "numeric": Decimal}
     whole = dict.fromkeys(("smallint", "integer", "bigint"), int)
     return {**kinds, **whole}.get(hub_type.partition("(")[0], str)(text)
