@@ -54,7 +54,10 @@ OPTIONS: dict[str, Any] = shape(
         "wsdl": WORD,
         "service": WORD,
         "port": WORD,
-        "auth": kinds(none=shape({}), basic=shape({}), username_token=shape({"digest": {"type": "boolean"}})),
+        "auth": kinds(
+            none=shape({}), basic=shape({}), signature=shape({}),
+            username_token=shape({"digest": {"type": "boolean"}, "signed": {"type": "boolean"}}),
+        ),
         "limits": shape({"seconds": POSITIVE, "reply_mb": POSITIVE, "reply_seconds": POSITIVE}),
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },

@@ -17,6 +17,7 @@ from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 from zeep.wsse.username import UsernameToken
 
 from connectors.http_address import Address, basic
+from connectors.soap_signature import Signature
 from gateway import settings
 from gateway.errors import CatalogInvalid, SettingMissing
 from gateway.model import Platform
@@ -52,7 +53,7 @@ class Service:
         self._binding = found.binding
         self._client = Client(  # type: ignore[no-untyped-call]
             document,
-            wsse=_token(platform, address, auth), transport=_Nowhere(), service_name=service, port_name=port,
+            wsse=_security(platform, address, auth), transport=_Nowhere(), service_name=service, port_name=port,
             settings=_STRICT,
         )  # fmt: skip
 
@@ -137,9 +138,15 @@ def _chosen(platform: Platform, document: Document) -> tuple[str, str]:
     return service, port
 
 
-def _token(platform: Platform, address: Address, auth: Mapping[str, Any]) -> UsernameToken | None:
-    if auth["kind"] != "username_token":
-        return None
+def _security(platform: Platform, address: Address, auth: Mapping[str, Any]) -> list[Any]:
+    """Return what signs or names who asks, in its order: a signature covers the tokens before it."""
+    found: list[Any] = [_token(platform, address, auth)] if auth["kind"] == "username_token" else []
+    if auth["kind"] == "signature" or auth.get("signed", False):
+        found.append(Signature(platform, address))
+    return found
+
+
+def _token(platform: Platform, address: Address, auth: Mapping[str, Any]) -> UsernameToken:
     try:
         etree.Element("token", user=address.user, secret=address.secret)
     except ValueError:
