@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from base64 import b64decode
 from hashlib import sha1
 from pathlib import Path
@@ -22,7 +23,7 @@ from gateway.model import Field
 from gateway.ports import Delivery, Outgoing
 from tests.integration.connectors import soap_receiver
 from tests.integration.connectors.receiver import LEFT, batch, dataset_with, message
-from tests.integration.connectors.site import POST, SECRET, Site, copied
+from tests.integration.connectors.site import POST, SECRET, Reply, Seen, Site, copied
 from tests.integration.connectors.soap_receiver import (
     Receiver,
     called,
@@ -202,6 +203,36 @@ def test_large_batch_goes_in_pages(site: Site) -> None:
     done = write(site, batch([message(n) for n in range(500)], ["m999"]), {"size": 50})
     assert (done.inserted, [v.key for v in done.refused]) == (500, [{"id": "m999"}])
     assert (len(receiver.held), len(site.seen), len(set(page_keys(site)))) == (500, 11, 11)
+
+
+def test_memory_does_not_grow_with_the_batch(site: Site) -> None:
+    """A page is forgotten when its answer has come: eight times the rows need no more memory."""
+
+    def keep(_: Seen) -> Reply:
+        site.seen.clear()
+        return said(0)
+
+    def rows_of(count: int) -> Any:
+        def read(out: Any) -> int:
+            for n in range(count):
+                out.write(f"m{n}\t{'文' * 50}\t1.5\t2026-11-24 04:00:00+00\n".encode())
+            return count
+
+        return read
+
+    def peak(count: int) -> int:
+        tracemalloc.reset_peak()
+        with writer(site, {"size": 50, "answer": GOOD}) as target:
+            assert target.write(POST, Outgoing("a hub", 7, LEFT, rows_of(count), batch().gone)).updated == count
+        return tracemalloc.get_traced_memory()[1]
+
+    site.script = keep
+    tracemalloc.start()
+    try:
+        peak(50)  # what is made once
+        assert peak(1_600) < peak(200) + 500_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_reader_that_breaks_off_sends_no_last_page(site: Site) -> None:
