@@ -85,9 +85,11 @@ class Files:
         declared, clock = files_options.resource(self._platform, dataset), Clock(self._limits.seconds)
         found = self._series(dataset).since(window.after)
         key = [dataset.columns.index(name) for name in dataset.key]
-        base = self._delivered(declared, dataset, found.base, clock).records() if found.base else iter(())
+        base = self._delivered(declared, dataset, found.base, clock) if found.base else None
+        if not found.deltas:
+            return base.copy(out) if base else 0
         deltas = [self._delivered(declared, dataset, delta, clock).records() for delta in found.deltas]
-        return files_merge.write(base, deltas, key, out)
+        return files_merge.write(base.records() if base else (), deltas, key, out)
 
     def _series(self, dataset: Dataset) -> Series:
         declared = files_options.resource(self._platform, dataset)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
+from itertools import chain, repeat
 from operator import itemgetter
 
-from connectors.files_rows import CELLS, Record
+from connectors.files_rows import CELLS, Record, written
 from gateway.errors import SchemaMismatch
 
 _LONGEST = 16 * 1_048_576  # characters of a line: what has no end would grow in memory
@@ -36,9 +38,47 @@ def records(texts: Iterable[str], delimiter: str, null: str, place: Place, what:
             yield CELLS, nothing
 
 
+def encoded(texts: Iterable[str], delimiter: str, null: str, place: Place, what: str) -> Iterator[tuple[int, bytes]]:
+    """Yield what `records` does as lines for the hub, each time with their number.
+
+    Where nothing is quoted, null is empty and the columns stand as the contract has them, a line needs little more than
+    another delimiter.
+    """
+    pieces = _pieces(texts, what)
+    first = next(pieces, "")
+    head = first[: first.find("\n") + 1]
+    names = [] if '"' in head or null else header([head], delimiter, what)
+    if not names or place(names)[:-1] != list(range(len(names))):
+        yield from written(records(chain([first], pieces), delimiter, null, place, what))
+        return
+    for piece in chain([first[len(head) :]], pieces):
+        if '"' in piece:  # what is quoted may hold the end of a piece
+            yield from written(records(chain([head, piece], pieces), delimiter, null, place, what))
+        elif found := _straight(piece, delimiter, len(names)):
+            yield found
+        else:
+            yield from written(records([head, piece], delimiter, null, place, what))
+
+
+def _straight(piece: str, delimiter: str, width: int) -> tuple[int, bytes] | None:
+    """Return the lines of a piece with their number; None when something in it wants a closer look."""
+    if delimiter != "\t" and "\t" in piece:
+        return None
+    piece = piece.replace("\r\n", "\n").replace(delimiter, "\t")
+    rows = piece.removesuffix("\n").split("\n")
+    alike = set(map(str.count, rows, repeat("\t"))) == {width - 1} and "" not in rows
+    if not alike or max(map(len, rows)) > csv.field_size_limit() or any(sign in piece for sign in "\\\r\0"):
+        return None
+    text = "\n".join(["\\N\t" + "\n\\N\t".join(rows), ""])
+    while "\t\t" in text:
+        text = text.replace("\t\t", "\t\\N\t")
+    return len(rows), text.replace("\t\n", "\t\\N\n").encode()
+
+
 def _rows(texts: Iterable[str], delimiter: str, what: str) -> Iterator[list[str]]:
+    lines = chain.from_iterable(StringIO(piece, newline="\n") for piece in _pieces(texts, what))
     try:
-        yield from csv.reader(_lines(texts, what), delimiter=delimiter, strict=True)
+        yield from csv.reader(lines, delimiter=delimiter, strict=True)
     except csv.Error as error:
         words = "has a field beyond 131,072 characters" if "limit" in str(error) else "is no CSV: a quote is amiss"
         raise SchemaMismatch(
@@ -47,13 +87,15 @@ def _rows(texts: Iterable[str], delimiter: str, what: str) -> Iterator[list[str]
         ) from None
 
 
-def _lines(texts: Iterable[str], what: str) -> Iterator[str]:
-    """Yield lines with their end; only LF ends one, since names may hold what Unicode counts as a line's end."""
+def _pieces(texts: Iterable[str], what: str) -> Iterator[str]:
+    """Yield whole lines together; only LF ends one, since names may hold what Unicode counts as a line's end."""
     rest = ""
     for text in texts:
-        *whole, rest = (rest + text).split("\n")
-        for line in whole:
-            yield line + "\n"
+        rest += text
+        end = rest.rfind("\n") + 1
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
         if len(rest) > _LONGEST:
             raise SchemaMismatch(f"{what} has a line beyond {_LONGEST:,} characters", "Is it a CSV file?")
     if rest:

@@ -12,7 +12,7 @@ from connectors import files_csv, files_jsonl, files_xlsx, files_xml
 from connectors.files_charset import decoded
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
-from connectors.files_rows import Record, batches, places
+from connectors.files_rows import Record, batches, places, written
 from connectors.files_store import Store
 from connectors.http_peer import Clock
 from connectors.soap_records import Plan
@@ -39,6 +39,19 @@ class Delivered:
             for record in self._read():
                 came += 1
                 yield record
+        self._refuse_other(came)
+
+    def copy(self, out: BinaryIO) -> int:
+        """Write a line for every record and return their number; then the file was whole and as its manifest says."""
+        came = 0
+        with self._cause_first():
+            for number, text in self._encoded():
+                out.write(text)
+                came += number
+        self._refuse_other(came)
+        return came
+
+    def _refuse_other(self, came: int) -> None:
         if came != self._manifest.rows:
             raise SchemaMismatch(
                 f"{self._what} has {came} rows, its manifest says {self._manifest.rows}",
@@ -87,12 +100,20 @@ class Delivered:
                 break
         return (found if came else None), list(names)
 
+    def _encoded(self) -> Iterator[tuple[int, bytes]]:
+        if self._resource.format["kind"] == "csv":
+            return files_csv.encoded(*self._table)
+        return written(self._read())
+
+    @property
+    def _table(self) -> tuple[Iterator[str], str, str, Callable[[list[str]], list[int | None]], str]:
+        form = self._resource.format
+        return self._texts(), form.get("delimiter", ","), form.get("null", ""), self._place, self._what
+
     def _read(self) -> Iterator[Record]:
         form, resource = self._resource.format, self._resource
         if form["kind"] == "csv":
-            yield from files_csv.records(
-                self._texts(), form.get("delimiter", ","), form.get("null", ""), self._place, self._what
-            )
+            yield from files_csv.records(*self._table)
         elif form["kind"] == "jsonl":
             yield from files_jsonl.records(
                 self._texts(), self._dataset, resource.columns, resource.operation, self._what

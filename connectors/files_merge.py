@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO
 
-from connectors.files_rows import BATCH, OPERATION, Record, batches
+from connectors.files_rows import OPERATION, Record, written
 from gateway.records import lines
 
 _OPERATIONS = frozenset({"I", "U", "D"})
@@ -26,25 +26,23 @@ create table newest (key text primary key, line blob) without rowid;
 
 def write(base: Iterable[Record], deltas: Sequence[Iterable[Record]], key: Sequence[int], out: BinaryIO) -> int:
     """Write the state as lines for the hub and return their number; `key` tells where a record's key fields stand."""
-    if not deltas:
-        return _written(base, out, lambda _: True)
     with closing(sqlite3.connect("", isolation_level=None)) as store:  # "": a file of its own that nobody sees
         store.executescript(_WAITING)
-        written = 0
+        came = 0
         for delta in deltas:
             store.execute("begin")
-            written += _written(_kept(delta, key, store), out, lambda _: True)
+            came += _written(_kept(delta, key, store), out)
             store.execute("commit")
 
         def untouched(record: Record) -> bool:
             known = _key(record, key)
             return known is None or not store.execute("select 1 from newest where key = ?", (known,)).fetchone()
 
-        written += _written(base, out, untouched)
+        came += _written(filter(untouched, base), out)
         for (line,) in store.execute("select line from newest where line is not null"):
             out.write(line)
-            written += 1
-    return written
+            came += 1
+    return came
 
 
 def _kept(delta: Iterable[Record], key: Sequence[int], store: sqlite3.Connection) -> Iterator[Record]:
@@ -71,14 +69,12 @@ def _key(record: Record, key: Sequence[int]) -> str | None:
     return joined if joined.count("\0") == len(parts) - 1 and not _SPECIAL.search(joined.replace("\0", "")) else None
 
 
-def _written(records: Iterable[Record], out: BinaryIO, wanted: Callable[[Record], bool]) -> int:
-    written = 0
-    for batch in batches(filter(wanted, records), BATCH):
-        cut = [(fault, values[:-1]) for fault, values in batch]
-        whole = "".join([value for _, values in cut for value in values if value is not None])
-        out.write(lines(cut, plain=_SPECIAL.search(whole) is None))
-        written += len(batch)
-    return written
+def _written(records: Iterable[Record], out: BinaryIO) -> int:
+    came = 0
+    for number, text in written(records):
+        out.write(text)
+        came += number
+    return came
 
 
 def _line(record: Record) -> bytes:

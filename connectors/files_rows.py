@@ -9,18 +9,25 @@ from typing import TypeVar
 from connectors.files_options import Resource
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset
+from gateway.records import lines
 
 T = TypeVar("T")
 CELLS, OPERATION, NUMBER = "file.cells", "file.operation", "file.number"
 Record = tuple[str | None, list[str | None]]
-BATCH = 2_000
+_BATCH = 2_000
 
 
-def batches(records: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+def batches(records: Iterable[T], size: int = _BATCH) -> Iterator[list[T]]:
     """Yield records in lists."""
     rest = iter(records)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def written(records: Iterable[Record]) -> Iterator[tuple[int, bytes]]:
+    """Yield records as lines for the hub, without their operation, each time with their number."""
+    for batch in batches(records):
+        yield len(batch), lines((fault, values[:-1]) for fault, values in batch)
 
 
 def places(header: Sequence[str], dataset: Dataset, resource: Resource, what: str) -> list[int | None]:

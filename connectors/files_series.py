@@ -101,14 +101,16 @@ def _refuse_gap(base: Manifest | None, deltas: tuple[Manifest, ...], what: str) 
 
 
 def _refuse_doubles(deltas: tuple[Manifest, ...], what: str) -> None:
-    seen: dict[str, int] = {}
+    """Refuse a file that came before, unless its sender numbers both: a key may come, go, and come again alike."""
+    seen: dict[str, Manifest] = {}
     for manifest in deltas:
-        if manifest.rows and (known := seen.get(manifest.sha256)):
+        known = seen.get(manifest.sha256)
+        if manifest.rows and known and (not manifest.sender or manifest.sender == known.sender):
             raise SchemaMismatch(
-                f"delivery {manifest.sequence} of {what} is delivery {known} again under another number",
+                f"delivery {manifest.sequence} of {what} is delivery {known.sequence} again under another number",
                 "Ask the platform's owner for what belongs there: old rows would replace newer ones.",
             )
-        seen[manifest.sha256] = manifest.sequence
+        seen[manifest.sha256] = manifest
 
 
 def _refuse_partial(manifest: Manifest, files: Mapping[str, int], what: str) -> None:

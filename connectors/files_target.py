@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import BinaryIO, Literal
 
@@ -21,6 +22,7 @@ from gateway.ports import Delivery, Outgoing, Shape
 
 _UNESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _NULL = r"\N"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class FilesTarget:
@@ -57,10 +59,19 @@ class FilesTarget:
             gone = batch.gone(
                 _as_binary(_Lines(lambda cells: file.put([*_spread(cells, places, width), "D"], declared)))
             )
-            rows = batch.rows(_as_binary(_Lines(lambda cells: file.put([*cells, "U"], declared))))
+            stamp = dataset.columns.index(dataset.cursor) if dataset.cursor else None
+            newest = ""
+
+            def put(cells: list[str | None]) -> None:
+                nonlocal newest
+                file.put([*cells, "U"], declared)
+                if stamp is not None:
+                    newest = max(newest, cells[stamp] or "")  # the hub writes moments in UTC: they sort as text
+
+            rows = batch.rows(_as_binary(_Lines(put)))
             return Manifest(
                 name + files_manifest.SUFFIX, declared.series, sequence, "delta", name, file.size, file.digest.hexdigest(),
-                rows + gone, gone, batch.left, {"hub": batch.hub, "number": batch.number},
+                rows + gone, gone, max(batch.left, _moment(newest)), {"hub": batch.hub, "number": batch.number},
             )  # fmt: skip
 
         made = self._store.write(declared.folder, name, fill)
@@ -130,6 +141,14 @@ class _Lines(io.RawIOBase):
         for line in whole:
             self._put([_value(cell) for cell in line.decode().split("\t")])
         return len(piece)
+
+
+def _moment(text: str) -> datetime:
+    """Return the moment of a cursor: a row may be of the very second in which its batch left, but none is of the future."""
+    try:
+        return min(datetime.fromisoformat(text), datetime.now(UTC))
+    except ValueError:  # none, infinity, or beyond the year 9999
+        return _LONG_AGO
 
 
 def _as_binary(lines: _Lines) -> BinaryIO:

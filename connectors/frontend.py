@@ -79,7 +79,7 @@ class Frontend:
         key = sql.SQL(", ").join(map(sql.Identifier, dataset.key))
         return sql.SQL(
             "(select * from (select distinct on ({key}) * from {table} order by {key}, cd_time desc, cd_batch desc) newest "
-            "where cd_operation <> {delete})"
+            "where cd_operation is distinct from {delete})"
         ).format(
             key=key, table=table(replace(dataset, table=frontend_format.down_of(self._platform, dataset))),
             delete=sql.Literal(self._options.operations["delete"]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -19,6 +20,7 @@ ENVELOPE = ("cd_batch", "cd_operation", "cd_time", "data_source")
 UNKNOWN = "对方前置库中已没有该行的完整内容,无法报送删除 / the row is no longer at the front end, so that its deletion cannot be told"
 MOST_REFUSED = 10_000
 _LAST_DIGITS = 10_000
+_BATCH = re.compile(r"[0-9]{6}[0-9A-Za-z]{4}([0-9]{14})[0-9]{4}", re.ASCII)
 _KINDS = {
     "required": "{}在对方表中不能为空 / {} must not be empty there",
     "length": "{}超过对方表允许的长度 / {} is too long for their table",
@@ -78,6 +80,36 @@ def refused(dataset: Dataset, batch: Outgoing, key: Sequence[Any], error: str, w
     texts = {name: None if v is None else str(v) for name, v in zip(dataset.key, key, strict=True)}
     name = sha256(repr((batch.number, error, *key)).encode()).hexdigest()  # a key may be a personal number
     return Verdict(name, texts, batch.number, error, words, batch.left)
+
+
+def returned(
+    where: str, number: str | None, key: Mapping[str, str | None], batch: str | None, error: str | None, words_: str,
+    at: datetime | None, sent: datetime | None,
+) -> Verdict:  # fmt: skip
+    """Return what a row of the table of returns tells; SchemaMismatch without its name or its moment.
+
+    A row that does not tell when what it refuses was sent tells it by the name of the batch.
+    """
+    if not number:
+        hint = "Ask the platform's owner to name each return: it counts once by its name."
+        raise SchemaMismatch(f"{where} has a row without row_guid", hint)
+    if at is None:
+        hint = "Ask the platform's owner for the moment of each return; a zero date is none."
+        raise SchemaMismatch(f"{where} has a row without cd_time", hint)
+    left = _zoned(sent) if sent else _named_in(batch or "")
+    return Verdict(number, key, None, error or "-", words_, _zoned(at), left)
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
+
+
+def _named_in(batch: str) -> datetime | None:
+    found = _BATCH.fullmatch(batch)
+    try:
+        return datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=ZONE) if found else None
+    except ValueError:
+        return None
 
 
 def words(field: Field, kind: str) -> str:

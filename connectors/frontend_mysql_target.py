@@ -17,7 +17,7 @@ import pymysql
 
 from connectors import frontend_options, mysql_shape
 from connectors import mysql_session as session
-from connectors.frontend_format import ZONE, batch_name, table_hint, up_of, wall
+from connectors.frontend_format import batch_name, returned, table_hint, up_of, wall
 from connectors.frontend_mysql_batch import Batch
 from connectors.frontend_mysql_refusal import places
 from connectors.frontend_options import Resource
@@ -103,20 +103,20 @@ class MysqlFrontendTarget:
     def _judged(self, dataset: Dataset, up: Resource, page: Sequence[Sequence[Any]]) -> Iterator[Verdict]:
         keys = self._keys(dataset, up, page)
         for number, row, sent, error, words, judged, batch in page:
-            at, left = _moment(judged), _moment(sent)
-            if at is None:
-                hint = "Ask the platform's owner for the moment of each return; a zero date is none."
-                raise SchemaMismatch(f"table {up.returns} of platform {self._where} has a row without cd_time", hint)
             known = keys.get((batch, row), dict.fromkeys(dataset.key))
             if (batch, row) not in keys and dataset.key == (up.row_key,):
                 known = {up.row_key: row}  # the front end has put the row away; its key is what was returned
-            yield Verdict(number, known, None, error, words, at, left)
+            where = f"table {up.returns} of platform {self._where}"
+            yield returned(where, number, known, batch, error, words, _moment(judged), _moment(sent))
 
     def _keys(
         self, dataset: Dataset, up: Resource, page: Sequence[Sequence[Any]]
     ) -> dict[tuple[str, str], dict[str, str | None]]:
         """Return the keys of the rows that returns name, by batch and by what names the row."""
-        literals = {"rows": {row[1] for row in page}, "batches": {row[6] for row in page}}
+        named = [(row[1], row[6]) for row in page if None not in (row[1], row[6])]
+        if not named:
+            return {}
+        literals = {"rows": {row for row, _ in named}, "batches": {batch for _, batch in named}}
         query = _SQL["keys"].format(
             row_key=session.name(up.row_key), key=session.names(dataset.key), table=session.name(up.up),
             **{name: ", ".join(map(session.literal, sorted(texts))) for name, texts in literals.items()},
@@ -178,10 +178,9 @@ class MysqlFrontendTarget:
         return session.platform_errors(self._where, doing)
 
 
-def _moment(text: str) -> datetime | None:
-    """Return a moment of the format; None for a zero date."""
+def _moment(text: str | None) -> datetime | None:
+    """Return a moment of the format; None for a zero date, or for none."""
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)

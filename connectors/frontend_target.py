@@ -15,7 +15,17 @@ from typing import Any, Literal
 from psycopg2 import sql
 
 from connectors import frontend_options, frontend_refusal
-from connectors.frontend_format import ENVELOPE, UNKNOWN, ZONE, batch_name, refused, table_hint, up_of, wall, written
+from connectors.frontend_format import (
+    ENVELOPE,
+    UNKNOWN,
+    batch_name,
+    refused,
+    returned,
+    table_hint,
+    up_of,
+    wall,
+    written,
+)
 from connectors.frontend_options import Resource
 from connectors.postgres_shape import described
 from connectors.postgres_target import LOCK_WAIT, received, stored
@@ -50,6 +60,7 @@ class FrontendTarget:
         """Append a row for each change, in one transaction, once per batch number."""
         up = self._up(dataset)
         with self._errors(f"write {up.up}"), self._connection as connection:
+            pg.one(connection, _SQL["alone"], {"table": up.up})
             received(connection, _ROWS, dataset.fields, batch.rows, self._errors)
             gone = received(connection, _GONE, [dataset.field(k) for k in dataset.key], batch.gone, self._errors)
             fields = {f.name: f for f in written(dataset)}
@@ -86,12 +97,13 @@ class FrontendTarget:
         reading = self._connection.cursor("gateway_returned")
         with self._errors(f"read {up.returns}"), self._connection, reading as cursor:
             cursor.execute(query, asked)
-            for number, row, sent, error, words, at, *key in cursor:
+            for number, row, sent, error, words, at, name, *key in cursor:
                 known = dict(zip(dataset.key, key, strict=True))
                 if key[0] is None and dataset.key == (up.row_key,):
                     known = {up.row_key: row}  # the front end has put the row away; its key is what was returned
-                texts = {name: None if value is None else str(value) for name, value in known.items()}
-                yield Verdict(number, texts, None, error, words, at.replace(tzinfo=ZONE), sent.replace(tzinfo=ZONE))
+                texts = {field: None if value is None else str(value) for field, value in known.items()}
+                where = f"table {up.returns} of platform {self._where}"
+                yield returned(where, number, texts, name, error, words, at, sent)
 
     def close(self) -> None:
         """Close the connection; may be called twice."""

@@ -1,11 +1,15 @@
+-- name: alone: wait for an earlier session of ours, which may still be at its commit though its connection is gone
+select pg_advisory_xact_lock(hashtextextended('gateway ' || %(table)s, 0));
+
 -- name: taken: what a batch is made of, by operation; nothing when it is not there
-select cd_operation, count(*) from {table} where cd_batch = %(batch)s group by 1;
+select cd_operation::text, count(*) from {table} where cd_batch = %(batch)s group by 1;
 
 -- name: returned: what the platform refused of a table's rows; it may have cut their key short
-select r.row_guid, r.table_row_guid, r.table_cd_time, r.err_type, coalesce(r.remark, ''), r.cd_time, u.*
+select r.row_guid::text, r.table_row_guid::text, r.table_cd_time, r.err_type::text, coalesce(r.remark::text, ''), r.cd_time,
+       r.table_cd_batch::text, u.*
   from {returns} r
   left join lateral (select {key} from {table} u where u.cd_batch = r.table_cd_batch
-                        and left(u.{row_key}::text, 50) = r.table_row_guid limit 1) u on true
+                        and left(u.{row_key}::text, 50) = r.table_row_guid::text limit 1) u on true
  where r.table_sql_name = %(name)s and r.table_cd_source = %(source)s
    and (%(since)s::timestamp is null or r.cd_time >= %(since)s::timestamp)
  order by r.cd_time, r.row_guid;

@@ -58,9 +58,14 @@ def _turned(value: Any, depth: int, fewest: int, latitude_first: bool) -> list[A
 
 def _position(value: list[Any], latitude_first: bool) -> list[Any]:  # noqa: FBT001
     numbers = all(isinstance(n, int | Decimal) and not isinstance(n, bool) for n in value)
-    if not numbers or len(value) not in _DIMENSIONS or any(abs(n) > _DEGREES for n in value[:2]):
+    if not numbers or len(value) not in _DIMENSIONS or not all(map(_in_degrees, value[:2])):
         raise Misshapen(len(value))
     return [value[1], value[0], *value[2:]] if latitude_first else value
+
+
+def _in_degrees(number: int | Decimal) -> bool:
+    """Tell whether a number may be a degree; compared as it is, since arithmetic refuses an exponent of a million."""
+    return Decimal(number).is_finite() and -_DEGREES <= number <= _DEGREES
 
 
 def _crossing(found: Geometry) -> str | None:

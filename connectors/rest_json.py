@@ -9,9 +9,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import accumulate
+from itertools import accumulate, chain
 from re import compile as pattern
 from typing import Any
+
+import orjson
 
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 
@@ -35,22 +37,22 @@ class NoNumber(str):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed page; `marked` when something in it is Repeated or NoNumber, `plain` when no text in it was escaped."""
+    """A parsed page; `marked` when something in it is Repeated or NoNumber."""
 
     value: Any
     marked: bool
-    plain: bool
 
 
 def parse(body: bytes, what: str) -> Document:
     """Parse a page; SourceChanged when it looks cut off, else SchemaMismatch. `what` names it in the error."""
-    plain = b"\\" not in body
-    if _depth(body, plain=plain) > _DEEPEST:
+    if (value := _quick(body)) is not None:
+        return Document(value, marked=False)
+    if _depth(body) > _DEEPEST:
         raise _broken(what, f"is nested deeper than {_DEEPEST}")
     marks: list[Any] = []
     try:
         text = body.decode()
-        return Document(_decoder(marks).decode(text), bool(marks), plain)
+        return Document(_decoder(marks).decode(text), bool(marks))
     except UnicodeDecodeError as error:
         raise _broken(what, "is not UTF-8", cut=error.reason == "unexpected end of data") from None
     except json.JSONDecodeError as error:
@@ -72,9 +74,47 @@ def _looks_cut(text: str, error: json.JSONDecodeError) -> bool:
     return text[-1:] not in ("]", "}") or error.pos >= len(text)
 
 
-def _depth(body: bytes, *, plain: bool) -> int:
-    outside = b"".join(body.split(b'"')[::2]) if plain else _STRINGS.sub(b"", body)  # twice as fast where it will do
-    brackets = outside.translate(None, _OTHERS)
+def _quick(body: bytes) -> Any:
+    """Return what the fast parser makes of a page if that is exact; None when the strict one has to tell.
+
+    Of a repeated key it keeps the last value only, and a fraction or what 64 bits do not hold becomes a float. A page has
+    two quotes a text: where a key, or a text with it, was lost there are more.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return value if _texts(value) * 2 == _quotes(body) else None
+
+
+def _texts(value: Any) -> int:
+    """Return the number of texts in a value, keys included, level by level; -1 for a float, or one too deep."""
+    level, texts = [value], 0
+    for _ in range(_DEEPEST + 1):
+        kinds = list(map(type, level))
+        found = set(kinds)
+        if float in found:
+            break
+        texts += kinds.count(str)
+        if not found & {dict, list}:
+            return texts
+        objects = level if found == {dict} else [inner for inner in level if inner.__class__ is dict]
+        arrays = [inner for inner in level if inner.__class__ is list] if list in found else []
+        texts += sum(map(len, objects))
+        level = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(arrays)]
+    return -1
+
+
+def _quotes(body: bytes) -> int:
+    """Return the number of quotes that begin or end a text."""
+    if b"\\" not in body:
+        return body.count(b'"')
+    body = body.replace(b"\\\\", b"")
+    return body.count(b'"') - body.count(b'\\"')
+
+
+def _depth(body: bytes) -> int:
+    brackets = _STRINGS.sub(b"", body).translate(None, _OTHERS)
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 

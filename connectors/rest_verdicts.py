@@ -23,6 +23,7 @@ from gateway.records import as_text
 _UNITS = {"epoch": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds=1)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST = 2**63 - 1
+_NO_MOMENT = 10**18
 _NOBODYS = -1  # a batch that we never sent: the engine counts such a verdict as unknown
 
 
@@ -87,7 +88,10 @@ def _moment(told: Any, form: str, zone: ZoneInfo) -> datetime | None:
     """Return a moment that is told in a form; None when it is none."""
     try:
         if form in _UNITS:
-            return _EPOCH + int(Decimal(as_text(told) or "")) * _UNITS[form]
+            since = Decimal(as_text(told) or "")
+            return (
+                _EPOCH + int(since) * _UNITS[form] if since.copy_abs() < _NO_MOMENT else None
+            )  # else digits without end
         moment = datetime.fromisoformat(told)
     except (ValueError, TypeError, ArithmeticError):
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Protocol
 
@@ -13,7 +12,6 @@ REPEATED, TYPE = "xml.repeated", "xml.type"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TRUE = frozenset({"true", "1"})
 _ABSENT = object()
-_ESCAPED = re.compile(r"[\\\t\n\r]")
 _BATCH = 500
 _REMEMBERED = 1_000  # names of a record's elements: a peer must not fill the memory with new ones
 Values = list[Any]
@@ -136,12 +134,6 @@ def write(plan: Taking, reply: Handing, records: Iterable[Any], out: BinaryIO) -
         batch.append(plan.values(record))
         if len(batch) == _BATCH:
             reply.kept = True
-            out.write(_encoded(batch))
+            out.write(lines(batch))
             batch.clear()
-    out.write(_encoded(batch))
-
-
-def _encoded(batch: list[tuple[str | None, list[str | None]]]) -> bytes:
-    """Return the lines of some records; XML carries no text that PostgreSQL cannot hold, but for what is escaped."""
-    whole = "".join([value for _, values in batch for value in values if value is not None])
-    return lines(batch, plain=_ESCAPED.search(whole) is None)
+    out.write(lines(batch))

@@ -138,8 +138,7 @@ def _forgotten(element: Any) -> int:
     """Drop all that came before an element, up to the body; return how much is kept then."""
     node, parent = element, element.getparent()
     while parent is not None and node.tag not in _BODIES:
-        while node.getprevious() is not None:
-            del parent[0]
+        del parent[: parent.index(node)]
         node, parent = parent, parent.getparent()
     return 0
 

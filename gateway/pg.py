@@ -42,7 +42,8 @@ _KNOWN_WORDS = (
     "server closed the connection unexpectedly", "the database system is starting up", "the database system is shutting down",
     "too many clients", "does not exist", "connection already closed", "SSL", "No space left on device",
 )  # fmt: skip
-# Of these classes the server's first line may quote a value of a row: data exceptions, and what triggers say.
+# Of these classes the server's first line may quote a value of a row: data exceptions, and what triggers say. A trigger may
+# give its words any other class; that a function spoke is told by the context.
 _QUOTING = ("22", "P0")
 # The table is there, but not as the contract says: also without the key that an upsert needs.
 _UNLIKE = (
@@ -120,7 +121,7 @@ def platform_errors(platform: str, doing: str) -> Iterator[None]:
         raise PermanentError(
             _text(doing, platform, error), "Declare the source's encoding or mend the text."
         ) from error
-    except (errors.DataError, errors.IntegrityError) as error:
+    except (errors.DataError, errors.IntegrityError, errors.RaiseException) as error:
         hint = "A value does not fit its type or a constraint there; the platform's owner has to look."
         raise SchemaMismatch(_text(doing, platform, error), hint) from error
     except psycopg2.Error as error:
@@ -172,7 +173,8 @@ def run(connection: Connection, statement: Any, values: Any = None) -> int:
 def _text(doing: str, where_: str, error: psycopg2.Error) -> str:
     """Word an error without anything that may carry a value of a row or a part of an address."""
     said = (error.diag.message_primary if error.diag else None) or ""
-    if (error.pgcode or "")[:2] in _QUOTING:
+    raised = error.diag is not None and " function " in (error.diag.context or "")
+    if raised or (error.pgcode or "")[:2] in _QUOTING:
         said = ""
     elif not said:
         said = next((words for words in _KNOWN_WORDS if words in str(error)), "")

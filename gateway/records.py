@@ -25,10 +25,31 @@ def line(fault: str | None, values: Sequence[str | None]) -> bytes:
     return lines([(fault, values)])
 
 
-def lines(rows: Iterable[tuple[str | None, Sequence[str | None]]], *, plain: bool = False) -> bytes:
-    """Return rows of the stream; `plain` says that no value holds a backslash, a control character or half a pair."""
-    write = _as_it_is if plain else _field
-    return "".join(["\t".join([_field(fault), *map(write, values)]) + "\n" for fault, values in rows]).encode()
+def lines(rows: Iterable[tuple[str | None, Sequence[str | None]]]) -> bytes:
+    """Return rows of the stream; all have the same fields."""
+    given = list(rows)
+    written, cells, nulls = [], 0, 0
+    for fault, values in given:
+        row = [_NULL if fault is None else fault, *values]
+        nulls += fault is None
+        if None in row:
+            nulls += row.count(None)
+            row = [_NULL if value is None else value for value in row]
+        cells += len(row)
+        written.append("\t".join(row))  # type: ignore[arg-type]  # no None is left
+    text = "\n".join([*written, ""])
+    if not _holds_more(text, cells, len(given), nulls):
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # half of a pair
+            pass
+    return "".join(["\t".join([_field(fault), *map(_field, values)]) + "\n" for fault, values in given]).encode()
+
+
+def _holds_more(text: str, cells: int, rows: int, nulls: int) -> bool:
+    """Tell whether lines hold a character that a value must not: beyond the tabs, ends and nulls that they are made of."""
+    found = (text.count("\t"), text.count("\n"), text.count("\\"))
+    return found != (cells - rows, rows, nulls) or "\r" in text or "\0" in text
 
 
 def as_text(value: Any) -> str | None:
@@ -51,10 +72,6 @@ def as_json(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{as_json(k)}: {as_json(v)}" for k, v in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _as_it_is(text: str | None) -> str:
-    return _NULL if text is None else text
 
 
 def _field(text: str | None) -> str:

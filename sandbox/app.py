@@ -7,12 +7,7 @@ per second; a page is known by its key and answered as before. A few rows are re
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-import math
-import secrets
-import time
-from collections import deque
 from datetime import date, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -22,24 +17,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.standin import Refused, Standin
+from sandbox.house import House, Refused
+from sandbox.signed import Pace, Signatures, new_client
 from sandbox.standin import now as _now
 
 Row = dict[str, Any]
 BASE = "/guide/api"
-DIVISION = "geo.division"
 SEED = 20261124
 LARGEST_PAGE = 300
-_FRESH_SECONDS = 300
 _SHARE = 100  # one row in so many is refused at once, as many again later
 _TEXTS = ("name", "level", "kind", "source")
 _OPTIONAL = ("validTo", "replacedBy", "parent")
 _NAMES = frozenset({"code", "validFrom", "action", *_TEXTS, *_OPTIONAL})
 _TABLES = """
-create table division (code text, valid_from text, row text not null, primary key (code, valid_from));
-create table answered (key text primary key, answer text not null);
-create table verdict (no integer primary key autoincrement, code text, valid_from text, batch text not null,
-  sent text not null, error text not null, words text not null, judged integer not null)
+create table if not exists division (code text, valid_from text, row text not null, primary key (code, valid_from));
+create table if not exists answered (key text primary key, answer text not null);
+create table if not exists verdict (no integer primary key autoincrement, code text, valid_from text, batch text not null,
+  sent text not null, error text not null, words text not null, judged integer not null);
 """
 
 
@@ -50,19 +44,19 @@ class _Refused(Refused):
         super().__init__(JSONResponse({"code": int(status), "message": words}, status, headers=headers))
 
 
-class GuideApp(Standin):
+class GuideApp(House):
     """The stand-in guide service on 127.0.0.1, in a thread of its owner's process; a context manager."""
 
-    name, keys = "guide app", {DIVISION: ("code", "valid_from")}
+    name = "guide app"
 
     def __init__(
         self, path: Path | None = None, *, seed: int = SEED, share: int = _SHARE, per_second: int = 20
     ) -> None:
         """Take the file that keeps everything (default: memory), how many rows it refuses and how strict its pace is."""
-        self._seed, self._share, self.per_second = seed, share, per_second
-        self._asked: deque[float] = deque()
-        self._nonces: dict[str, float] = {}
-        super().__init__(path, self._fill)
+        self._seed, self._share = seed, share
+        self.pace = Pace(per_second)
+        self._signatures = Signatures(self, "sha256", _Refused)
+        super().__init__(path, self._fill, _TABLES)
 
     def _routes(self) -> list[Route]:
         return [
@@ -73,11 +67,11 @@ class GuideApp(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_APP_GUIDE holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://{self.setting('client')}:{self.setting('secret')}@127.0.0.1:{self.port}{BASE}"
 
     def held(self) -> list[Row]:
         """Return the divisions that it shows to citizens, in key order."""
-        return [json.loads(row) for (row,) in self._ask("select row from division order by code, valid_from")]
+        return [json.loads(row) for (row,) in self.ask("select row from division order by code, valid_from")]
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -87,13 +81,7 @@ class GuideApp(Standin):
         """Do nothing by itself: it lives on what it is sent."""
 
     def _fill(self) -> None:
-        self._set("client", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
-        for statement in _TABLES.split(";"):
-            self._store.execute(statement)
-
-    def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - it shows no records by itself
-        return json.dumps(row, ensure_ascii=False)
+        new_client(self)
 
     # What it answers
 
@@ -103,8 +91,8 @@ class GuideApp(Standin):
         name = request.headers.get("idempotency-key", "")
         if not 16 <= len(name) <= 64:
             raise _Refused(HTTPStatus.BAD_REQUEST, "send an Idempotency-Key of 16 to 64 letters")
-        with self._writing():
-            known = self._ask("select answer from answered where key = ?", name)
+        with self.writing():
+            known = self.ask("select answer from answered where key = ?", name)
             if known:
                 return JSONResponse(json.loads(known[0][0]) | {"repeated": True})
             batch, sent, items = _page(body)
@@ -117,7 +105,7 @@ class GuideApp(Standin):
         failed: list[Row] = []
         for item in items:
             key = (item["code"], item["validFrom"])
-            held = bool(self._ask("select 1 from division where code = ? and valid_from = ?", *key))
+            held = bool(self.ask("select 1 from division where code = ? and valid_from = ?", *key))
             action = item.pop("action")
             if action == "remove":
                 self._store.execute("delete from division where code = ? and valid_from = ?", key)
@@ -166,7 +154,7 @@ class GuideApp(Standin):
             raise _Refused(HTTPStatus.BAD_REQUEST, "known are since, page and size: numbers")
         size, page = min(int(asked.get("size", 100)), 100), int(asked.get("page", 1))
         names = ("no", "code", "validFrom", "batchNo", "sentAt", "error", "words", "judgedAt")
-        rows = self._ask(
+        rows = self.ask(
             "select no, code, valid_from, batch, sent, error, words, judged from verdict where judged >= ? order by no limit ? offset ?",
             int(asked.get("since", 0)), size, (page - 1) * size,
         )  # fmt: skip
@@ -174,31 +162,10 @@ class GuideApp(Standin):
 
     def _admitted(self, request: Request, body: bytes) -> None:
         """Let a request pass whose signature, time, nonce and pace are in order."""
-        names = ("x-gateway-key", "x-gateway-timestamp", "x-gateway-nonce", "x-gateway-signature")
-        client, stamp, nonce, signature = (request.headers.get(name, "") for name in names)
-        query = "&".join(sorted(request.url.query.split("&")))
-        signed = "\n".join([request.method, request.url.path, query, hashlib.sha256(body).hexdigest(), stamp, nonce])
-        secret = (self._setting("secret") or "").encode()
-        wanted = hmac.new(secret, signed.encode(), "sha256").hexdigest()
-        if client != self._setting("client") or not hmac.compare_digest(wanted.encode(), signature.encode()):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is wrong")
-        now = time.time()
-        if abs(now - int(stamp)) > _FRESH_SECONDS or len(nonce) < 16:
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the request is too old, or has no nonce")
         with self._lock:
-            self._nonces = {one: at for one, at in self._nonces.items() if at > now - 2 * _FRESH_SECONDS}
-            if nonce in self._nonces:
-                raise _Refused(HTTPStatus.UNAUTHORIZED, "the nonce was used before")
-            self._nonces[nonce] = now
-            self._pace(time.monotonic())
-
-    def _pace(self, now: float) -> None:
-        while self._asked and self._asked[0] <= now - 1:
-            self._asked.popleft()
-        if len(self._asked) >= self.per_second:
-            wait = max(1, math.ceil(self._asked[0] + 1 - now))
-            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", **{"Retry-After": str(wait)})
-        self._asked.append(now)
+            self._signatures.admit(request, body)
+            if wait := self.pace.wait():
+                raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", **{"Retry-After": str(wait)})
 
 
 def _page(body: bytes) -> tuple[str, str, list[Row]]:

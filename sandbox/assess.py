@@ -22,8 +22,9 @@ from starlette.routing import Route
 
 from sandbox import exemptions
 from sandbox.exemptions import EXEMPTION, KEYS
+from sandbox.house import Refused
 from sandbox.messages import Row, moment
-from sandbox.standin import Refused, Standin
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE = "/assess/api"
@@ -60,7 +61,7 @@ class AssessmentSystem(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_ASSESS holds it."""
-        return f"http://{self._setting('account')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://{self.setting('account')}:{self.setting('secret')}@127.0.0.1:{self.port}{BASE}"
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -74,7 +75,7 @@ class AssessmentSystem(Standin):
 
     def grant(self, exemption_id: str, **changes: Any) -> Row:
         """Grant an exemption now, and return it."""
-        with self._writing():
+        with self.writing():
             number = self._next()
             made = exemptions.decision(number, _now(), Random(f"{self._seed}:granted:{number}"))
             return self.edit(EXEMPTION, (exemption_id,), **({"state": "2"} | made | changes))
@@ -87,8 +88,8 @@ class AssessmentSystem(Standin):
     def _fill(self) -> None:
         """Make the account and write good records and bad ones."""
         now = _now()
-        self._set("account", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        self.set("account", f"gateway-{secrets.token_hex(4)}")
+        self.set("secret", secrets.token_urlsafe(24))
         good = list(exemptions.exemptions(now, self._seed, self._count))
         for row in good:
             self._write(EXEMPTION, row)
@@ -96,7 +97,7 @@ class AssessmentSystem(Standin):
         for place, rule in enumerate(exemptions.breakable()):
             row = exemptions.exemption(self._count + place, now, self._seed)
             self._write_bad(EXEMPTION, rule, exemptions.broken(rule, row, decided))
-        self._set("next", self._count + len(exemptions.breakable()))
+        self.set("next", self._count + len(exemptions.breakable()))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - the protocol's
         shown = dict(row)
@@ -121,7 +122,7 @@ class AssessmentSystem(Standin):
         return Response(text, media_type="application/json")
 
     def _admit(self, request: Request) -> None:
-        account = f"{self._setting('account')}:{self._setting('secret')}".encode()
+        account = f"{self.setting('account')}:{self.setting('secret')}".encode()
         wanted = f"Basic {base64.b64encode(account).decode()}"
         if not secrets.compare_digest(request.headers.get("authorization", "").encode(), wanted.encode()):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "unknown account", **{"WWW-Authenticate": 'Basic realm="assess"'})

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import orjson
 import requests
 
 from gateway.deployment import Deployment
@@ -40,7 +41,7 @@ _RESOURCE = {
 
 
 def rest_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
-    """Compare a whole run over HTTP with fetching the same pages, json.loads and a COPY into a table without key."""
+    """Compare a whole run over HTTP with fetching the same pages, orjson.loads and a COPY into a table without key."""
     bad = rows // bench.BAD_EVERY
     deployment = _deployment(city)
     with _server(rows) as url:
@@ -80,7 +81,7 @@ def _deployment(city: bench.Bench) -> Deployment:
 def _parse_and_copy(city: bench.Bench, url: str, rows: int) -> int:
     copied, session = 0, requests.Session()
     for page in range(-(-rows // PAGE)):
-        records = json.loads(session.get(f"{url}/persons", params={"page": page}, timeout=60).content)["items"]
+        records = orjson.loads(session.get(f"{url}/persons", params={"page": page}, timeout=60).content)["items"]
         lines = "".join("\t".join(str(r[c]) for c in _COLUMNS) + "\n" for r in records)
         with city.hub.cursor() as cursor:
             cursor.copy_expert(f"copy plain ({bench.COLUMNS}) from stdin", io.StringIO(lines))

@@ -15,9 +15,9 @@ from types import TracebackType
 from starlette.routing import Route
 
 from sandbox import places
+from sandbox.house import House
 from sandbox.messages import POST, Row
 from sandbox.places import County
-from sandbox.standin import Standin
 from sandbox.web import SEED, WebSite
 
 POSTS, REPLIES = 40, 20
@@ -31,7 +31,7 @@ class Channel(WebSite):
     name = "channel"
 
     def __init__(
-        self, house: Standin, path: Path | None, base: str, seed: int, *, at: County | None = None,
+        self, house: House, path: Path | None, base: str, seed: int, *, at: County | None = None,
         faults: slice = _NONE, forwarded: Row | None = None,
     ) -> None:  # fmt: skip
         """Take who serves it; `forwarded` is a message that another channel holds too."""
@@ -58,11 +58,10 @@ class Channel(WebSite):
             self._write_bad(POST, CLAIMED, self._forwarded)
 
 
-class Channels(Standin):
+class Channels(House):
     """The stand-in channels on 127.0.0.1, in a thread of their owner's process; a context manager."""
 
     name = "channels"
-    keys: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, folder: Path | None = None) -> None:
         """Take the folder that keeps everything (default: memory); fill those that are new."""
@@ -103,9 +102,6 @@ class Channels(Standin):
 
     def _routes(self) -> list[Route]:
         return [route for channel in self.by_name.values() for route in channel.routes]
-
-    def _body(self, dataset: str, row: Row, fault: str | None) -> str:
-        raise NotImplementedError((dataset, row, fault))  # its channels hold the records
 
     def _made(self) -> Iterator[tuple[str, Channel]]:
         """Yield every channel; together the sub-sites hold each of the known faults once."""

@@ -9,28 +9,26 @@ from __future__ import annotations
 import json
 import math
 import secrets
-import time
 from collections import OrderedDict
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.hmac import HMAC
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox import city, documents
 from sandbox.documents import KEYS, META
+from sandbox.house import Refused
 from sandbox.messages import Row, moment
-from sandbox.standin import Refused, Standin
+from sandbox.signed import Signatures, new_client
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE, PATH = "/dms", "/dms/v3/documents"
 SEED = 20261126
 PAGE = 150
-_FRESH = 300
 _VIEWS = 16
 
 
@@ -56,7 +54,7 @@ class DocumentLibrary(Standin):
     ) -> None:
         """Take the file that keeps everything (default: memory); fill it when it is new."""
         self._seed, self._count, self._owner_key = seed, count, key
-        self._nonces: dict[str, float] = {}
+        self._signatures = Signatures(self, "sm3", _Refused)
         self._views: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self._latest: tuple[Any, ...] | None = None
         super().__init__(path, self._fill)
@@ -72,7 +70,7 @@ class DocumentLibrary(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_DOCUMENT holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://{self.setting('client')}:{self.setting('secret')}@127.0.0.1:{self.port}{BASE}"
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -88,7 +86,7 @@ class DocumentLibrary(Standin):
     def add(self, **changes: Any) -> Row:
         """Take in a new document, good unless `changes` make it bad, and return what is known of it."""
         stamp = moment(_now())
-        with self._writing():
+        with self.writing():
             made = documents.document(self._next(), 1, _now(), self._seed, self._owner_key)
             row = made | {"created_at": stamp, "revoked_at": None, "valid_to": None, "updated_at": stamp} | changes
             self._write(META, row)
@@ -99,14 +97,13 @@ class DocumentLibrary(Standin):
     def _fill(self) -> None:
         """Make the client and write good records and bad ones."""
         now = _now()
-        self._set("client", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        new_client(self)
         for row in documents.documents(now, self._seed, self._owner_key, self._count):
             self._write(META, row)
         for place, rule in enumerate(documents.breakable()):
             row = documents.document(self._count + place, 1, now, self._seed, self._owner_key)
             self._write_bad(META, rule, documents.broken(rule, row))
-        self._set("next", self._count + len(documents.breakable()))
+        self.set("next", self._count + len(documents.breakable()))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - the protocol's
         shown = dict(row)
@@ -120,7 +117,7 @@ class DocumentLibrary(Standin):
 
     def _page(self, request: Request, body: bytes) -> Response:
         """Answer a page: the first of a view, or the one that a link names."""
-        self._admit(request, body)
+        self._signatures.admit(request, body)
         asked = _single(request)
         if "view" in asked:
             name, start = asked.pop("view"), int(_whole(asked, "start", 0))
@@ -147,42 +144,6 @@ class DocumentLibrary(Standin):
             while len(self._views) > _VIEWS:
                 self._views.popitem(last=False)
         return name
-
-    def _admit(self, request: Request, body: bytes) -> None:
-        """Refuse a request without the client's signature, made now, for the first time."""
-        given = {
-            name: request.headers.get(f"x-gateway-{name}", "") for name in ("key", "timestamp", "nonce", "signature")
-        }
-        path = request.scope["raw_path"].decode("ascii", "replace")
-        query = "&".join(sorted(request.scope["query_string"].decode("ascii", "replace").split("&")))
-        signed = [request.method, path, query, _sm3(body), given["timestamp"], given["nonce"]]
-        keyed = HMAC((self._setting("secret") or "").encode(), hashes.SM3())
-        keyed.update("\n".join(signed).encode())
-        wanted = self._setting("client") or "", keyed.finalize().hex()
-        if not all(
-            secrets.compare_digest(a.encode(), b.encode())
-            for a, b in zip((given["key"], given["signature"]), wanted, strict=True)
-        ):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature is not ours")
-        stamp = given["timestamp"]
-        if not stamp.isdecimal() or abs(int(stamp) - time.time()) > _FRESH:
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "the timestamp is more than five minutes off")
-        self._use(given["nonce"])
-
-    def _use(self, nonce: str) -> None:
-        """Remember a nonce for as long as its moment could be taken for fresh."""
-        now = time.monotonic()
-        with self._lock:
-            self._nonces = {n: until for n, until in self._nonces.items() if until > now}
-            if not nonce or nonce in self._nonces:
-                raise _Refused(HTTPStatus.UNAUTHORIZED, "the nonce was used before")
-            self._nonces[nonce] = now + 2 * _FRESH
-
-
-def _sm3(body: bytes) -> str:
-    digest = hashes.Hash(hashes.SM3())
-    digest.update(body)
-    return digest.finalize().hex()
 
 
 def _single(request: Request) -> dict[str, str]:

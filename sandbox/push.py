@@ -1,4 +1,4 @@
-"""The push system's interface for receipts: a real HTTP server behind an API key, by offset, strict in what it takes."""
+"""The push system's interface: orders in, receipts out by offset; a real HTTP server behind an API key, strict in what it takes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import pushes
+from sandbox import pushes, shelf
+from sandbox.house import Refused
 from sandbox.messages import Row, moment
 from sandbox.pushes import KEYS, RECEIPT
-from sandbox.standin import Refused, Standin
+from sandbox.shelf import Shelf
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE, HEADER = "/push", "X-Push-Key"
@@ -41,10 +43,14 @@ class PushSystem(Standin):
     def __init__(self, path: Path | None = None, *, seed: int = SEED, messages: int = pushes.MESSAGES) -> None:
         """Take the file that keeps everything (default: memory), and how many messages it was given."""
         self._seed, self._messages = seed, messages
-        super().__init__(path, self._fill)
+        super().__init__(path, self._fill, shelf.TABLES)
+        self.orders = Shelf(self, "push.message", "接收人已退订该模板", seed=seed, one_in=700)
 
     def _routes(self) -> list[Route]:
-        return [Route(f"{BASE}/v2/receipts", self._guarded(self._receipts), methods=["GET"])]
+        return [
+            Route(f"{BASE}/v2/receipts", self._guarded(self._receipts), methods=["GET"]),
+            Route(f"{BASE}/v2/messages", self._guarded(self._take), methods=["POST"]),
+        ]
 
     @property
     def url(self) -> str:
@@ -54,18 +60,18 @@ class PushSystem(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_PUSH holds it."""
-        return f"http://gateway:{self._setting('key')}@127.0.0.1:{self.port}{BASE}"
+        return f"http://gateway:{self.setting('key')}@127.0.0.1:{self.port}{BASE}"
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
-        return f"the push system answers at {self.url}: {len(self.rows(RECEIPT)):,} receipts"
+        return f"the push system answers at {self.url}: {len(self.rows(RECEIPT)):,} receipts, {len(self.orders.rows()):,} orders"
 
     def live(self) -> None:
         """Try a message again that failed at its first attempt; after the last one there is nothing left to do."""
         numbers = range(self._next(), self._messages)
         number = next((n for n in numbers if n % 15 == 3 and n % 2 == 0), None)
         if number is not None:
-            self._set("next", number + 1)
+            self.set("next", number + 1)
             self.retry(number)
 
     def retry(self, number: int, **changes: Any) -> Row:
@@ -73,14 +79,14 @@ class PushSystem(Standin):
         stamp = moment(_now())
         made = pushes.receipt(number, 2, _now(), self._seed)
         row = made | {"accepted_at": stamp, "delivered_at": stamp, "updated_at": stamp} | changes
-        with self._writing():
+        with self.writing():
             self._write(RECEIPT, row)
         return row
 
     def _fill(self) -> None:
         """Make the key and write good receipts and bad ones."""
         now = _now()
-        self._set("key", secrets.token_urlsafe(24))
+        self.set("key", secrets.token_urlsafe(24))
         for row in pushes.receipts(now, self._seed, self._messages):
             self._write(RECEIPT, row)
         for place, rule in enumerate(pushes.breakable()):
@@ -90,10 +96,18 @@ class PushSystem(Standin):
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - the protocol's
         return json.dumps(row, ensure_ascii=False)
 
+    def _take(self, request: Request, body: bytes) -> Response:
+        """Take orders to push a message."""
+        self._admit(request)
+        return self.orders.take(request, body)
+
+    def _admit(self, request: Request) -> None:
+        if not secrets.compare_digest(request.headers.get(HEADER, "").encode(), (self.setting("key") or "").encode()):
+            raise _Refused(HTTPStatus.UNAUTHORIZED, "unknown key")
+
     def _receipts(self, request: Request, _: bytes) -> Response:
         """Answer a part of the receipts in the order in which they were written."""
-        if not secrets.compare_digest(request.headers.get(HEADER, "").encode(), (self._setting("key") or "").encode()):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "unknown key")
+        self._admit(request)
         asked = dict(request.query_params.multi_items())
         if unknown := asked.keys() - _KNOWN:
             raise _Refused(HTTPStatus.BAD_REQUEST, f"unknown parameter: {', '.join(sorted(unknown))}")

@@ -40,9 +40,10 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "licence.data",
         "geo.feature",
     ),
+    "approval_base": ("pop.person", "legal.market_entity", "geo.division", "document.meta"),
 }
 # What those that receive have to tell themselves.
-TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",)}
+TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",), "approval_base": ()}
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
 

@@ -14,6 +14,7 @@ from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
+from sandbox.portal import Portal
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -57,6 +58,7 @@ class Several(Peer, Protocol):
 KINDS: Mapping[str, Callable[[Path], One]] = {
     "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
+    "PROV_PORTAL": lambda folder: Portal(folder / "portal.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
     "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),

@@ -107,7 +107,7 @@ class SupervisionSystem(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_SUPERV holds it."""
-        return f"http://{self._setting('account')}:{self._setting('secret')}@127.0.0.1:{self.port}{PATH}"
+        return f"http://{self.setting('account')}:{self.setting('secret')}@127.0.0.1:{self.port}{PATH}"
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
@@ -123,7 +123,7 @@ class SupervisionSystem(Standin):
     def add_task(self, **changes: Any) -> Row:
         """Take in a new task, good unless `changes` make it bad, and return it."""
         now = _now()
-        with self._writing():
+        with self.writing():
             row = supervision.task(self._next(), now, now, self._seed, self._party_key) | changes
             self._write(TASK, row)
         return row
@@ -131,7 +131,7 @@ class SupervisionSystem(Standin):
     def add_feedback(self, superv_id: str, **changes: Any) -> Row:
         """Let the unit feed something back on a task, which it supervises from then on, and return that."""
         now, stamp = _now(), messages.moment(_now())
-        with self._writing():
+        with self.writing():
             task = next((row for row in self.rows(TASK) if row["superv_id"] == superv_id), None)
             if task is None:
                 raise KeyError(superv_id)
@@ -148,8 +148,8 @@ class SupervisionSystem(Standin):
     def _fill(self, tasks: int, feedbacks: int) -> None:
         """Make the account and write good records and bad ones."""
         now = _now()
-        self._set("account", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        self.set("account", f"gateway-{secrets.token_hex(4)}")
+        self.set("secret", secrets.token_urlsafe(24))
         good = list(supervision.tasks(now, self._seed, self._party_key, tasks))
         watched = [row for row in good if supervision.is_watched(row)]
         for row in good:
@@ -165,7 +165,7 @@ class SupervisionSystem(Standin):
             about = (watched or good)[place % len(watched or good)]
             row = supervision.feedback(about, 50 + place, now, self._seed)
             self._write_bad(FEEDBACK, rule, supervision.broken(FEEDBACK, rule, row, row))
-        self._set("next", tasks + len(supervision.breakable(TASK)))
+        self.set("next", tasks + len(supervision.breakable(TASK)))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         tag = "Task" if dataset == TASK else "Feedback"
@@ -219,7 +219,7 @@ class SupervisionSystem(Standin):
         if len(security) != 1 or len(tokens) != 1:
             raise Fault("wsse:InvalidSecurity", "须有且仅有一个UsernameToken")
         password, nonce, created = _token(tokens[0])
-        account, secret = self._setting("account") or "", self._setting("secret") or ""
+        account, secret = self.setting("account") or "", self.setting("secret") or ""
         wanted = base64.b64encode(hashlib.sha1(nonce + created.encode() + secret.encode()).digest())  # noqa: S324 - WS-Security has no other digest
         given = (tokens[0].findtext(f"{{{WSSE}}}Username") or "").encode(), password.encode()
         known = [secrets.compare_digest(a, b) for a, b in zip(given, (account.encode(), wanted), strict=True)]

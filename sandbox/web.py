@@ -1,4 +1,4 @@
-"""The official site's interface for citizens' messages: a real HTTP server, strict in what it takes.
+"""The official site's interface: citizens' messages out, service guides and the progress of cases in; strict in what it takes.
 
 OAuth2 client credentials with short-lived tokens, a limit of requests per second, posts by cursor over a view that
 stands still, answers by page. What it holds survives a restart in an SQLite file, its address and its client too.
@@ -12,8 +12,8 @@ import json
 import math
 import secrets
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -25,16 +25,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import messages
+from sandbox import messages, shelf
+from sandbox.house import Refused
 from sandbox.messages import KEYS, POST, REPLY, Row
 from sandbox.places import County
-from sandbox.standin import Refused, Standin
+from sandbox.shelf import Shelf
+from sandbox.signed import Pace, new_client
+from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
 BASE = "/api"
 SCOPE = "messages.read"
 SEED = 20261124
 PAGE, LARGEST_PAGE = 200, 500
+_NO_BOARD, _NO_CASE = "本站没有该事项的栏目", "本站没有该办件的用户"
 ALL = slice(None)  # the faults of a site that stands alone
 _VIEWS = 16
 
@@ -67,19 +71,23 @@ class WebSite(Standin):
 
         It answers below `base`. `at` makes it one county's site; `faults` says which of the known faults it holds.
         """
-        self.token_seconds, self.per_second, self._seed = token_seconds, per_second, seed
+        self.token_seconds, self._seed = token_seconds, seed
+        self.pace = Pace(per_second)
         self._base, self._at, self._faults = base, at, faults
         self._tokens: dict[str, float] = {}
         self._latest = ""
-        self._asked: deque[float] = deque()
         self._views: OrderedDict[str, _View] = OrderedDict()
-        super().__init__(path, lambda: self._fill(posts, replies))
+        super().__init__(path, lambda: self._fill(posts, replies), shelf.TABLES)
+        self.guides = Shelf(self, "item.guide", _NO_BOARD, seed=seed, one_in=400)
+        self.progress = Shelf(self, "case.accept", _NO_CASE, seed=seed, one_in=700)
 
     def _routes(self) -> list[Route]:
         return [
             Route(f"{self._base}/oauth/token", self._guarded(self._token), methods=["POST"]),
             Route(f"{self._base}/v1/messages", self._guarded(self._by_cursor), methods=["GET"]),
             Route(f"{self._base}/v1/replies", self._guarded(self._by_page), methods=["GET"]),
+            Route(f"{self._base}/v1/guides", self._guarded(self._taking(self.guides)), methods=["POST"]),
+            Route(f"{self._base}/v1/progress", self._guarded(self._taking(self.progress)), methods=["POST"]),
         ]
 
     @property
@@ -90,12 +98,12 @@ class WebSite(Standin):
     @property
     def dsn(self) -> str:
         """Return the address as GATEWAY_CONN_WEB holds it."""
-        return f"http://{self._setting('client')}:{self._setting('secret')}@127.0.0.1:{self.port}{self._base}"
+        return f"http://{self.setting('client')}:{self.setting('secret')}@127.0.0.1:{self.port}{self._base}"
 
     def add_post(self, **changes: Any) -> Row:
         """Take in a new message, good unless `changes` make it bad, and return it."""
         now = _now()
-        with self._writing():
+        with self.writing():
             row = messages.post(self._next(), now, now, self._seed, at=self._at) | changes
             self._write(POST, row)
         return row
@@ -103,7 +111,7 @@ class WebSite(Standin):
     def add_reply(self, message_id: str, **changes: Any) -> Row:
         """Answer a message, which is answered from then on, and return the answer."""
         now = _now()
-        with self._writing():
+        with self.writing():
             posts = {row["message_id"]: row for row in self.rows(POST)}
             known = [row["reply_no"] for row in self.rows(REPLY) if row["message_id"] == message_id]
             made = messages.reply(posts[message_id], max(known, default=0) + 1, now, self._seed)
@@ -133,8 +141,7 @@ class WebSite(Standin):
     def _fill(self, posts: int, replies: int) -> None:
         """Make the client and write good records and bad ones."""
         now = _now()
-        self._set("client", f"gateway-{secrets.token_hex(4)}")
-        self._set("secret", secrets.token_urlsafe(24))
+        new_client(self)
         good = list(messages.posts(now, self._seed, posts, self._at))
         answered = [row for row in good if row["state"] in {"3", "4"}]
         for row in good:
@@ -148,7 +155,7 @@ class WebSite(Standin):
         for place, rule in enumerate(messages.breakable(REPLY)[self._faults]):
             row = messages.reply(answered[place % len(answered)], 50 + place, now, self._seed)
             self._write_bad(REPLY, rule, messages.broken(REPLY, rule, row))
-        self._set("next", posts + len(messages.breakable(POST)[self._faults]))
+        self.set("next", posts + len(messages.breakable(POST)[self._faults]))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         body = _rendered(dataset, row)
@@ -162,7 +169,7 @@ class WebSite(Standin):
             raise _Refused(HTTPStatus.BAD_REQUEST, "invalid_request", "send a form")
         form = _single(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         given = _basic(request) or (form.pop("client_id", ""), form.pop("client_secret", ""))
-        wanted = (self._setting("client") or "", self._setting("secret") or "")
+        wanted = (self.setting("client") or "", self.setting("secret") or "")
         if not all(secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(given, wanted, strict=True)):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "invalid_client", "unknown client", **{"WWW-Authenticate": "Basic"})
         if form.pop("grant_type", "") != "client_credentials":
@@ -205,6 +212,15 @@ class WebSite(Standin):
         page = versions[(number - 1) * size : number * size]
         return _json(f'{{"page": {number}, "size": {size}, "items": [{", ".join(self._bodies(page))}]}}')
 
+    def _taking(self, shelf_: Shelf) -> Callable[[Request, bytes], Response]:
+        """Return what takes a page of service guides, or of the progress of cases."""
+
+        def take(request: Request, body: bytes) -> Response:
+            self._admitted(request, set())
+            return shelf_.take(request, body)
+
+        return take
+
     def _admitted(self, request: Request, known: set[str]) -> dict[str, str]:
         """Return the query when token, pace and parameters are in order."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -217,7 +233,7 @@ class WebSite(Standin):
             raise _Refused(
                 HTTPStatus.UNAUTHORIZED, "invalid_token", "no token, or one that is not valid now", **refusal
             )
-        self._pace(now)
+        self._paced()
         asked = _single(request.query_params.multi_items())
         if unknown := asked.keys() - known:
             raise _Refused(
@@ -225,16 +241,11 @@ class WebSite(Standin):
             )
         return asked
 
-    def _pace(self, now: float) -> None:
+    def _paced(self) -> None:
         with self._lock:
-            while self._asked and self._asked[0] <= now - 1:
-                self._asked.popleft()
-            if len(self._asked) >= self.per_second:
-                wait = max(1, math.ceil(self._asked[0] + 1 - now))
-                raise _Refused(
-                    HTTPStatus.TOO_MANY_REQUESTS, "slow_down", "too many requests", **{"Retry-After": str(wait)}
-                )
-            self._asked.append(now)
+            wait = self.pace.wait()
+        if wait:
+            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "slow_down", "too many requests", **{"Retry-After": str(wait)})
 
     def _known_view(self, cursor: str, filters: tuple[tuple[str, str], ...]) -> tuple[str, int, _View]:
         """Return the view that a cursor continues; its filters may be left out but not changed."""

@@ -26,7 +26,7 @@ _FORMS = {
     "jsonb": "true",
 }
 _WITH_OFFSET = "translate(substr({0}, 11), '+-Z', '') <> substr({0}, 11)"
-_ZONE = "Asia/Shanghai"
+ZONE = "Asia/Shanghai"
 
 
 def misfit(field: Field, alias: str = "_r_") -> sql.Composable:
@@ -35,7 +35,7 @@ def misfit(field: Field, alias: str = "_r_") -> sql.Composable:
         return sql.SQL("false")
     column = sql.Identifier(alias, field.name)
     fits = sql.SQL("{form} and pg_catalog.pg_input_is_valid({column}, {type})").format(
-        form=sql.SQL(_FORMS[_base(field)]).format(column), column=column, type=sql.Literal(field.hub_type)
+        form=sql.SQL(_FORMS[base(field)]).format(column), column=column, type=sql.Literal(field.hub_type)
     )
     return sql.SQL("not coalesce({}, true)").format(fits)
 
@@ -43,11 +43,11 @@ def misfit(field: Field, alias: str = "_r_") -> sql.Composable:
 def cast(field: Field, alias: str = "_r_") -> sql.Composable:
     """Return the typed value of a text value that fits, before repairs; a time without zone is its field's or China's."""
     column = sql.Identifier(alias, field.name)
-    if _base(field) != "timestamptz":
+    if base(field) != "timestamptz":
         return sql.SQL("{}::{}").format(column, sql.SQL(field.hub_type))
     return sql.SQL("case when {1} then {0}::{2} else {0}::{3} at time zone {4} end").format(
         column, sql.SQL(_WITH_OFFSET).format(column), sql.SQL(field.hub_type),
-        sql.SQL(field.hub_type.replace("timestamptz", "timestamp")), sql.Literal(field.zone or _ZONE),
+        sql.SQL(field.hub_type.replace("timestamptz", "timestamp")), sql.Literal(field.zone or ZONE),
     )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def typed_or_null(field: Field, alias: str = "_r_") -> sql.Composable:
     return sql.SQL("case when {} then null else {} end").format(misfit(field, alias), typed(field, alias))
 
 
-def _base(field: Field) -> str:
+def base(field: Field) -> str:
+    """Return the type of a field in the hub without its size."""
     sized = _SIZED.fullmatch(field.hub_type)
     return sized[1] if sized else field.hub_type

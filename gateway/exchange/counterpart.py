@@ -56,10 +56,15 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What became of the batches that were read back: rows there and sent, batches put away, and the newest proven one."""
+    """What became of the batches that were read back: rows there and sent, batches put away, and the newest proven one.
+
+    `missing` and `extra` are summed over batches: what one has too much does not make up for what another lacks.
+    """
 
     held: int
     sent: int
+    missing: int
+    extra: int
     put_away: int
     upto: int | None
     passed: bool
@@ -68,18 +73,21 @@ class ReadBack:
 def read_back(attempt: Attempt, target: Counting) -> ReadBack:
     """Count every batch that was not read back before, in order, up to the first that is not whole."""
     route, sender = attempt.route.route, deliveries.sender(attempt.notes)
-    held = sent = put_away = 0
+    held = sent = missing = extra = put_away = 0
     whole: list[deliveries.Sent] = []
     passed = True
     for batch in deliveries.unread(attempt.notes, route):
         count = target.count(attempt.dataset, sender, batch.number, batch.left)
         put_away += count is None
-        held, sent = held + (batch.counted if count is None else count), sent + batch.counted
+        there = batch.counted if count is None else count
+        held, sent = held + there, sent + batch.counted
+        missing, extra = missing + max(batch.counted - there, 0), extra + max(there - batch.counted, 0)
         passed = passed and count in (None, batch.counted)
         if passed:
             whole.append(batch)
     deliveries.note_read(attempt.notes, [batch.number for batch in whole])
-    return ReadBack(held, sent, put_away, max((batch.upto for batch in whole), default=None), passed)
+    newest = max((batch.upto for batch in whole), default=None)
+    return ReadBack(held, sent, missing, extra, put_away, newest, passed)
 
 
 def _unlike(attempt: Attempt, upto: int) -> sql.Composed:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from psycopg2.extensions import connection as Connection
 
 from gateway import pg, registry
 from gateway.deployment import Deployment
@@ -167,20 +170,37 @@ class _Delivery:
         if shape is not None:
             check_shape(self._dataset, attempt.route.peer, shape, more=True)
         if not self.resent:
-            deliveries.begin(attempt.notes, attempt.route.route, self._range, extent)
+            self._note(changes)
         attempt.stage("deliver", extent.rows + extent.gone)
         rows, gone = changes.rows(target.format), changes.gone(target.format)
         sender = deliveries.sender(attempt.notes)
         return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
 
+    def _note(self, changes: Changes) -> None:
+        """Note what is about to leave and what stays here, as one: by the time a lost reply is settled, the rules may be others."""
+        attempt = self._attempt
+        attempt.notes.autocommit = False
+        try:
+            with attempt.notes:
+                deliveries.begin(attempt.notes, attempt.route.route, self._range, changes.extent)
+                self._enter_stopped(attempt.notes, changes)
+        finally:
+            if not attempt.notes.closed:
+                attempt.notes.autocommit = True
+
+    def _enter_stopped(self, connection: Connection, changes: Changes) -> None:
+        if changes.extent.stopped:
+            attempt = self._attempt
+            stopped.enter(connection, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
+
     def _move(self, changes: Changes, confirmed: Delivery) -> Heard:
         """Everything that others can see: what was stopped or refused, what is delivered, where the route stands."""
         attempt, route, extent = self._attempt, self._attempt.route.route, changes.extent
-        if self._range.decision:
+        if self._range.decision and (extent.rows or confirmed.repeated):
             quarantine.close_sent_again(attempt.hub, attempt.batch, self._range.decision)
-        stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch)
-        if extent.stopped:
-            stopped.enter(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, changes.stopped())
+        went = None if confirmed.repeated else replace(self._range, upto=extent.upto)
+        stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, went)
+        self._enter_stopped(attempt.hub, changes)
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
         taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted

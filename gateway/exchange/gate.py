@@ -15,7 +15,7 @@ from gateway.model import Dataset, Route
 SECRECY = "gate.secrecy"
 # Marks as GB/T 9704 sets them (a level, a star, a term), in brackets as titles bear them, or alone in a field. The bare
 # words stand in many an innocent text: "国家秘密载体印制" is a line of business.
-_MARK = "(绝密|机密|秘密)"
+_MARK = "(绝|机|秘)[ 　]?密"  # a level without a term is set with a blank between its characters
 _PATTERNS = (
     rf"{_MARK}[[:space:]　]*[★☆]",
     rf"[\[【〔［（(〖][[:space:]　]*{_MARK}[[:space:]　]*[\]】〕］）)〗]",

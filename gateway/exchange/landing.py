@@ -39,6 +39,11 @@ class Landing:
         self.typed = True
         self.repairing = False
         self.watching = False  # whether `_live` is filled
+        self.logged = False  # whether `_ok` is to become the live table
+        self.keyed = False  # whether `_ok` has its key
+        self.plain = (
+            False  # whether every record that came was plain, so that no text of unreadable bytes is among them
+        )
 
     def name(self, suffix: str = "") -> sql.Identifier:
         """Return a table of this batch: ``, `_raw`, `_mis`, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
@@ -58,6 +63,7 @@ class Landing:
         """Drop leftovers and make the tables; only a first load needs a logged `_ok`, for it becomes the live table."""
         self.drop_leftovers()
         self._make_reason()
+        self.logged = logged
         shape = hub_tables.columns(self.dataset)
         self._run("create table {} ({}) partition by list (({}))", self.name(), shape, self.reason_call)
         kind = sql.SQL("" if logged else "unlogged")
@@ -122,19 +128,32 @@ class Landing:
         )
         return pg.run(self.hub, statement)
 
+    def add_key(self, rows: int) -> bool:
+        """Give `_ok`, with so many rows, its key; tell whether no key stands twice, as otherwise it gets none."""
+        memory_kb = min(1_048_576, max(65_536, rows * _INDEX_BYTES_A_ROW // 1024))
+        pg.run(self.hub, f"set maintenance_work_mem = {memory_kb}")
+        try:
+            self._run("alter table {} add primary key ({})", self.name("_ok"), pg.names(self.dataset.key))
+        except psycopg2.errors.UniqueViolation:
+            return False
+        self.keyed = True
+        return True
+
     def become_live(self, rows: int) -> None:
         """Turn `_ok` into a table that can be attached to the hub: gateway columns and key.
 
         Gateway columns come as constant defaults and take no space in the rows; the CHECK spares the attach its scan.
         """
-        memory_kb = min(1_048_576, max(65_536, rows * _INDEX_BYTES_A_ROW // 1024))
-        pg.run(self.hub, f"set maintenance_work_mem = {memory_kb}")
-        pg.run(self.hub, sql.SQL("alter table {} detach partition {}").format(self.name(), self.name("_ok")))
-        try:
-            self._add_key()
-        except psycopg2.errors.UniqueViolation:
+        self._run("alter table {} detach partition {}", self.name(), self.name("_ok"))
+        if not self.keyed and not self.add_key(rows):
             self.refuse_duplicates()
-            self._add_key()
+            self.add_key(rows)
+        self._run(
+            'alter table {} add column gw_source text collate "C" not null default {source}, '
+            "add column gw_batch bigint not null default {batch}, "
+            "add check (gw_source = {source} and gw_source is not null)",
+            self.name("_ok"), source=sql.Literal(self.source), batch=sql.Literal(self.batch),
+        )  # fmt: skip
 
     def drop(self) -> None:
         """Drop every table of this batch."""
@@ -150,19 +169,8 @@ class Landing:
             for (name,) in cursor.fetchall():
                 pg.run(self.hub, sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, name)))
 
-    def _run(self, statement: str, *parts: sql.Composable) -> None:
-        pg.run(self.hub, sql.SQL(statement).format(*parts))
-
-    def _add_key(self) -> None:
-        key = pg.names(self.dataset.key)
-        source, batch = sql.Literal(self.source), sql.Literal(self.batch)
-        with_columns = sql.SQL(
-            'alter table {ok} add column if not exists gw_source text collate "C" not null default {source}, '
-            "add column if not exists gw_batch bigint not null default {batch}"
-        ).format(ok=self.name("_ok"), source=source, batch=batch)
-        pg.run(self.hub, with_columns)
-        with_key = sql.SQL("alter table {} add primary key ({}), add check (gw_source = {} and gw_source is not null)")
-        pg.run(self.hub, with_key.format(self.name("_ok"), key, source))
+    def _run(self, statement: str, *parts: sql.Composable, **named: sql.Composable) -> None:
+        pg.run(self.hub, sql.SQL(statement).format(*parts, **named))
 
     def _make_reason(self) -> None:
         pattern = f"^reason_{re.escape(self.dataset.hub_name)}_[0-9a-z]+$"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -40,7 +41,12 @@ class Outcome:
     def after(self, earlier: Outcome) -> Outcome:
         """Return this outcome with the rows of one before it in the same run."""
         summed = ("read", "inserted", "updated", "deleted", "unchanged", "rejected")
-        return replace(self, **{name: getattr(self, name) + getattr(earlier, name) for name in summed})
+        rejects, warnings = (
+            dict(Counter(mine) + Counter(before))
+            for mine, before in ((self.rejects, earlier.rejects), (self.warnings, earlier.warnings))
+        )
+        counts = {name: getattr(self, name) + getattr(earlier, name) for name in summed}
+        return replace(self, rejects=rejects, warnings=warnings, **counts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome for machines."""

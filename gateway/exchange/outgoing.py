@@ -6,10 +6,11 @@ from psycopg2 import sql
 
 from gateway.model import Route
 
-# The first three and the last two characters of a long text, the first of a short one; the rest are stars.
+# The first three and the last two characters of a long text, the first of a short one; the rest are stars, and so is a
+# single character: it would be all of the value.
 _MASKED = (
     "case when char_length({0}) > 5 then left({0}, 3) || repeat('*', char_length({0}) - 5) || right({0}, 2) "
-    "else left({0}, 1) || repeat('*', char_length({0}) - 1) end"
+    "when char_length({0}) = 1 then '*' else left({0}, 1) || repeat('*', char_length({0}) - 1) end"
 )
 
 

@@ -7,6 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from io import BufferedIOBase
+from typing import BinaryIO
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -24,6 +26,21 @@ def pipe_copy(read: Read, into: Connection, copy_in: sql.Composable, errors: Err
     """Feed what `read` writes into a `COPY … FROM STDIN` and return the rows stored.
 
     `errors` turns what the storing server says into the gateway's errors; the hub stores unless told otherwise.
+    """
+    return pipe(read, lambda stream: store(stream, into, copy_in, errors))
+
+
+def store(
+    stream: BinaryIO | BufferedIOBase, into: Connection, copy_in: sql.Composable, errors: Errors = pg.hub_errors
+) -> int:
+    """Feed a stream into a `COPY … FROM STDIN` and return the rows stored."""
+    with errors("store rows"), into.cursor() as cursor:
+        cursor.copy_expert(copy_in, stream, size=_BUFFER)
+        return int(cursor.rowcount)
+
+
+def pipe(read: Read, take: Callable[[BinaryIO], int]) -> int:
+    """Run `read` in a thread of its own, give what it writes to `take`, and return the rows that this stored.
 
     A source that dies looks like a normal end to the hub; so the caller must roll back on any error, and the number
     of rows sent is compared with the number stored. Raises what the reader raised, or SourceChanged (retryable).
@@ -34,13 +51,12 @@ def pipe_copy(read: Read, into: Connection, copy_in: sql.Composable, errors: Err
     source.start()
     cause: BaseException | None = None
     try:
-        with os.fdopen(reading, "rb", _BUFFER) as stream, errors("store rows"), into.cursor() as cursor:
+        with os.fdopen(reading, "rb", _BUFFER) as stream:
             try:
-                cursor.copy_expert(copy_in, stream, size=_BUFFER)
+                stored = take(stream)
             except BaseException:
                 cause = source.failed  # known before our end closes: what fails later only lost its reader
                 raise
-            stored = int(cursor.rowcount)
     except BaseException:
         source.join()
         if cause is not None:

@@ -5,15 +5,20 @@ What is no record, or holds a value that is none of its field's type, stays in `
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from psycopg2 import sql
 
 from gateway import pg
 from gateway.exchange import casting
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.landing import Landing
+from gateway.exchange.pipe import store
+from gateway.exchange.plain import Lines, zone
 from gateway.ports import Window
 
 WHOLE = Window()
+_FEW, _MANY = 500, 100_000  # lines judged together
 
 
 def create(landing: Landing) -> None:
@@ -36,12 +41,39 @@ def copy_in(landing: Landing) -> sql.Composed:
     return sql.SQL("copy {} (gw_fault, {}) from stdin").format(landing.name("_raw"), landing.columns)
 
 
+def land(landing: Landing, stream: BinaryIO) -> int:
+    """Land the records of a stream in their order and return how many came: plain ones as they are, the others judged.
+
+    A doubtful line is judged with those after it, as setting up the judgement costs about as much as judging a thousand.
+    """
+    landing.plain = True
+    lines, landed, some = Lines(stream, landing.dataset), 0, _FEW
+    while not lines.ended():
+        came = _land_plain(landing, lines)
+        landed += came
+        some = _FEW if came > some else min(2 * some, _MANY)
+        if not lines.ended():
+            store(lines.any(some), landing.hub, copy_in(landing))
+            landed += take(landing)
+    return landed
+
+
+def _land_plain(landing: Landing, lines: Lines) -> int:
+    """Copy what is plain into landing; there a time without zone is read by the session's."""
+    session = zone(landing.dataset)
+    if session is not None:
+        pg.run(landing.hub, sql.SQL("set timezone = {}").format(sql.Literal(session)))
+    stored = store(lines.plain(), landing.hub, landing.copy_in("text"))  # no attempt goes on after an error
+    pg.run(landing.hub, "reset timezone")
+    return stored
+
+
 def take(landing: Landing, window: Window = WHOLE) -> int:
     """Judge the types of the records in `_raw` and route those of the window; return how many these are.
 
     An untyped source may send more than it was asked for. A record whose cursor is no moment belongs to every window.
     """
-    parts = _parts(landing, window)
+    landing.plain, parts = False, _parts(landing, window)
     missed = sql.SQL(
         "insert into {mis} select _r_.ctid, {cursor}, {misfit}, {hash}, "
         "(select row_to_json(x) from (select {record}) x)::text, {key} from {raw} _r_ where {misfit} is not null and {inside}"
@@ -53,7 +85,7 @@ def take(landing: Landing, window: Window = WHOLE) -> int:
     if any(f.repairs for f in landing.dataset.fields):
         _note_repairs(landing, parts)
     pg.run(landing.hub, sql.SQL("truncate {raw}").format(**parts))
-    pg.run(landing.hub, sql.SQL("update {mis} set gw_at = null").format(**parts))
+    pg.run(landing.hub, sql.SQL("update {mis} set gw_at = null where gw_at is not null").format(**parts))
     return taken
 
 
@@ -73,8 +105,13 @@ def keep_new(landing: Landing) -> None:
     )
 
 
-def drop_doubles(landing: Landing) -> int:
-    """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault."""
+def drop_doubles(landing: Landing, rows: int = 0) -> int:
+    """Delete all but one of the records in `_ok` that are alike in every field: a page that came twice is no fault.
+
+    A first load, of so many rows, is spared the search where its table's key, which it needs anyway, finds no two.
+    """
+    if landing.logged and landing.add_key(rows):
+        return 0
     dataset = landing.dataset
     statement = sql.SQL(
         "delete from {ok} d using (select ctid, row_number() over (partition by {key}, {hash}) as place from {ok} _r_) r "

@@ -118,7 +118,7 @@ def _read_back(attempt: Attempt, target: Counting) -> Reconciliation:
     through = (
         attempt.state.verified_through if found.upto is None else deliveries.committed_at(attempt.notes, found.upto)
     )
-    lacking = compare.Difference(found.held, found.sent, found.sent - found.held, 0, 0, 0)
+    lacking = compare.Difference(found.held, found.sent, found.missing, found.extra, 0, 0)
     remark = f"{found.put_away} batches were put away already" if found.put_away else None
     return _record(attempt, lacking, 0, "read back", passed=found.passed, through=through, remark=remark)
 

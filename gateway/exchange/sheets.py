@@ -20,7 +20,7 @@ from psycopg2.extras import RealDictCursor
 
 from gateway import pg, settings
 from gateway.deployment import Deployment
-from gateway.errors import NotFound
+from gateway.errors import NotFound, PermanentError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.outcome import utc
 from gateway.ledger import chain
@@ -49,8 +49,13 @@ def yesterday() -> date:
 
 
 def make(deployment: Deployment, route_name: str, day: date) -> Sheet | None:
-    """Sign the sheet of a route's day; None when the newest revision says just that already."""
+    """Sign the sheet of a route's day; None when the newest revision says just that already.
+
+    PermanentError for a day that has not begun: nothing can be said of it yet.
+    """
     route = deployment.route(route_name)
+    if day > yesterday() + timedelta(days=1):
+        raise PermanentError(f"the day {day} has not begun", "Name a day that is over, or leave it away: yesterday.")
     with closing(deployment.hub(name="gateway sheet")) as hub, pg.hub_errors("make a sheet"):
         held = (
             None if route.outbound or day < yesterday() else _content(hub, route)
@@ -84,7 +89,8 @@ def show(connection: Connection, route: str, day: date) -> Sheet:
 
 
 def _sign(deployment: Deployment, hub: Connection, route: Route, day: date, body: dict[str, Any]) -> Sheet | None:
-    """Append the sheet to the chain; the head's lock makes revisions follow one another."""
+    """Append the sheet to the chain; revisions follow one another, whoever makes them."""
+    kept.wait_for_others(hub)
     newest = kept.newest(hub, route.route, day)
     if newest is not None:
         revision, before = newest[0] + 1, _plain(newest[1])

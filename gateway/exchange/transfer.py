@@ -216,7 +216,7 @@ class _Transfer:
         ):  # what joins needs statistics; a plain first load does not
             pg.run(self.attempt.hub, sql.SQL("analyze {}").format(self.landing.name("_ok")))
         self.attempt.stage("check")
-        if not shape.checked_text:
+        if not (shape.checked_text or (first and self.landing.plain)):
             self.landing.refuse_undecodable()
         self.warnings = _row_warnings(self.landing)
         self.warnings |= lookups.apply(self.landing, catalog, self.attempt.deployment.keys)

@@ -7,10 +7,12 @@ still to be delivered or was delivered since, the verdict is overtaken and no ro
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -31,6 +33,9 @@ _SQL = queries(__file__)
 _PAGE = 1000
 _OVERLAP = timedelta(days=1)  # a verdict may become visible after one with a later stamp
 _LONGEST = 1000
+# What is shown as a rule and stands in receipts. Other than a code it is words, and an eleven-digit number a person's.
+# Beyond U+FFFF names sort in one order by characters and in another as RFC 8785 wants it.
+_CODE = re.compile(r"(?!.*(?:[0-9]{11}|[\U00010000-\U0010ffff]))[\w.:-]{1,40}")
 _HEARD = sql.Identifier("gateway_heard")
 _ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s)"
 
@@ -100,7 +105,8 @@ def _judge(attempt: Attempt) -> None:
         "when t.gw_batch > coalesce(d.upto_batch, (select max(upto_batch) from gateway.delivery where route = {route})) "
         "then 'overtaken' else 'entered' end as state "
         "from (select *, coalesce(gw_number::text, gw_left_at::text) is not null as gw_named from {heard}) h "
-        "left join gateway.delivery d on d.route = {route} and (d.number = h.gw_number or d.left_at = h.gw_left_at) "
+        "left join lateral (select number, upto_batch from gateway.delivery n where n.route = {route} "
+        "and (n.number = h.gw_number or n.left_at = h.gw_left_at) order by n.number = h.gw_number desc limit 1) d on true "
         "left join lateral (select t.gw_batch, {hash} as gw_hash, (select row_to_json(x) from (select {columns}) x)::text "
         "as gw_record from {table} t where {same}) t on true"
     ).format(
@@ -129,28 +135,37 @@ def _entry(attempt: Attempt, error: str, words: str, row_hash: int, record: str)
     return (
         dataset.name, route.origin, route.route, attempt.batch, f"{quarantine.PEER}{error}", dataset.owner, row_hash,
         Json(mask_row(dataset, values), dumps=as_json),
-        quarantine.seal(attempt.deployment.keys, dataset.name, route.origin, record), mask_words(dataset, values, words),
+        quarantine.seal(attempt.deployment.keys, dataset.name, route.origin, record), _shown(dataset, values, words),
     )  # fmt: skip
 
 
+def _shown(dataset: Dataset, values: dict[str, Any], words: str) -> str:
+    """Return words masked, and only then each line cut: half of a value would be told from no other text."""
+    return "\n".join(line[:_LONGEST] for line in mask_words(dataset, values, words).split("\n"))
+
+
 def _line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
-    key = [_clean(verdict.key.get(k)) for k in dataset.key]
-    return (
-        verdict.id,
-        verdict.number,
-        _clean(verdict.error) or "-",
-        _clean(verdict.words) or "",
-        verdict.at,
-        verdict.left,
-        *key,
-    )
+    key = [_exact(verdict.key.get(k)) for k in dataset.key]
+    error, words = _clean(verdict.error) or "-", _clean(verdict.words, 2 * _LONGEST)
+    if not _CODE.fullmatch(error):
+        error, words = "-", f"{error} {words}".strip()
+    return _name(verdict.id), verdict.number, error, words, verdict.at, verdict.left, *key
 
 
-def _clean(text: str | None) -> str | None:
+def _name(text: str) -> str:
+    """Return a verdict's own name; of one that no index could hold, its hash."""
+    return text if _exact(text) else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _exact(text: str | None) -> str | None:
+    """Return a text to the last blank, since another one may be another row's key; None when the hub holds no such key."""
+    return text if text is not None and text == _clean(text, strip=False) else None
+
+
+def _clean(text: str, longest: int = _LONGEST, *, strip: bool = True) -> str:
     """Return a peer's text as PostgreSQL can hold it, of a bearable length."""
-    if text is None:
-        return None
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:_LONGEST].strip()
+    held = text.replace("\0", "").encode("utf-8", "replace").decode()[:longest]
+    return held.strip() if strip else held
 
 
 def _pages(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, ...]]:

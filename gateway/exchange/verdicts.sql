@@ -1,5 +1,6 @@
--- name: newest: the newest verdict of a route that was heard before, by the target's clock
-select max(judged_at) from gateway.verdict where route = %(route)s;
+-- name: newest: the newest verdict of a route that was heard before, by the target's clock; one from the future is of no other time
+-- than when it was heard, or nothing would be heard until then
+select max(least(judged_at, heard_at)) from gateway.verdict where route = %(route)s;
 
 -- name: enter: rows that a target refused; more about a row that is there already is added to its words
 insert into gateway.quarantine as q (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words)

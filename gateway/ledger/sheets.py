@@ -29,6 +29,11 @@ def facts(
     return rows("carried")[0], rows("compared"), int(returned), rows("waiting")[0], moment
 
 
+def wait_for_others(connection: Connection) -> None:
+    """Sign alone until the transaction ends."""
+    pg.run(connection, _SQL["alone"])
+
+
 def newest(connection: Connection, route: str, day: date) -> tuple[int, str] | None:
     """Return revision and body of the newest sheet of a day."""
     found: tuple[int, str] | None = pg.one(connection, _SQL["newest"], {"route": route, "day": day})

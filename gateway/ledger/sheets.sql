@@ -11,7 +11,7 @@ select count(*) as batches, min(no) as first_receipt, max(no) as last_receipt,
 select at, passed, method, source_rows, hub_rows, missing, extra, different, pending, quarantined
   from gateway.reconciliation where route = %(route)s and at >= %(from)s and at < %(to)s order by id;
 
--- name: returned: rows of the deliveries of a span of time that their target refused after it had taken them
+-- name: returned: refusals, after they had been taken, of rows of the deliveries of a span of time; two of one row are two
 select count(*) as returned from gateway.verdict v join gateway.delivery d on d.number = v.number and d.route = v.route
  where v.route = %(route)s and v.state = 'entered' and d.left_at >= %(from)s and d.left_at < %(to)s;
 
@@ -21,6 +21,9 @@ select count(*) filter (where state = 'open') as open, count(*) filter (where st
 
 -- name: verified: up to where a route is proven
 select verified_through from gateway.route_state where route = %(route)s;
+
+-- name: alone: one signs sheets at a time
+select pg_advisory_xact_lock(hashtextextended('gateway.sheet', 0));
 
 -- name: newest: the newest revision of a route's sheet of a day
 select s.revision, r.body from gateway.sheet s join gateway.receipt r on r.no = s.receipt_no

@@ -20,7 +20,7 @@ def mask(value: Any, classification: str) -> Any:
     text = str(value)
     if len(text) <= _SHORT:
         return text[:1] + "*" * (len(text) - 1)
-    if text[:1].isascii() and text.isalnum():
+    if text.isascii() and text.isalnum():
         return text[:3] + "*" * (len(text) - 5) + text[-2:]
     if _is_date(text):
         return text[:4] + "-**-**"

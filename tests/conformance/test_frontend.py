@@ -133,6 +133,15 @@ class TestFrontend(TypedSourceSuite, HashingSuite, RepairingSuite, RowRefusingTa
         with peer.source().snapshot() as snapshot:
             assert snapshot.totals(EVERYTHING)[0] == 2
 
+    def test_version_without_an_operation_is_a_row(self, peer: FrontendPeer) -> None:
+        """Only what says that it is a deletion is one: nothing is left out in silence."""
+        peer.create(EVERYTHING)
+        peer.tell("I", EVERYTHING, [row("kept"), row("bare")])
+        peer.run(sql.SQL("alter table everything alter cd_operation drop not null"))
+        peer.run(sql.SQL("update everything set cd_operation = null where code = 'bare'"))
+        with peer.source().snapshot() as snapshot:
+            assert snapshot.totals(EVERYTHING)[0] == 2
+
     def test_names_of_their_own_are_no_surprise(self, peer: FrontendPeer) -> None:
         """The envelope is theirs; any other column that the contract does not know is one."""
         peer.create(EVERYTHING)

@@ -50,7 +50,7 @@ def test_a_contract_tells_owner_frequency_and_who_may_read(written: Path) -> Non
     assert found.team.name == "市公安局"
     assert ("freshness", 1560) in {(p.property, p.value) for p in found.slaProperties}
     assert "人口库，每日 02:00" in {p.description for p in found.slaProperties}
-    assert [(r.role, r.access) for r in found.roles] == [("share", "read")]
+    assert [(r.role, r.access) for r in found.roles] == [("approval_base", "read"), ("share", "read")]
 
 
 def test_tables_have_a_row_a_data_set_and_a_row_a_field(city: Catalog, written: Path) -> None:
@@ -63,7 +63,7 @@ def test_tables_have_a_row_a_data_set_and_a_row_a_field(city: Catalog, written: 
     person = next(row for row in datasets if row["dataset"] == "pop.person")
     assert (person["from"], person["shared_with"], person["highest_class"]) == (
         "人口库",
-        "市信息资源共享交换平台",
+        "行政审批系统基础库；市信息资源共享交换平台",
         "L4",
     )
 

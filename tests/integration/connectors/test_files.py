@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import accumulate, cycle, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors import files_csv, files_manifest, files_target
@@ -21,6 +22,7 @@ from connectors.files import connect
 from connectors.files_charset import decoded
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
+from connectors.files_rows import written
 from gateway.errors import SchemaMismatch
 from gateway.exchange import reconcile, transfer
 from gateway.model import Dataset, Field, Platform
@@ -246,6 +248,52 @@ def test_what_is_written_is_read_again(cells: list[list[str | None]], charset: s
     texts = [out.getvalue().decode(charset)]
     found = [values for _, values in files_csv.records(iter(texts), delimiter, r"\N", lambda _: [0, 1], "a file")]
     assert found == [[None if cell == r"\N" else cell for cell in row] for row in cells]
+
+
+_ODD = ["a\\b", "\\N", "a\tb", "a\rb", "\0", "a\u2028b", "-", '"x"', '"a,b"', '"l\n2"', 'a"', "\x01"]
+_CELLS = st.one_of(*[st.sampled_from(["", "a", "王小明"])] * 3, st.sampled_from(_ODD))
+_TABLES = st.sampled_from([1, 3]).flatmap(
+    lambda width: st.tuples(
+        st.just(width),
+        st.lists(
+            st.one_of(
+                *[st.lists(_CELLS, min_size=width, max_size=width)] * 3,
+                st.lists(_CELLS, min_size=1, max_size=width + 1),
+                st.just([""] * width),
+            ),
+            max_size=6,
+        ),
+    )
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    table=_TABLES, sizes=st.lists(st.integers(1, 30), min_size=1), delimiter=st.sampled_from([",", ";", "\t"]),
+    null=st.sampled_from(["", "", "-"]), end=st.sampled_from(["\n", "\r\n"]), straight=st.integers(0, 3), last=st.booleans(),
+)  # fmt: skip
+@example((3, [["a\tb", "x"]]), [30], ",", "", "\n", 1, True)  # a tab that would pass for a third cell
+def test_short_way_through_a_table_leads_where_the_long_one_does(
+    table: tuple[int, list[list[str]]], sizes: list[int], delimiter: str, null: str, end: str, straight: int, last: bool
+) -> None:
+    """Whatever stands in a file, and wherever its pieces end, the lines are those of its records, or the error is theirs."""
+    width, rows = table
+    text = end.join(delimiter.join(row) for row in [["a", "b", "c"][:width], *rows]) + (end if last else "")
+    ends = [0, *accumulate(islice(cycle(sizes), len(text)))]
+    texts = [text[begin:stop] for begin, stop in pairwise(ends) if begin < len(text)]
+    order = [*(range(width) if straight else reversed(range(width))), None]
+    given_out = []
+    for read in (_long_way, files_csv.encoded):
+        try:
+            pieces = list(read(iter(texts), delimiter, null, lambda _: order, "a file"))
+            given_out.append((sum(number for number, _ in pieces), b"".join(piece for _, piece in pieces)))
+        except SchemaMismatch as error:
+            given_out.append((0, error.message.encode()))
+    assert given_out[0] == given_out[1]
+
+
+def _long_way(*table: Any) -> Iterator[tuple[int, bytes]]:
+    return written(files_csv.records(*table))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import io
+import json
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +31,7 @@ from gateway.errors import (
 )
 from gateway.exchange import transfer
 from gateway.model import Platform
-from gateway.ports import Outgoing, Window
+from gateway.ports import Outgoing, Read, Window
 from tests.integration.conftest import PERSON, City
 from tests.integration.connectors.filed import Folder, table
 from tests.integration.connectors.sftp_site import PASSWORD, SftpSite
@@ -302,6 +303,32 @@ def test_an_orphan_of_a_broken_delivery_is_replaced(tmp_path: Path) -> None:
     assert target.write(ITEM, batch).inserted == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["test_item_000001.csv", "test_item_000001.csv.manifest.json"]
     assert [found[1:] for found in lines(tmp_path, platform())] == [["1", "a", "1", "2026-11-24 04:00:00+00"]]
+
+
+def test_a_manifest_is_no_older_than_its_rows(tmp_path: Path) -> None:
+    """A batch leaves in a whole second, a row may be of the same one: whoever reads by the cursor would pass it over."""
+    target, left = connect_target(platform(), f"file://{tmp_path}"), datetime(2026, 11, 24, 4, tzinfo=UTC)
+    stamps = ("04:00:00.25+00", "04:00:00.9+00", "03:59:59+00")
+    data = "".join(f"{n}\ta\t1\t2026-11-24 {at}\n" for n, at in enumerate(stamps)).encode()
+    target.write(ITEM, Outgoing("h", 1, left, lambda out: len(stamps) if out.write(data) else 0, lambda _: 0))
+    assert connect(platform(), f"file://{tmp_path}").probe(ITEM).upper == left + timedelta(milliseconds=900)
+    ahead = b"9\ta\t1\t2999-01-01 00:00:00+00\n"
+    target.write(ITEM, Outgoing("h", 2, left, lambda out: bool(out.write(ahead)), lambda _: 0))
+    assert max(json.loads(p.read_text())["taken_at"] for p in tmp_path.glob("*.json")) < "2999"
+
+
+def test_batches_that_look_alike_are_read_in_their_order(tmp_path: Path) -> None:
+    """A key that comes, goes, comes again and goes again makes the same file twice: its sender's numbers tell them apart."""
+    target, line = connect_target(platform(), f"file://{tmp_path}"), b"1\ta\t1\t2026-11-24 04:00:00+00\n"
+
+    def read(data: bytes) -> Read:
+        return lambda out: int(bool(data and out.write(data)))
+
+    for number in range(1, 6):
+        there = number % 2 == 1
+        rows, gone = (line, b"") if there else (b"", b"1\n")
+        target.write(ITEM, Outgoing("h", number, datetime.now(UTC), read(rows), read(gone)))
+        assert [found[1] for found in lines(tmp_path, platform())] == (["1"] if there else [])
 
 
 # SFTP

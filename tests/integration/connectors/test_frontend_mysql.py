@@ -205,7 +205,17 @@ def test_returns_are_heard_with_the_key_that_was_sent(front: Front) -> None:
     assert second.key == {"id": "P9"}
     assert list(target.verdicts(PERSON, datetime(2026, 11, 25, 0, 0, 1, tzinfo=UTC))) == []
     assert next(target.verdicts(PERSON, None)).id == "v1"  # leaving early is no harm
-    front.run("update dn_audit_abnormal set cd_time = 0")
+    front.run("update dn_audit_abnormal set table_cd_time = null")
+    first, second = target.verdicts(PERSON, None)
+    assert (first.left, second.left) == (LEFT + timedelta(seconds=1), None)  # the batch's name tells it
+    front.run("update dn_audit_abnormal set table_cd_batch = null, table_row_guid = null where row_guid = 'v2'")
+    assert [found.key for found in target.verdicts(PERSON, None)] == [{"id": long}, {"id": None}]
+    front.run("delete from dn_audit_abnormal where row_guid = 'v1'")
+    assert [found.key for found in target.verdicts(PERSON, None)] == [{"id": None}]
+    front.run("update dn_audit_abnormal set row_guid = null")
+    with pytest.raises(SchemaMismatch, match="without row_guid"):
+        list(target.verdicts(PERSON, None))
+    front.run("update dn_audit_abnormal set row_guid = 'v2', cd_time = 0")
     with pytest.raises(SchemaMismatch, match="without cd_time"):
         list(target.verdicts(PERSON, None))
 

@@ -90,6 +90,13 @@ def test_nothing_that_is_sent_raises(value: Any, kind: str) -> None:
         assert fault != ogc_geometry.SHAPE or found is sent
 
 
+@pytest.mark.parametrize("number", ["1E+1000000", "-1E+1000000", "360.1", "NaN", "Infinity"])
+def test_a_number_beyond_degrees_is_no_position(number: str) -> None:
+    """However long its exponent is, it spoils its own feature and no other."""
+    sent = {"type": "Point", "coordinates": [Decimal(number), 1]}
+    assert ogc_geometry.judged(sent, latitude_first=True) == (ogc_geometry.SHAPE, sent)
+
+
 @pytest.mark.parametrize(
     ("name", "crs"),
     [

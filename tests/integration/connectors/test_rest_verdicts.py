@@ -75,6 +75,14 @@ def test_time_of_a_verdict(site: Site, told: Any, declared: Any) -> None:
     assert found.at == found.left == datetime(2026, 11, 24, 5, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("told", ["1e999999999", "-1e999999999", "NaN", "Infinity"])
+def test_time_beyond_all_time_is_none(site: Site, told: str) -> None:
+    """It is refused at once, and not computed."""
+    site.gives({"items": [verdict(1, judged=told)]})
+    with pytest.raises(SchemaMismatch, match="without a time"):
+        heard(site, format="epoch")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"no": None}, "without a name"), ({"judged": "soon"}, "without a time"), ({"judged": None}, "without a time")],

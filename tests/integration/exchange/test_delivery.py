@@ -289,6 +289,20 @@ def test_a_table_that_no_longer_takes_the_rows(sharing: Sharing, change: str, un
     sharing.assert_whole()
 
 
+@pytest.mark.parametrize("code", ["P0001", "23514", "45000"])
+def test_words_of_a_trigger_are_not_passed_on(sharing: Sharing, code: str) -> None:
+    """Whatever code the platform's trigger gives its words, they may tell of a person."""
+    sharing.ask(
+        "create function judge() returns trigger language plpgsql as $$ begin "
+        f"raise exception '% is unknown', new.name using errcode = '{code}'; end $$"
+    )
+    sharing.ask("create trigger judge before insert on person for each row execute function judge()")
+    with pytest.raises((SchemaMismatch, PlatformUnavailable)) as caught:
+        sharing.deliver()
+    ((kept,),) = sharing.city.ask("select error_text from gateway.batch order by batch_id desc limit 1")
+    assert "张" not in str(caught.value) + kept
+
+
 def test_a_platform_may_have_columns_of_its_own(sharing: Sharing) -> None:
     """They are neither written nor compared."""
     sharing.ask("alter table person add column received_at timestamptz default now()")
@@ -417,6 +431,8 @@ MARKED = [
     "（秘密）附件",  # other brackets
     "(绝密)",  # ASCII brackets
     " 机密　",  # alone in its field
+    "机　密",  # set apart, as a level without a term is
+    "【绝 密】附件",  # and in brackets
     "第一行\n绝密\n第三行",  # alone in a line
     '{"密级": "机密", "标题": "x"}',  # alone in a value of JSON
 ]
@@ -425,6 +441,7 @@ CLEAR = [
     "商业秘密保护★示范点",  # the star is not the mark's
     "保密协议",  # neither word
     "机密仪器厂",  # a name
+    "机 密仪器厂",  # a name set apart
     "★★★★★",  # stars alone
     None,
 ]
@@ -448,10 +465,12 @@ def test_hidden_fields_leave_masked_or_empty_and_are_compared_so(sharing: Sharin
         sharing.city.deployment, catalog=replace(here, routes={**here.routes, OUT: route})
     )
     sharing.city.ask_source("update person set name = '阿不都热合曼买买提', updated_at = now() where id = 'P00000009'")
+    sharing.city.ask_source("update person set name = '王', updated_at = now() where id = 'P00000008'")
     sharing.bring()
     sharing.deliver()
     shared = {key: (name, amount) for key, name, _, amount, _ in sharing.shared()}
     assert (shared["P00000009"], shared["P00000050"]) == (("阿不都****买提", None), ("张**", None))
+    assert shared["P00000008"] == ("*", None)  # the first character would be the whole
     found = reconcile.run(sharing.city.deployment, OUT)
     assert (found.passed, found.method) == (True, "totals")
     sharing.ask("update person set name = '张三丰' where id = 'P00000050'")

@@ -163,6 +163,30 @@ def test_verdict_that_comes_later_counts_once(app: App) -> None:
     ]  # fmt: skip
 
 
+def test_verdict_that_names_two_batches_counts_once(app: App) -> None:
+    """By number it names one, by moment another: the number decides, and the route goes on."""
+    with_left = {**VERDICTS, "left": "sent"}
+    peer = app.city.deployment.catalog.routes[OUT].peer
+    write = peer.options["resources"][PERSON.name]["write"]
+    options = {**OPTIONS, "resources": {PERSON.name: {"write": write, "verdicts": with_left}}}
+    catalog = app.city.deployment.catalog
+    route = replace(catalog.routes[OUT], peer=replace(peer, options=options))
+    app.city.deployment = replace(app.city.deployment, catalog=replace(catalog, routes={**catalog.routes, OUT: route}))
+    app.deliver()
+    app.city.ask_source("update person set amount = 7, updated_at = now() where id = %s", (ONE,))
+    app.bring()
+    app.deliver()
+    (first, _), (_, second) = app.city.ask("select number, left_at from gateway.delivery order by number")
+    app.judge("v1", batch=first)
+    app.judge("v2", key="P00000007", batch=first)
+    for told in app.verdicts:
+        told["sent"] = second.isoformat()
+    assert dict(app.deliver().rejects) == {"peer.E9": 1}
+    assert app.city.ask("select verdict, number, state from gateway.verdict order by 1") == [
+        ("v1", first, "overtaken"), ("v2", first, "entered"),
+    ]  # fmt: skip
+
+
 def test_row_is_sent_again_alone(app: App) -> None:
     """A replay is a batch of one row with a key of its own."""
     app.deliver()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused
+from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
 from gateway.exchange import carry, proof, quarantine, reconcile
 from gateway.exchange.outcome import Outcome
-from gateway.ledger import decisions
+from gateway.ledger import decisions, verify_receipts
 from gateway.model import Platform, Route, Rule
 from tests.integration.conftest import PERSON, City
 from tests.integration.proxy import Proxy
@@ -138,6 +139,17 @@ def test_each_version_is_a_row_with_its_envelope(uplink: Uplink) -> None:
     assert uplink.ask("select count(*) from up_person") == [(102,)]
 
 
+def test_operations_may_be_kept_at_a_fixed_width(uplink: Uplink) -> None:
+    """Where the other side chose char(2) they are padded with a blank, and count all the same."""
+    uplink.ask("alter table up_person alter cd_operation type char(2)")
+    assert uplink.deliver().inserted == 100
+    uplink.city.ask_source("delete from person where id = %s", (ONE,))
+    uplink.bring()
+    assert uplink.deliver().deleted == 1
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.hub_rows) == (True, 101)
+
+
 def test_a_returned_row_waits_in_the_words_of_the_other_side(uplink: Uplink) -> None:
     """The entry shows the whole row masked, and the words without the person's name or number."""
     uplink.deliver()
@@ -153,6 +165,85 @@ def test_a_returned_row_waits_in_the_words_of_the_other_side(uplink: Uplink) -> 
     assert shown["reason_zh"].startswith("对方退回")
     assert shown["masked"]["sex"] is not None
     assert proof.verify(uplink.city.deployment).ok
+
+
+def test_what_is_no_code_is_masked_as_words_are(uplink: Uplink) -> None:
+    """A rule stands in receipts and logs: a text in place of a code is told beside it, without the person in it."""
+    uplink.deliver()
+    uplink.send_back("v1", words="请核对")
+    uplink.ask("update dn_audit_abnormal set err_type = %s", (f"张50 的编号 {ONE} 与电话 13812345678 不符",))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
+    ((rule, _, words),) = uplink.entries()
+    assert (rule, "请核对" in words, "不符" in words) == ("peer.-", True, True)
+    evidence = str(uplink.city.ask("select r.body, v.* from gateway.receipt r, gateway.verdict v")) + words
+    assert not any(secret in evidence for secret in ("张50", ONE, "13812345678"))
+    ((number,),) = uplink.ask(
+        "update dn_audit_abnormal set err_type = '13812345678', row_guid = 'v2' returning row_guid"
+    )
+    assert (number, dict(uplink.deliver().rejects)) == ("v2", {"peer.-": 1})
+
+
+def test_codes_in_any_script_verify_outside(uplink: Uplink, tmp_path: Path) -> None:
+    """A receipt's names have one order, in whatever way a verifier compares characters."""
+    uplink.deliver()
+    for number, (key, code) in enumerate(((ONE, "𠂇"), ("P00000007", "Ａ"), ("P00000008", "缺项"))):
+        uplink.send_back(f"v{number}", key=key)
+        uplink.ask("update dn_audit_abnormal set err_type = %s where row_guid = %s", (code, f"v{number}"))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1, "peer.Ａ": 1, "peer.缺项": 1}
+    proof.export(uplink.city.deployment, tmp_path / "receipts.zip")
+    assert verify_receipts.main([str(tmp_path / "receipts.zip")]) == 0
+
+
+def test_long_words_are_masked_before_they_are_cut(uplink: Uplink) -> None:
+    """No half of a number is left where the words end."""
+    uplink.deliver()
+    uplink.ask("alter table dn_audit_abnormal alter remark type text")
+    uplink.send_back("v1", words="错" * 995 + ONE)
+    uplink.deliver()
+    ((_, _, words),) = uplink.entries()
+    assert (len(words), words[995:]) == (1000, "P00**")
+
+
+def test_a_return_from_the_future_does_not_silence_the_others(uplink: Uplink) -> None:
+    """One whose moment is wrong by years is heard, and so is what comes after it."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.ask("update dn_audit_abnormal set cd_time = '2099-01-01'")
+    assert uplink.deliver().rejected == 1
+    uplink.send_back("v2", key="P00000007")
+    assert uplink.deliver().rejected == 1
+
+
+def test_a_return_without_the_moment_of_sending_is_known_by_its_batch(uplink: Uplink) -> None:
+    """It concerns the version of that batch, not whatever was sent since."""
+    uplink.ask("alter table dn_audit_abnormal alter table_cd_time drop not null")
+    uplink.deliver()
+    ((old,),) = uplink.ask("select cd_batch from up_person where id = %s", (ONE,))
+    uplink.change(amount=8)
+    uplink.bring()
+    uplink.deliver()
+    uplink.send_back("v1", batch=old)
+    uplink.send_back("v2", key="P00000007")
+    uplink.ask("update dn_audit_abnormal set table_cd_time = null")
+    assert uplink.deliver().rejected == 1
+    assert uplink.city.ask("select verdict, state from gateway.verdict order by 1") == [
+        ("v1", "overtaken"), ("v2", "entered"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["row_guid", "cd_time"])
+def test_a_return_without_its_name_or_its_moment_is_told_to_the_owner(uplink: Uplink, column: str) -> None:
+    """Nobody could tell whether it was heard before; when it is mended it is heard."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.ask(
+        f"alter table dn_audit_abnormal alter {column} drop not null; alter table dn_audit_abnormal add kept text"
+    )
+    uplink.ask(f"update dn_audit_abnormal set kept = {column}::text, {column} = null")
+    with pytest.raises(SchemaMismatch, match=f"dn_audit_abnormal of platform prov has a row without {column}"):
+        uplink.deliver()
+    uplink.ask(f"update dn_audit_abnormal set {column} = kept::{'timestamp' if column == 'cd_time' else 'text'}")
+    assert uplink.deliver().rejected == 1
 
 
 def test_a_verdict_that_comes_twice_counts_once(uplink: Uplink) -> None:
@@ -171,6 +262,44 @@ def test_two_verdicts_on_a_row_are_one_entry(uplink: Uplink) -> None:
     uplink.send_back("v2", words="区划代码无效")
     uplink.deliver()
     assert [words for *_, words in uplink.entries()] == ["缺少证件类型\n区划代码无效"]
+
+
+def test_a_verdict_names_its_row_to_the_last_blank(uplink: Uplink) -> None:
+    """Two keys that differ in a blank are two persons: the one is not blamed for the other."""
+    uplink.city.ask_source(
+        "insert into person select id || ' ', '李四', sex, amount, updated_at from person where id = %s", (ONE,)
+    )
+    uplink.bring()
+    uplink.deliver()
+    uplink.send_back("v1", key=f"{ONE} ")
+    assert uplink.deliver().rejected == 1
+    ((shown,),) = uplink.city.ask("select masked ->> 'name' from gateway.quarantine where state = 'open'")
+    assert shown == "李*"
+
+
+def test_a_verdict_with_a_name_of_any_length_counts_once(uplink: Uplink) -> None:
+    """No index holds a name of thousands of characters, and none of it is lost."""
+    uplink.deliver()
+    uplink.ask("alter table dn_audit_abnormal alter row_guid type text")
+    uplink.send_back("v1")
+    uplink.ask(
+        "update dn_audit_abnormal set row_guid = (select string_agg(md5(g::text), '') from generate_series(1, 300) g)"
+    )
+    assert [uplink.deliver().rejected, uplink.deliver().rejected] == [1, 0]
+
+
+def test_returns_may_be_of_other_types(uplink: Uplink) -> None:
+    """Whatever the other side made of names and codes, they are read as text."""
+    uplink.deliver()
+    uplink.send_back("17")
+    uplink.ask("update dn_audit_abnormal set err_type = '301'")
+    uplink.ask(
+        "alter table dn_audit_abnormal alter row_guid type bigint using row_guid::bigint, "
+        "alter err_type type integer using err_type::integer, alter cd_time type timestamptz using cd_time at time zone 'Asia/Shanghai'"
+    )
+    assert dict(uplink.deliver().rejects) == {"peer.301": 1}
+    ((late,),) = uplink.city.ask("select abs(extract(epoch from judged_at - heard_at)) < 600 from gateway.verdict")
+    assert late
 
 
 def test_a_verdict_on_an_unknown_row_is_counted(uplink: Uplink) -> None:
@@ -290,6 +419,49 @@ def test_the_targets_own_rules_are_judged_before_anything_leaves(uplink: Uplink)
     assert uplink.deliver().inserted == 1
 
 
+def test_a_row_whose_rule_was_lifted_leaves_and_closes_its_entry(uplink: Uplink) -> None:
+    """Told to deliver everything, what nothing stops any more goes as it is; a row that the province refused still waits."""
+    women = Rule(
+        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
+    )
+    uplink.with_preflight(women)
+    assert uplink.deliver().inserted == 50
+    uplink.send_back("v1", key="P00000001")
+    uplink.with_preflight()
+    assert (uplink.deliver().read, {state for _, state, _ in uplink.entries()}) == (0, {"open"})
+    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
+    assert uplink.deliver().inserted == 50
+    states = uplink.city.ask("select rule, state, count(*) from gateway.quarantine group by 1, 2 order by 1")
+    assert states == [("PV-01", "replayed", 50), ("peer.E301", "open", 1)]
+
+
+def test_a_rule_lifted_while_a_reply_is_lost_loses_no_row(uplink: Uplink) -> None:
+    """The front end took the batch without what was stopped: sent again it counts as taken, and what was stopped still waits."""
+    women = Rule(
+        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
+    )
+    uplink.with_preflight(women)
+    commits = [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "swallow" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            uplink.deliver()
+    uplink.reach(uplink.dsn)
+    uplink.with_preflight()
+    uplink.deliver()
+    there = uplink.ask("select count(distinct id) from up_person")[0][0]
+    assert there + sum(state == "open" for _, state, _ in uplink.entries()) == 100
+    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
+    uplink.deliver()
+    assert uplink.ask("select count(distinct id) from up_person") == [(100,)]
+    assert {state for _, state, _ in uplink.entries()} == {"replayed"}
+
+
 def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Uplink) -> None:
     """The other side has put the row away, so that there is no row to mark as deleted."""
     uplink.deliver()
@@ -298,6 +470,30 @@ def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Upli
     uplink.bring()
     assert uplink.deliver().deleted == 0
     assert uplink.city.ask("select error, state from gateway.verdict") == [("delete", "unknown")]
+
+
+def test_a_batch_waits_for_an_earlier_session_that_is_still_at_its_commit(uplink: Uplink) -> None:
+    """The connection is gone before the front end has committed: what is sent again meanwhile counts once."""
+    uplink.ask(
+        "create function linger() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$"
+    )
+    uplink.ask(
+        "create constraint trigger linger after insert on up_person initially deferred for each row "
+        "when (new.id = 'P00000001') execute function linger()"
+    )
+    commits = [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "swallow" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            uplink.deliver()
+    uplink.reach(uplink.dsn)
+    uplink.deliver()
+    assert uplink.ask("select count(*), count(distinct id) from up_person") == [(100, 100)]
 
 
 @pytest.mark.parametrize("lost", [True, False])  # the reply to the commit of a single row sent again; none
@@ -323,6 +519,29 @@ def test_an_interrupted_replay_is_finished_by_the_next_run(uplink: Uplink, lost:
     uplink.deliver()
     assert uplink.ask("select count(*) from up_person where id = %s", (ONE,)) == [(2,)]
     assert [state for _, state, _ in uplink.entries()] == ["replayed"]
+
+
+def test_an_interrupted_replay_that_a_newer_version_overtook_is_superseded(uplink: Uplink) -> None:
+    """Nothing of it was there, and nothing is sent in its place: the entry does not claim that the row was sent again."""
+    uplink.deliver()
+    uplink.send_back("v1")
+    uplink.deliver()
+    number, commits = uplink.open_entry(), [0]
+
+    def watch(to_server: bool, data: bytes) -> str:
+        commits[0] += to_server and b"COMMIT" in data
+        return "cut" if commits[0] == 2 else "pass"
+
+    with Proxy(uplink.dsn, watch) as proxy:
+        uplink.reach(proxy.dsn)
+        with pytest.raises(PlatformUnavailable):
+            carry.replay(uplink.city.deployment, number, who="tester", why="again")
+    uplink.reach(uplink.dsn)
+    uplink.change(amount=9)
+    uplink.bring()
+    uplink.deliver()
+    assert uplink.ask("select amount from up_person where id = %s order by cd_time", (ONE,))[1:] == [(9,)]
+    assert [state for _, state, _ in uplink.entries()] == ["superseded"]
 
 
 def test_a_discarded_row_is_not_reopened_by_more_of_the_same(uplink: Uplink) -> None:
@@ -358,6 +577,20 @@ def test_what_was_sent_is_read_back(uplink: Uplink) -> None:
     assert again.verified_through is not None
     assert found.verified_through is not None
     assert again.verified_through > found.verified_through
+
+
+def test_a_row_too_many_does_not_make_up_for_one_that_is_missing(uplink: Uplink) -> None:
+    """Each batch is counted for itself, and no figure is below nothing."""
+    uplink.deliver()
+    uplink.ask("insert into up_person select * from up_person where id = 'P00000001'")
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.missing, found.extra) == (False, 0, 1)
+    uplink.city.fill(10, start=500)
+    uplink.bring()
+    uplink.deliver()
+    uplink.ask("delete from up_person where id = 'P00000505'")
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.missing, found.extra, found.source_rows, found.hub_rows) == (False, 1, 1, 110, 110)
 
 
 def test_rows_lost_at_the_front_end_stop_the_proof(uplink: Uplink) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 
 from gateway import settings
 from gateway.embedded import pg_binary
-from gateway.errors import NotFound
+from gateway.errors import NotFound, PermanentError
 from gateway.exchange import carry, proof, reconcile, sheets
 from gateway.exchange.sheets import Sheet
+from gateway.ledger import sheets as kept
 from tests.integration.conftest import City
 from tests.integration.exchange.test_returns import OUT, Uplink, uplink
 
@@ -74,12 +78,14 @@ def test_the_content_can_be_hashed_by_anybody(city: City) -> None:
     assert content == {"rows": 30, "sha256": digest}
 
 
-def test_a_return_after_the_day_reopens_its_sheet(uplink: Uplink) -> None:
+def test_a_return_after_the_day_reopens_its_sheet(uplink: Uplink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target refuses a row of an earlier day: that day's sheet is signed anew, the earlier revision stays."""
     uplink.deliver()
     assert signed(uplink.city, OUT).body["returned"] == 0
     uplink.send_back("v1")
     uplink.deliver()
+    next_day: Any = settings.now() + timedelta(days=1)
+    monkeypatch.setattr(settings, "now", lambda: next_day)
     made = {(s.route, s.day): s for s in sheets.make_all(uplink.city.deployment, TODAY + timedelta(days=1))}
     again = made[OUT, TODAY]
     assert (again.revision, again.body["returned"]) == (2, 1)
@@ -101,3 +107,26 @@ def test_an_older_day_has_no_content(city: City, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(settings, "now", lambda: later)
     body = signed(city).body
     assert (body["content"], body["carried"]["inserted"]) == (None, 5)
+
+
+def test_a_day_that_has_not_begun_has_no_sheet(city: City) -> None:
+    """Evidence of what did not happen yet is none."""
+    with pytest.raises(PermanentError, match="has not begun"):
+        sheets.make(city.deployment, IN, TODAY + timedelta(days=2))
+    assert city.ask("select count(*) from gateway.sheet") == [(0,)]
+
+
+def test_two_who_make_a_sheet_at_once_sign_one(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person and the night may make the same sheet: the second finds that it says nothing new."""
+    both, looked = Barrier(2), kept.newest
+
+    def newest(*asked: Any) -> Any:
+        found = looked(*asked)
+        with suppress(BrokenBarrierError):
+            both.wait(2)
+        return found
+
+    monkeypatch.setattr(kept, "newest", newest)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: sheets.make(city.deployment, IN, TODAY), range(2)))
+    assert sorted(sheet is None for sheet in made) == [False, True]

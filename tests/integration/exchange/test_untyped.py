@@ -290,6 +290,29 @@ def test_last_version_of_a_record_edited_while_it_was_read_wins(city: City, line
     assert {row["state"] for row in quarantine.list_rows(city.hub)} == {"superseded"}
 
 
+@pytest.mark.parametrize(
+    "names", [("a\\b", "旧", "新"), ("旧", "a\\b", "新"), ("旧", "新", "a\\b"), ("a\\b", "旧", "c\\d")]
+)
+def test_last_version_wins_though_only_some_need_judging(city: City, lines: Lines, names: tuple[str, ...]) -> None:
+    """A text with a backslash takes another way into landing than one without, and keeps its place in the order."""
+    lines.records = [person(n, name=name) for name in names for n in (1, 2)]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.read, dict(outcome.rejects)) == (6, {"key.duplicate": 4})
+    assert [row[1] for row in city.hub_rows()] == [names[-1]] * 2
+
+
+def test_records_that_need_judging_are_few_among_many(city: City, lines: Lines) -> None:
+    """However runs of plain records and of others follow each other, each record is landed or told of once."""
+    odd = {n: person(n, amount="+1.5") for n in (*range(0, 20_000, 1_733), *range(9_000, 9_700))}
+    bad = {n: person(n, sex="one") for n in (1, 8_000, 8_001, 19_999)}
+    lines.records = [bad.get(n) or odd.get(n) or person(n) for n in range(20_000)]
+    outcome = transfer.run(city.deployment, "person_in")
+    assert (outcome.read, outcome.inserted, dict(outcome.rejects)) == (20_000, 19_996, {"sex.type": 4})
+    assert city.ask("select count(*), sum(amount) from hub.test_person") == [(19_996, Decimal("29994.00"))]
+    again = transfer.run(city.deployment, "person_in", whole=True)
+    assert (again.inserted, again.updated, again.deleted, again.rejected) == (0, 0, 0, 0)
+
+
 def test_bad_record_that_came_after_the_last_window_is_pending(city: City, lines: Lines) -> None:
     """The next window will carry it into quarantine: both sides agree until then."""
     lines.records = [person(1)]

@@ -39,7 +39,7 @@ def small() -> Iterator[DocumentLibrary]:
 def signed(library: DocumentLibrary, query: str, **changes: str) -> dict[str, str]:
     """Return the headers of a request with this query; `changes` are made after the signature, but for `stamp`."""
     parts = urlsplit(library.dsn)
-    stamp, nonce = changes.pop("stamp", str(int(time.time()))), f"{time.perf_counter_ns()}"
+    stamp, nonce = changes.pop("stamp", str(int(time.time()))), f"{time.perf_counter_ns():032}"
     keyed = HMAC(changes.pop("secret", str(parts.password)).encode(), hashes.SM3())
     text = "\n".join(["GET", PATH, "&".join(sorted(query.split("&"))), SM3_OF_NOTHING, stamp, nonce])
     keyed.update(text.encode())

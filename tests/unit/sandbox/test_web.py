@@ -220,7 +220,7 @@ def test_a_token_expires(small: WebSite) -> None:
 
 def test_too_many_requests_are_told_when_to_come_back(small: WebSite) -> None:
     """The seventh request of a second waits; after Retry-After it is served."""
-    small.per_second = 6
+    small.pace.per_second = 6
     bearer = token(small)
     answers = [get(small, "/v1/replies", bearer, size=1) for _ in range(8)]
     assert [a.status_code for a in answers] == [200] * 6 + [429] * 2

@@ -21,6 +21,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
         ("1990-01-01", "1990-**-**"),
         ("1990-01-01T08:00:00+08:00", "1990-**-**"),
         ("河北省承德市双桥区武烈路1号", "河***"),
+        ("1号楼2单元301室王小明", "1***"),  # an address, though it begins like a number
+        ("Dr王小明先生", "D***"),
         ("", ""),
         (7, "7"),  # one sign of a code list
         (None, None),

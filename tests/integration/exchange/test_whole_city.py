@@ -1,4 +1,4 @@
-"""The stand-in city holds a bad row for every rule that is awake, and the gateway finds each for its own reason, no other."""
+"""The whole stand-in city once, without Airflow: what comes in is judged by every rule that is awake, what goes out arrives."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ import pytest
 from gateway import catalog
 from gateway.deployment import Deployment
 from gateway.embedded import Server
+from gateway.exchange import delivery, reconcile, transfer
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import reconcile, transfer
+from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
 from sandbox import city
+from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
 from sandbox.order import in_order
+from sandbox.portal import Portal
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
@@ -33,46 +36,55 @@ from sandbox.web import WebSite
 ROOT = Path(__file__).parents[3]
 QUIET = "the platforms hold"
 ZONE_ROUTE, ZONE_WARNING = "message_post_130871_in", "division-valid.kind"
-Peer = WebSite | SupervisionSystem | PushSystem | DocumentLibrary | AssessmentSystem | BackupReports | MapService
-Chengde = tuple[Deployment, Counter[str]]
+Peer = (
+    WebSite
+    | SupervisionSystem
+    | PushSystem
+    | DocumentLibrary
+    | AssessmentSystem
+    | BackupReports
+    | MapService
+    | GuideApp
+)
+Chengde = tuple[Deployment, dict[str, Outcome], Counter[str]]
 
 
-@pytest.fixture
-def peers(tmp_path: Path) -> Iterator[dict[str, Peer]]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the city's folder."""
+    return tmp_path_factory.mktemp("chengde")
+
+
+@pytest.fixture(scope="module")
+def peers(folder: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
         "WEB": WebSite, "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
-        "GEO_MAP": MapService,
+        "GEO_MAP": MapService, "APP_GUIDE": GuideApp, "PROV_PORTAL": Portal,
     }  # fmt: skip
     with ExitStack() as running:
-        reports = {"SELF_ZJJ": BackupReports(tmp_path / "self_zjj")}
+        reports = {"SELF_ZJJ": BackupReports(folder / "self_zjj")}
         channels = running.enter_context(Channels())
         yield {name: running.enter_context(make()) for name, make in alone.items()} | channels.by_connection | reports
 
 
-@pytest.fixture
-def chengde(
-    servers: tuple[Server, Server],
-    peers: dict[str, Peer],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Chengde]:
-    """Yield a deployment of the city's own catalog in front of a small stand-in city, and how many rows are bad there."""
+@pytest.fixture(scope="module")
+def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path) -> Iterator[Chengde]:
+    """Yield a deployment of the city's own catalog, everything brought in, and how many rows were bad at the platforms."""
     hub, source = servers
     name = f"rules_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
-    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
     said: list[str] = []
     dsns = city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
     dsns |= {name: peer.dsn for name, peer in peers.items()}
     migrate.upgrade(hub.dsn(name))
-    deployment = Deployment(
-        catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get
-    )
+    keys = Keys.create(folder / "keys", city.CERT_KEY)
+    deployment = Deployment(catalog.load(ROOT / "catalog"), hub.dsn(name), keys, dsns.get)
     hub_tables.prepare(deployment)
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
-    yield deployment, _noted(dsns) + Counter(_made_badly(peers, carried))
+    brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
+    yield deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried))
     city.reset(source.dsn())
 
 
@@ -89,15 +101,14 @@ def _noted(dsns: Mapping[str, str]) -> Counter[str]:
 def _made_badly(peers: Mapping[str, Peer], carried: set[tuple[str, str]]) -> Iterator[str]:
     """Yield the reasons of the bad records that the platforms which are servers hold, of what a route carries."""
     for name, peer in peers.items():
-        for dataset, made in peer.bad.items():
+        for dataset, made in ({} if isinstance(peer, GuideApp) else peer.bad).items():
             yield from (f"{dataset} {rule}" for _, rule in made if (name, dataset) in carried)
 
 
 def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) -> None:
     """Each error rule has the rows made for it in quarantine or waiting, no good row is there, and both sides agree."""
-    deployment, noted = chengde
-    for route in in_order(deployment.catalog):
-        outcome = transfer.run(deployment, route)
+    deployment, outcomes, noted = chengde
+    for route, outcome in outcomes.items():
         everybody = {
             f"{rule} of {outcome.read}" for rule, count in outcome.warnings.items() if count > outcome.read // 2
         }
@@ -115,3 +126,30 @@ def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) ->
     assert sorted(rules - found.keys()) == []
     assert (found - noted, noted - found) == (Counter(), Counter())
     assert [r for r in in_order(deployment.catalog) if not reconcile.run(deployment, r).passed] == []
+
+
+def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -> None:
+    """What the hub holds is at the platform but for what it refused; again there is nothing to send."""
+    deployment, *_ = chengde
+    outbound = [r.route for r in deployment.catalog.routes.values() if r.outbound]
+    sent = {route: delivery.run(deployment, route) for route in outbound}
+    assert [route for route, outcome in sent.items() if outcome.read > outcome.landed + outcome.rejected] == []
+    assert [route for route in outbound if delivery.run(deployment, route).read] == []
+    assert [route for route in outbound if reconcile.run(deployment, route).passed is False] == []
+    for name in ("WEB", "APP", "WECHAT", "SITE_130881"):
+        site = peers[name]
+        assert isinstance(site, WebSite)
+        told = sent[f"item_guide_{name.removeprefix('SITE_').lower()}"]
+        assert (len(site.guides.rows()), told.rejected) == (told.inserted, told.read - told.inserted)
+    app, push, portal = peers["APP"], peers["PUSH"], peers["PROV_PORTAL"]
+    assert isinstance(app, WebSite)
+    assert isinstance(push, PushSystem)
+    assert isinstance(portal, Portal)
+    shown = app.progress.rows()
+    assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
+    assert len(shown) == sent["case_accept_app"].inserted > 1_000
+    assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
+    own = {row["message_id"] for row in portal.rows("message.post")}
+    assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
+    assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
+    assert {row["author_key"] for row in portal.letters.rows()} == {None}
