@@ -241,13 +241,13 @@ class SupervisionSystem(Standin):
     def held(self, dataset: str) -> list[Row]:
         """Return what was pushed to it, in key order."""
         query = "select row from pushed where dataset = ? order by key"
-        return [json.loads(row) for (row,) in self._ask(query, dataset)]
+        return [json.loads(row) for (row,) in self.ask(query, dataset)]
 
     def _take(self, operation: str, call: Element) -> Element:
         """Take a page once; one that comes again is answered as before."""
         page = pushed(operation, call)
-        with self._writing():
-            known = self._ask("select answer from answered where request = ?", page.request)
+        with self.writing():
+            known = self.ask("select answer from answered where request = ?", page.request)
             if known:
                 return etree.fromstring(known[0][0].replace("<ns2:Repeated>false<", "<ns2:Repeated>true<"))
             answer = page.answer(self._seed, self._stored)
