@@ -40,7 +40,7 @@ def connect_target(platform: Platform, dsn: str) -> Target:
 def returns(platform: Platform) -> bool:
     """Tell whether the platform returns rows that it finds wrong."""
     resources = platform.options.get("resources", {}).values()
-    return bool(platform.options.get("returns")) or any("returns" in r for r in resources)
+    return bool(platform.options.get("returns")) or any({"returns", "row_returns"} & r.keys() for r in resources)
 
 
 class Frontend:

@@ -100,6 +100,15 @@ def returned(
     return Verdict(number, key, None, error or "-", words_, _zoned(at), left)
 
 
+def repeated_row(where: str, key: Mapping[str, str | None], batch: str, words_: str, sent: datetime | None) -> Verdict:
+    """Return what a row of a table that repeats refused rows tells; SchemaMismatch without the moment it was sent.
+
+    Such a return has neither name nor moment of its own: the same words about the same row of a batch are one.
+    """
+    name = sha256(repr((batch, words_, sorted(key.items()))).encode()).hexdigest()  # a key may be a personal number
+    return returned(where, name, key, batch, None, words_, sent, sent)
+
+
 def _zoned(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
 

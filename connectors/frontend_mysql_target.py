@@ -17,7 +17,7 @@ import pymysql
 
 from connectors import frontend_options, mysql_shape
 from connectors import mysql_session as session
-from connectors.frontend_format import batch_name, returned, table_hint, up_of, wall
+from connectors.frontend_format import batch_name, repeated_row, returned, table_hint, up_of, wall
 from connectors.frontend_mysql_batch import Batch
 from connectors.frontend_mysql_refusal import places
 from connectors.frontend_options import Resource
@@ -80,6 +80,8 @@ class MysqlFrontendTarget:
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield the error returns of the data set's table."""
         up = self._up(dataset)
+        if up.row_returns:
+            yield from self._repeated(dataset, up)
         if not up.returns:
             return
         after = f"and cd_time >= {session.literal(wall(since).isoformat(sep=' '))}" if since else ""
@@ -93,6 +95,21 @@ class MysqlFrontendTarget:
                 found = session.streamed(reading, query)
                 while page := list(islice(found, _PAGE)):
                     yield from self._judged(dataset, up, page)
+            finally:
+                session.close(reading)
+
+    def _repeated(self, dataset: Dataset, up: Resource) -> Iterator[Verdict]:
+        """Yield the rows that the platform repeats, all of them each time: when it wrote them is not told."""
+        query = _SQL["repeated"].format(
+            key=session.names(dataset.key), returns=session.name(up.row_returns),
+            source=session.literal(self._options.source),
+        )  # fmt: skip
+        with self._errors(f"read {up.row_returns}"):
+            reading = session.connect(self._address)
+            try:
+                for batch, words, sent, *key in session.streamed(reading, query):
+                    where = f"table {up.row_returns} of platform {self._where}"
+                    yield repeated_row(where, dict(zip(dataset.key, key, strict=True)), batch, words, _moment(sent))
             finally:
                 session.close(reading)
 

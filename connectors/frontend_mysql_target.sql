@@ -16,3 +16,6 @@ select row_guid, table_row_guid, table_cd_time, err_type, coalesce(remark, ''), 
 -- name: keys: whose rows the returns are about; the platform may have cut what names them short
 select cd_batch, left({row_key}, 50), {key} from {table} where cd_batch in ({batches}) and left({row_key}, 50) in ({rows})
  order by {key};
+
+-- name: repeated: rows that the platform repeats whole, with what is wrong with them
+select cd_batch, coalesce(error_remark, ''), cd_time, {key} from {returns} where data_source = {source} order by cd_time;

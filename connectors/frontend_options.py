@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = options.shape(
             "type": "object",
             "minProperties": 1,
             "additionalProperties": options.shape(
-                {"up": _NAME, "down": _NAME, "code": _CODE, "row_key": WORD, "returns": _NAME},
+                {"up": _NAME, "down": _NAME, "code": _CODE, "row_key": WORD, "returns": _NAME, "row_returns": _NAME},
             ),
         },
     },
@@ -39,7 +39,8 @@ _OPERATIONS = {"insert": "I", "update": "U", "delete": "D"}
 class Resource:
     """Where a data set is exchanged: the table that is written, the one that is read, and how returns name a row.
 
-    `code` stands for the data set in a batch number; `row_key` is the field that error returns repeat.
+    `code` stands for the data set in a batch number; `row_key` is the field that error returns repeat. `row_returns` is a
+    table of another form, which repeats refused rows whole.
     """
 
     up: str
@@ -47,6 +48,7 @@ class Resource:
     code: str
     row_key: str
     returns: str
+    row_returns: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +70,6 @@ def resource(platform: Platform, dataset: Dataset) -> Resource:
     """Return where a data set is exchanged; CatalogInvalid when that is not declared."""
     found = declared(platform, dataset)
     key = found.get("row_key", dataset.key[0])
-    returns = found.get("returns", platform.options.get("returns", ""))
-    return Resource(found.get("up", ""), found.get("down", ""), found.get("code", ""), key, returns)
+    whole = found.get("row_returns", "")
+    returns = "" if whole else found.get("returns", platform.options.get("returns", ""))
+    return Resource(found.get("up", ""), found.get("down", ""), found.get("code", ""), key, returns, whole)

@@ -20,6 +20,7 @@ from connectors.frontend_format import (
     UNKNOWN,
     batch_name,
     refused,
+    repeated_row,
     returned,
     table_hint,
     up_of,
@@ -87,6 +88,8 @@ class FrontendTarget:
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield the error returns of the data set's table."""
         up = self._up(dataset)
+        if up.row_returns:
+            yield from self._repeated(dataset, up)
         if not up.returns:
             return
         query = sql.SQL(_SQL["returned"]).format(
@@ -104,6 +107,19 @@ class FrontendTarget:
                 texts = {field: None if value is None else str(value) for field, value in known.items()}
                 where = f"table {up.returns} of platform {self._where}"
                 yield returned(where, number, texts, name, error, words, at, sent)
+
+    def _repeated(self, dataset: Dataset, up: Resource) -> Iterator[Verdict]:
+        """Yield the rows that the platform repeats, all of them each time: when it wrote them is not told."""
+        query = sql.SQL(_SQL["repeated"]).format(
+            key=pg.names(dataset.key), returns=sql.Identifier("public", up.row_returns)
+        )
+        reading = self._connection.cursor("gateway_repeated")
+        with self._errors(f"read {up.row_returns}"), self._connection, reading as cursor:
+            cursor.execute(query, {"source": self._options.source})
+            for batch, words, sent, *key in cursor:
+                texts = {k: None if v is None else str(v) for k, v in zip(dataset.key, key, strict=True)}
+                where = f"table {up.row_returns} of platform {self._where}"
+                yield repeated_row(where, texts, batch, words, sent)
 
     def close(self) -> None:
         """Close the connection; may be called twice."""

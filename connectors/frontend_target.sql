@@ -13,3 +13,6 @@ select r.row_guid::text, r.table_row_guid::text, r.table_cd_time, r.err_type::te
  where r.table_sql_name = %(name)s and r.table_cd_source = %(source)s
    and (%(since)s::timestamp is null or r.cd_time >= %(since)s::timestamp)
  order by r.cd_time, r.row_guid;
+
+-- name: repeated: rows that the platform repeats whole, with what is wrong with them
+select cd_batch::text, coalesce(error_remark::text, ''), cd_time, {key} from {returns} where data_source = %(source)s order by cd_time;

@@ -14,6 +14,7 @@ from connectors import rest_lines, rest_pages, untyped
 from connectors.http_address import Address, address
 from connectors.http_peer import Clock
 from connectors.rest_auth import auth
+from connectors.rest_callback import callback_signers, callback_verdicts
 from connectors.rest_http import Answer, RestPeer
 from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
@@ -21,7 +22,7 @@ from connectors.rest_target import RestTarget
 from gateway.model import Dataset, Platform
 from gateway.ports import Probe, Shape, Window
 
-__all__ = ["OPTIONS", "Rest", "connect", "connect_target", "returns"]
+__all__ = ["OPTIONS", "Rest", "callback_signers", "callback_verdicts", "connect", "connect_target", "returns"]
 
 
 def connect(platform: Platform, dsn: str) -> Rest:

@@ -9,15 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote_plus, urlencode
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.hmac import HMAC
 from requests import PreparedRequest, Request
 
 from connectors.http_address import Address, basic
 from gateway.errors import AccessDenied
+from gateway.security.signing import HEADERS, Signer
 
 Post = Callable[[PreparedRequest], bytes]
-_DIGESTS: Mapping[str, type[hashes.SHA256 | hashes.SM3]] = {"sha256": hashes.SHA256, "sm3": hashes.SM3}
 _LIFE = 300.0  # of a token whose answer does not tell its life
 _EARLY = 10.0  # a token that ends while its request travels is of no use
 
@@ -51,23 +49,19 @@ class Headers:
 class Signature:
     """A keyed digest of method, path, sorted query, body digest, time and nonce (HMAC-SHA256 or HMAC-SM3)."""
 
-    def __init__(self, user: str, secret: str, digest: str) -> None:
-        """Keep the key; cryptography brings SM3, which hashlib may lack."""
-        self._user, self._key, self._digest = user, secret.encode(), _DIGESTS[digest]
+    def __init__(self, signer: Signer) -> None:
+        """Keep the key."""
+        self._signer = signer
 
     def sign(self, request: PreparedRequest, post: Post) -> None:  # noqa: ARG002 - the protocol's
         """Add key, timestamp, nonce and signature."""
         stamp, nonce = str(int(time.time())), secrets.token_hex(16)
         path, _, query = request.path_url.partition("?")
         body = request.body or b""
-        digest = hashes.Hash(self._digest())
-        digest.update(body.encode() if isinstance(body, str) else body)
-        ordered = "&".join(sorted(query.split("&")))
-        signed = "\n".join([str(request.method), path, ordered, digest.finalize().hex(), stamp, nonce])
-        keyed = HMAC(self._key, self._digest())
-        keyed.update(signed.encode())
-        names = ("X-Gateway-Key", "X-Gateway-Timestamp", "X-Gateway-Nonce", "X-Gateway-Signature")
-        request.headers.update(zip(names, (self._user, stamp, nonce, keyed.finalize().hex()), strict=True))
+        signed = self._signer.signature(
+            str(request.method), path, query, body.encode() if isinstance(body, str) else body, stamp, nonce
+        )
+        request.headers.update(zip(HEADERS, (self._signer.user, stamp, nonce, signed), strict=True))
 
     def forget(self) -> bool:
         """Tell that nothing else can be tried."""
@@ -129,7 +123,7 @@ def auth(options: Mapping[str, Any], address: Address, platform: str) -> Auth:
     if kind == "api_key":
         return Headers({options.get("header", "X-Api-Key"): address.secret})
     if kind == "hmac":
-        return Signature(address.user, address.secret, options.get("digest", "sha256"))
+        return Signature(Signer(address.user, address.secret, options.get("digest", "sha256")))
     if kind == "oauth2":
         # RFC 6749, 2.3.1: both parts are form-encoded first
         encoded = basic(quote_plus(address.user), quote_plus(address.secret))

@@ -58,9 +58,16 @@ _RESOURCE: dict[str, Any] = {
     "then": {"required": ["path"]},
     "dependentRequired": {"verdicts": ["write"]},
 }
+_CALLBACKS = shape(
+    {
+        "connections": {"type": "array", "minItems": 1, "maxItems": 2, "uniqueItems": True, "items": WORD},
+        "digest": {"enum": ["sha256", "sm3"]},
+    }
+)
 OPTIONS: dict[str, Any] = shape(
     {
         "auth": AUTH,
+        "callbacks": _CALLBACKS,
         "limits": LIMITS,
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },

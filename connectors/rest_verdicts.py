@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,18 +37,10 @@ class Returned:
 
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield what was refused; SchemaMismatch for a verdict without a name or a time."""
-        declared = options.declared(self._platform, dataset).get("verdicts")
-        if declared is None:
-            return
-        where = f"platform {self._platform.platform}: options.resources.{dataset.name}.verdicts"
-        mapped = options.paths(declared.get("fields", {}), dataset, dataset.key, where, ".")
-        resource, zone = asked(declared, dataset.key), options.zone(declared, where)
-        what = f"{resource.path} of platform {self._platform.platform}"
-        for page in self._pages(resource, what, since):
-            for record in page.records:
-                if page.fault(record):
-                    raise SchemaMismatch(f"{what} tells a verdict that is no plain object", "Ask the platform's owner.")
-                yield _verdict(record, declared, mapped, zone, what)
+        telling = telling_of(self._platform, dataset)
+        if telling is not None:
+            for page in self._pages(telling.resource, telling.what, since):
+                yield from telling.verdicts(page)
 
     def _pages(self, resource: Resource, what: str, since: datetime | None) -> Iterator[rest_pages.Page]:
         clock = Clock(self._peer.limits.seconds)
@@ -55,6 +48,37 @@ class Returned:
         return rest_pages.read(
             ask, resource, what, lambda one: self._peer.get(resource.path, one.url, one.parameters, clock)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a platform tells the verdicts on a data set: when it is asked, and when it calls by itself."""
+
+    declared: Mapping[str, Any]
+    mapped: Mapping[str, options.Path]
+    resource: Resource
+    zone: ZoneInfo
+    what: str
+
+    def verdicts(self, page: rest_pages.Page) -> Iterator[Verdict]:
+        """Yield the verdicts of a page; SchemaMismatch for one without a name or a time."""
+        for record in page.records:
+            if page.fault(record):
+                raise SchemaMismatch(
+                    f"{self.what} tells a verdict that is no plain object", "Ask the platform's owner."
+                )
+            yield _verdict(record, self.declared, self.mapped, self.zone, self.what)
+
+
+def telling_of(platform: Platform, dataset: Dataset) -> Telling | None:
+    """Return how verdicts on a data set are told; None when none are, CatalogInvalid for fields that are no key."""
+    declared = options.declared(platform, dataset).get("verdicts")
+    if declared is None:
+        return None
+    where = f"platform {platform.platform}: options.resources.{dataset.name}.verdicts"
+    mapped = options.paths(declared.get("fields", {}), dataset, dataset.key, where, ".")
+    resource, zone = asked(declared, dataset.key), options.zone(declared, where)
+    return Telling(declared, mapped, resource, zone, f"{resource.path} of platform {platform.platform}")
 
 
 def _verdict(

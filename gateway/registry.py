@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from gateway.errors import CatalogInvalid, PlatformUnavailable
-from gateway.model import Platform
-from gateway.ports import Source, Target
+from gateway.model import Dataset, Platform
+from gateway.ports import Source, Target, Verdict
+from gateway.security.signing import Signer
 
 T = TypeVar("T")
 
@@ -34,6 +35,18 @@ def returns(platform: Platform) -> bool:
     """Tell whether the platform, as a target, judges rows after it has taken them."""
     says = getattr(_module(platform), "returns", None)
     return says is not None and bool(says(platform))
+
+
+def callback_signers(platform: Platform, resolve: Callable[[str], str | None]) -> Sequence[Signer]:
+    """Return the keys that the platform's calls may be signed with; none when it makes none."""
+    found = getattr(_module(platform), "callback_signers", None)
+    return found(platform, resolve) if found else ()
+
+
+def callback_verdicts(platform: Platform, dataset: Dataset, body: bytes) -> Sequence[Verdict]:
+    """Return what a proven call of the platform tells; SchemaMismatch when it is something else."""
+    found: Sequence[Verdict] = _module(platform).callback_verdicts(platform, dataset, body)
+    return found
 
 
 def _module(platform: Platform) -> Any:

@@ -1,8 +1,10 @@
-"""Mounts the gateway's own pages at /exchange, and shows them as tabs: the route of a DAG, the receipt of a task."""
+"""Mounts the pages and the callbacks below /exchange, and shows pages as tabs: a DAG's route, a task's receipt."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
+from gateway_callbacks import PREFIX
+from gateway_callbacks import app as callbacks
 from gateway_pages import app
 
 
@@ -10,7 +12,10 @@ class GatewayPlugin(AirflowPlugin):
     """What Airflow takes from this file."""
 
     name = "exchange_gateway"
-    fastapi_apps = [{"app": app, "url_prefix": "/exchange", "name": "exchange"}]  # noqa: RUF012 - Airflow's form
+    fastapi_apps = [  # noqa: RUF012 - Airflow's form; the longer address first, or the pages would take its calls
+        {"app": callbacks, "url_prefix": PREFIX, "name": "exchange callbacks"},
+        {"app": app, "url_prefix": "/exchange", "name": "exchange"},
+    ]
     external_views = [  # noqa: RUF012
         {
             "name": "链路状态 Route",

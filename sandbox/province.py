@@ -27,7 +27,14 @@ TABLES: Mapping[str, str] = {
     "case.result": "up_pro_result",
     "item.directory": "up_task_directory",
     "item.guide": "up_task_general_basic",
+    "item.material": "up_task_general_material",
+    "item.fee": "up_task_general_fee_project",
     "licence.data": "up_lic_data",
+    "org.region": "up_uc_gov_region",
+    "org.org": "up_uc_gov_org",
+    "org.staff": "up_uc_gov_staff",
+    "org.user": "up_uc_province_user",
+    "org.corporator": "up_uc_corporator_identity",
 }
 DOWN, ENTRIES = "dn_task_directory", 60
 _SEED = 20261125
@@ -45,6 +52,8 @@ create table public.dn_audit_abnormal (
   table_cd_batch varchar(32) not null, table_cd_source varchar(10) not null, table_cd_time timestamp(0) not null,
   table_update_time timestamp(0) not null, row_guid varchar(50) not null, cd_time timestamp(0) not null);
 create index on public.dn_audit_abnormal (table_sql_name, cd_time);
+create table public.dn_uc_adult_abnormal (like public.dn_audit_abnormal including identity including indexes);
+create table public.dn_lic_data_error (like public.up_lic_data including identity, error_remark varchar(512) not null);
 create table sandbox.judged (table_name text not null, id bigint not null, primary key (table_name, id));
 create table sandbox.gap (ending text primary key);
 insert into sandbox.gap values ('777');
@@ -86,7 +95,8 @@ def create(connection: Connection, role: str) -> None:
         )
         cursor.execute(sql.SQL("grant select on public.{} to {}").format(sql.Identifier(DOWN), deliver))
         cursor.execute(_RETURNS)
-        cursor.execute(sql.SQL("grant select on public.dn_audit_abnormal to {}").format(deliver))
+        returns = "public.dn_audit_abnormal, public.dn_uc_adult_abnormal, public.dn_lic_data_error"
+        cursor.execute(sql.SQL("grant select on {} to {}").format(sql.SQL(returns), deliver))
     _fill_down(connection)
 
 

@@ -68,9 +68,10 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
     ).format(_HEARD, sql.Literal(route))
     template = f"(%s, %s::bigint, %s, %s, %s::timestamptz, %s::timestamptz{', %s::text' * len(dataset.key)})"
     for page in _pages(chain(confirmed.refused, later)):
-        lines = [_line(dataset, verdict) for verdict in page]
+        lines = [line(dataset, verdict) for verdict in page]
         with hub.cursor() as cursor:
             execute_values(cursor, insert, lines, template=template, page_size=_PAGE)
+    _bring(attempt)
     return int(pg.one(hub, sql.SQL("select count(*) from {}").format(_HEARD))[0])
 
 
@@ -84,11 +85,30 @@ def enter(attempt: Attempt) -> Heard:
         with attempt.hub.cursor() as cursor:
             execute_values(cursor, _SQL["enter"], entries, template=_ENTRY, page_size=len(entries))
     pg.run(attempt.hub, _SQL["note"], {"route": attempt.route.route, "batch": attempt.batch})
+    pg.run(attempt.hub, _SQL["forget"], {"route": attempt.route.route, **_whose(attempt)})
     counts = sql.SQL(
         "select count(*) filter (where state = 'overtaken'), count(*) filter (where state = 'unknown') from gateway_judged"
     )
     overtaken, unknown = pg.one(attempt.hub, counts)
     return Heard(entered, int(overtaken), int(unknown))
+
+
+def _bring(attempt: Attempt) -> None:
+    """Add what the platform told by itself and this route has not heard yet."""
+    keys = [sql.SQL("c.key ->> {}").format(sql.Literal(name)) for name in attempt.dataset.key]
+    statement = sql.SQL(
+        "insert into {heard} select c.verdict, c.number, c.error, c.words, c.judged_at, c.left_at, {keys} "
+        "from gateway.callback c where c.platform = {platform} and c.dataset = {dataset} and not exists "
+        "(select from gateway.verdict k where k.route = {route} and k.verdict = c.verdict) on conflict do nothing"
+    ).format(
+        heard=_HEARD, keys=sql.SQL(", ").join(keys), route=sql.Literal(attempt.route.route),
+        **{name: sql.Literal(value) for name, value in _whose(attempt).items()},
+    )  # fmt: skip
+    pg.run(attempt.hub, statement)
+
+
+def _whose(attempt: Attempt) -> dict[str, str]:
+    return {"platform": attempt.route.peer.platform, "dataset": attempt.dataset.name}
 
 
 def _judge(attempt: Attempt) -> None:
@@ -144,7 +164,8 @@ def _shown(dataset: Dataset, values: dict[str, Any], words: str) -> str:
     return "\n".join(line[:_LONGEST] for line in mask_words(dataset, values, words).split("\n"))
 
 
-def _line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
+def line(dataset: Dataset, verdict: Verdict) -> tuple[Any, ...]:
+    """Return a verdict as a hub can hold it: name, number, error, words, moments, and the key's values in order."""
     key = [_exact(verdict.key.get(k)) for k in dataset.key]
     error, words = _clean(verdict.error) or "-", _clean(verdict.words, 2 * _LONGEST)
     if not _CODE.fullmatch(error):

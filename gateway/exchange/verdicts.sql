@@ -14,3 +14,7 @@ do update set words = case when strpos(q.words, excluded.words) > 0 then q.words
 -- name: note: a verdict was heard, and what became of it
 insert into gateway.verdict (route, verdict, number, error, state, judged_at, batch_id)
 select %(route)s, verdict, number, error, state, judged_at, %(batch)s from gateway_judged;
+
+-- name: forget: what the route has entered by now, told by the platform or asked for
+delete from gateway.callback c using gateway.verdict v
+ where v.route = %(route)s and v.verdict = c.verdict and c.platform = %(platform)s and c.dataset = %(dataset)s;

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import gateway_callbacks
 import gateway_pages
 import gateway_plugin
 import pytest
@@ -14,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from gateway.ledger import chain
+from gateway.security.signing import HEADERS, Signer
 from sandbox.running import RunningCity, ask
 
 HTML = {"accept": "text/html"}
@@ -35,6 +40,29 @@ def test_the_app_has_no_other_routes() -> None:
     """No description of the API, no folder of files: each would be open to everybody."""
     assert PATHS == ["/receipts/{no}", "/routes/{name}", "/runs/{dag}/{run_id}"]
     assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
+
+
+def test_only_callbacks_need_no_login() -> None:
+    """They are one address, which takes and shows nothing."""
+    found = [(route.path, route.methods) for route in gateway_callbacks.app.routes if isinstance(route, APIRoute)]
+    assert found == [("/{platform}/{dataset}", {"POST"})]
+    assert len(found) == len(gateway_callbacks.app.routes)
+
+
+def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity) -> None:
+    """The running Airflow takes the calls to the callbacks, not to the pages; a stranger is told nothing."""
+    path, body = "/exchange/callbacks/prov_portal/message.reply", b'{"rows": []}'
+    portal = urlsplit(running.environment["GATEWAY_CONN_PROV_PORTAL"])
+    stamp, nonce = str(int(time.time())), secrets.token_hex(16)
+    signed = Signer(portal.username or "", portal.password or "", "sm3").signature("POST", path, "", body, stamp, nonce)
+    proof = dict(zip(HEADERS, (portal.username, stamp, nonce, signed), strict=True))
+    answers = [
+        requests.post(running.stack.url + path, data=body, headers=headers, timeout=30)
+        for headers in ({}, proof, proof)
+    ]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (401, {"detail": "not proven"}), (200, {"kept": 0}), (401, {"detail": "not proven"}),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -80,9 +108,9 @@ def test_templates_need_no_script() -> None:
 
 
 def test_the_plugin_mounts_the_pages() -> None:
-    """The app, and the tabs that lead to it."""
-    (mounted,) = gateway_plugin.GatewayPlugin.fastapi_apps
-    assert (mounted["app"], mounted["url_prefix"]) == (gateway_pages.app, "/exchange")
+    """Callbacks before the pages, whose address begins alike, and the tabs that lead to the pages."""
+    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
+    assert mounted == [(gateway_callbacks.app, "/exchange/callbacks"), (gateway_pages.app, "/exchange")]
     assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {"dag", "task_instance"}
 
 

@@ -72,6 +72,23 @@ def test_persons_go_up_and_refusals_come_back(uplink: City, peer: MysqlPeer) -> 
     assert reconcile.run(uplink.deployment, OUT).passed
 
 
+def test_refused_rows_may_be_repeated_whole(uplink: City, peer: MysqlPeer) -> None:
+    """A table that holds them with what is wrong: each is found by its key and batch, and counts once."""
+    here = uplink.deployment.catalog
+    told = {"up": "up_person", "code": "0101", "row_returns": "dn_person_error"}
+    prov = replace(here.platforms["prov"], options={**OPTIONS, "resources": {"test.person": told}})
+    routes = {**here.routes, OUT: replace(here.routes[OUT], peer=prov)}
+    uplink.deployment = replace(uplink.deployment, catalog=replace(here, routes=routes))
+    peer.run("create table dn_person_error like up_person")
+    peer.run("alter table dn_person_error add error_remark varchar(512)")
+    uplink.fill(20)
+    carry.run(uplink.deployment, IN, whole=True)
+    carry.run(uplink.deployment, OUT)
+    peer.run("insert into dn_person_error select u.*, '证照编号重复' from up_person u where id = 'P00000005'")
+    assert dict(carry.run(uplink.deployment, OUT).rejects) == {"peer.-": 1}
+    assert carry.run(uplink.deployment, OUT).rejects == {}
+
+
 def _moments(uplink: City, peer: MysqlPeer) -> bool:
     """Tell whether the front end holds the moment of a row to the microsecond."""
     here: Any = uplink.ask("select extract(epoch from updated_at) from hub.test_person where id = 'P00000001'")

@@ -90,6 +90,14 @@ class Uplink:
         here, source = self.city.deployment, self.city.source_dsn
         self.city.deployment = replace(here, resolve=lambda name: dsn if name == "PROV" else source)
 
+    def with_options(self, options: dict[str, Any]) -> None:
+        """Let the platform's options be others."""
+        here = self.city.deployment.catalog
+        prov = replace(here.platforms["prov"], options=options)
+        routes = {**here.routes, OUT: replace(here.routes[OUT], peer=prov)}
+        platforms = {**here.platforms, "prov": prov}
+        self.city.deployment = replace(self.city.deployment, catalog=replace(here, routes=routes, platforms=platforms))
+
     def with_preflight(self, *rules: Rule) -> None:
         """Let the route have rules of its target."""
         catalog = self.city.deployment.catalog
@@ -244,6 +252,42 @@ def test_a_return_without_its_name_or_its_moment_is_told_to_the_owner(uplink: Up
         uplink.deliver()
     uplink.ask(f"update dn_audit_abnormal set {column} = kept::{'timestamp' if column == 'cd_time' else 'text'}")
     assert uplink.deliver().rejected == 1
+
+
+def test_a_table_may_repeat_refused_rows_whole(uplink: Uplink) -> None:
+    """The row is found by its key and batch; told again it counts once, other words count anew; mended, all are closed."""
+    told = {"up": "up_person", "code": "0101", "row_returns": "dn_person_error"}
+    uplink.ask("create table dn_person_error (like up_person, error_remark varchar(512) not null)")
+    uplink.with_options({**OPTIONS, "resources": {"test.person": told}})
+    uplink.deliver()
+    repeat = "insert into dn_person_error select u.*, %s from up_person u where id = %s"
+    uplink.ask(repeat, ("证照编号重复", ONE))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
+    uplink.ask(repeat, ("证照编号重复", ONE))
+    assert uplink.deliver().rejects == {}
+    assert uplink.entries() == [("peer.-", "open", "证照编号重复")]
+    uplink.ask(repeat, ("颁发机构代码无效", "P00000051"))
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
+    for key in (ONE, "P00000051"):
+        uplink.change(key, amount=7)
+    uplink.bring()
+    assert uplink.deliver().rejects == {}
+    assert {state for _, state, _ in uplink.entries()} == {"superseded"}
+
+
+def test_a_repeated_row_without_the_moment_it_was_sent_is_told_to_the_owner(uplink: Uplink) -> None:
+    """Nothing could tell whether it is about what is there now; mended, it is heard."""
+    told = {"up": "up_person", "code": "0101", "row_returns": "dn_person_error"}
+    uplink.ask("create table dn_person_error (like up_person, error_remark varchar(512) not null)")
+    uplink.ask("alter table dn_person_error alter cd_time drop not null")
+    uplink.with_options({**OPTIONS, "resources": {"test.person": told}})
+    uplink.deliver()
+    uplink.ask("insert into dn_person_error select u.*, '证照编号重复' from up_person u where id = %s", (ONE,))
+    uplink.ask("update dn_person_error set cd_time = null")
+    with pytest.raises(SchemaMismatch, match="dn_person_error of platform prov has a row without cd_time"):
+        uplink.deliver()
+    uplink.ask("update dn_person_error e set cd_time = u.cd_time from up_person u where u.id = e.id")
+    assert dict(uplink.deliver().rejects) == {"peer.-": 1}
 
 
 def test_a_verdict_that_comes_twice_counts_once(uplink: Uplink) -> None:

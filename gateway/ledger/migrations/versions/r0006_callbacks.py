@@ -1,0 +1,20 @@
+"""Callbacks: verdicts that platforms tell by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Create the tables of what was told and of the nonces."""
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"))
+
+
+def downgrade() -> None:
+    """Refuse: a ledger is evidence and is not unmade."""
+    raise RuntimeError("what was told cannot be undone; restore a backup instead")
