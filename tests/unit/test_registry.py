@@ -39,8 +39,8 @@ def test_a_name_that_is_no_connector_is_refused(name: str) -> None:
 
 def test_a_connector_that_only_reads_is_no_target() -> None:
     """A delivery to such a platform is a mistake of the catalog."""
-    with pytest.raises(CatalogInvalid, match="connector soap reads and does not write"):
-        registry.target(_platform("soap"), "")
+    with pytest.raises(CatalogInvalid, match="connector ogc reads and does not write"):
+        registry.target(_platform("ogc"), "")
 
 
 @pytest.mark.parametrize(
