@@ -87,7 +87,7 @@ def loopback(host: str) -> bool:
 
 def _check_credentials(platform: Platform, found: Address) -> None:
     kind = platform.options.get("auth", {"kind": "none"})["kind"]
-    needed = {"none": (), "api_key": (found.secret,)}.get(kind, (found.user, found.secret))
+    needed = {"none": (), "signature": (), "api_key": (found.secret,)}.get(kind, (found.user, found.secret))
     in_header = {"api_key": found.secret, "hmac": found.user}.get(kind, "")
     if not all(needed):
         raise SettingMissing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jsonschema import Draft202012Validator
 
@@ -11,6 +12,7 @@ from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
 
 Path = tuple[str, ...]
+_ZONE = "Asia/Shanghai"
 WORD = {"type": "string", "minLength": 1}
 POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 SIZE = {"type": "integer", "minimum": 1}
@@ -72,3 +74,24 @@ def declared(platform: Platform, dataset: Dataset) -> Mapping[str, Any]:
 def steps(path: str | None, sign: str) -> Path:
     """Return the steps of a path; none for what has no path."""
     return tuple(path.split(sign)) if path else ()
+
+
+def paths(
+    mapped: Mapping[str, str], dataset: Dataset, names: tuple[str, ...], where: str, sign: str
+) -> dict[str, Path]:
+    """Return the path of each name, its own unless it is mapped; CatalogInvalid for what the contract does not know."""
+    if unknown := sorted(set(mapped) - set(names)):
+        hint = f"Write fields of the contract of {dataset.name}: {', '.join(names)}."
+        raise CatalogInvalid(f"{where}.fields names {', '.join(unknown)}", hint)
+    return {name: steps(mapped[name], sign) if name in mapped else (name,) for name in names}
+
+
+def zone(found: Mapping[str, Any], where: str) -> ZoneInfo:
+    """Return the zone in which moments are written; CatalogInvalid when there is no such zone."""
+    try:
+        return ZoneInfo(found.get("zone", _ZONE))
+    except (ValueError, OSError):  # a name that is none; ZoneInfoNotFoundError is a KeyError
+        pass
+    except KeyError:
+        pass
+    raise CatalogInvalid(f"{where}.zone names no time zone", f"Write one such as {_ZONE}.")

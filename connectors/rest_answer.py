@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import requests
 
-from connectors import rest_json
+from connectors import page_answer, rest_json
 from connectors.http_peer import Peer, Receive
-from connectors.options import Path
+from connectors.page_answer import Answers, Refusal, Told
 from connectors.rest_pages import at
-from connectors.rest_write_options import Answers
 from gateway.errors import SchemaMismatch, SourceChanged
 from gateway.records import as_text
 
 _TAKEN = (200, 201, 202, 204)
 _WRONG = (400, 409, 422)  # by which an interface may say that a record is wrong, with its code in the body
-_CODE = re.compile(r"[\w.:-]{1,40}")  # what is no code may be a value, which no error repeats
-_LONGEST = 18  # digits of a count
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A record that was refused, in the platform's words; its key as the platform writes it."""
-
-    key: Mapping[str, str | None]
-    code: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of a page. `whole`: it was refused as a whole for what is wrong with one of its records."""
-
-    counts: Mapping[str, int] = field(default_factory=dict)
-    refused: tuple[Refusal, ...] = ()
-    repeated: bool = False
-    whole: Refusal | None = None
 
 
 def reader(peer: Peer, answers: Answers, what: str, counted: Collection[str]) -> Receive[Told]:
@@ -65,7 +42,11 @@ def reader(peer: Peer, answers: Answers, what: str, counted: Collection[str]) ->
         told = _judged(peer, answers, document.value, response.headers, what)
         if told.whole:
             return told
-        counts = {n: _count(document.value, path, what) for n, path in answers.counts.items() if n in counted}
+        counts = {
+            n: page_answer.count(as_text(at(document.value, path)), ".".join(path), what)
+            for n, path in answers.counts.items()
+            if n in counted
+        }
         return replace(told, counts=counts)
 
     return receive
@@ -73,45 +54,25 @@ def reader(peer: Peer, answers: Answers, what: str, counted: Collection[str]) ->
 
 def _judged(peer: Peer, answers: Answers, told: Any, headers: Mapping[str, str], what: str) -> Told:
     code = as_text(at(told, answers.code)) if answers.code else None
-    said = f"platform {peer.platform} answers {what} with {_shown(code)}"
-    if code in answers.busy:
-        raise peer.busy(said, headers)
-    if code in answers.denied:
-        raise peer.denied(what, _shown(code))
-    if code in answers.refused_page:
-        return Told(whole=Refusal({}, str(code), ""))
-    if answers.code and code not in answers.success:
-        hint = (
-            "Compare answer.success of the resource with the platform's manual, or ask its owner what the code means."
-        )
-        raise SchemaMismatch(f"{said}, which is not success", hint)
+    whole = page_answer.judged(peer, answers, code, headers, what)
     repeated = bool(answers.repeated) and at(told, answers.repeated) is True
-    return Told({}, tuple(_refused(told, answers, what)), repeated)
+    return whole or Told({}, tuple(_refused(told, answers, what)), repeated)
 
 
 def _refused(told: Any, answers: Answers, what: str) -> Iterator[Refusal]:
     if not answers.refused:
         return
-    path: Path = tuple(answers.refused["records"].split("."))
+    path = answers.refused["records"]
     found = at(told, path)
     if not isinstance(found, list | None) or not all(isinstance(one, dict) for one in found or ()):
         raise SchemaMismatch(
             f"{what} is answered without a list at {'.'.join(path)}", "Compare answer.refused.records."
         )
     for one in found or ():
-        code, words = (as_text(_at(one, answers.refused.get(name))) for name in ("code", "words"))
+        code, words = (
+            as_text(at(one, answers.refused[name]) if name in answers.refused else None) for name in ("code", "words")
+        )
         yield Refusal({name: as_text(at(one, way)) for name, way in answers.key.items()}, code or "-", words or "")
-
-
-def _at(one: Any, path: str | None) -> Any:
-    return at(one, tuple(path.split("."))) if path else None
-
-
-def _count(told: Any, path: Path, what: str) -> int:
-    text = as_text(at(told, path)) or ""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
-        raise SchemaMismatch(f"{what} is answered without a number at {'.'.join(path)}", "Compare answer.counts.")
-    return int(text)
 
 
 def _code_of(body: bytes, answers: Answers) -> str:
@@ -120,7 +81,3 @@ def _code_of(body: bytes, answers: Answers) -> str:
         return as_text(at(rest_json.parse(body, "").value, answers.code)) or ""
     except (SchemaMismatch, SourceChanged):
         return ""
-
-
-def _shown(code: str | None) -> str:
-    return f"code {code}" if code and _CODE.fullmatch(code) else "no code that is known"

@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.copy_text import Row
 from connectors.options import Path, steps
+from connectors.page_batch import Unwritable
 from connectors.rest_write_options import Writing
 from gateway.errors import CatalogInvalid
 from gateway.model import Field
@@ -29,10 +30,6 @@ class _Said:
     """JSON that is the same in every body."""
 
     text: str
-
-
-class Unwritable(ValueError):
-    """Raised for a value that JSON, or the declared form of moments, cannot hold; bears its field's name only."""
 
 
 class Template:

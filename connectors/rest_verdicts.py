@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors import options, rest_pages, rest_write_options
+from connectors import options, rest_pages
 from connectors.http_address import Address
 from connectors.http_peer import Clock
 from connectors.options import steps
@@ -76,8 +76,8 @@ def telling_of(platform: Platform, dataset: Dataset) -> Telling | None:
     if declared is None:
         return None
     where = f"platform {platform.platform}: options.resources.{dataset.name}.verdicts"
-    mapped = rest_write_options.paths(declared.get("fields", {}), dataset, dataset.key, where)
-    resource, zone = asked(declared, dataset.key), rest_write_options.zone(declared, where)
+    mapped = options.paths(declared.get("fields", {}), dataset, dataset.key, where, ".")
+    resource, zone = asked(declared, dataset.key), options.zone(declared, where)
     return Telling(declared, mapped, resource, zone, f"{resource.path} of platform {platform.platform}")
 
 

@@ -1,4 +1,6 @@
-"""Read a platform that is a SOAP service: zeep makes the requests, the replies are read as they arrive (source).
+"""Read a platform that is a SOAP service (source); what writes one is in `soap_target`.
+
+Zeep makes the requests, the replies are read as they arrive.
 
 What it sends is not typed: every value leaves as text, and the hub judges it. Nothing here promises that two reads see
 the same records; a declared total, and the hub's comparison, tell when they did not.
@@ -20,24 +22,36 @@ from connectors.soap_options import OPTIONS, Limits, Resource, checked, operatio
 from connectors.soap_pages import Arguments, Page
 from connectors.soap_records import Plan
 from connectors.soap_reply import Reply
+from connectors.soap_target import SoapTarget
 from connectors.soap_wsdl import Service
 from gateway.model import Dataset, Platform
 from gateway.ports import Probe, Shape, Turns, Window
 
-__all__ = ["OPTIONS", "Soap", "connect"]
+__all__ = ["OPTIONS", "Soap", "connect", "connect_target"]
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def connect(platform: Platform, dsn: str) -> Soap:
     """Return the platform as a source; CatalogInvalid for wrong options or WSDL, SettingMissing for a useless DSN."""
+    return Soap(platform, *_reached(platform, dsn))
+
+
+def connect_target(platform: Platform, dsn: str) -> SoapTarget:
+    """Return the platform as a target; raises what `connect` does."""
+    _, service, peer = _reached(platform, dsn)
+    return SoapTarget(platform, service, peer)
+
+
+def _reached(platform: Platform, dsn: str) -> tuple[Address, Service, SoapPeer]:
     options = checked(platform)
     where = address(platform, dsn)
     service = Service(platform, where)
     for name, declared in options["resources"].items():
-        asked = operation(declared, {})
-        arguments = partial(soap_pages.first, asked, Window(_ANY_TIME, _ANY_TIME))
-        service.check(f"platform {platform.platform}: options.resources.{name}", asked.operation, arguments)
-    return Soap(platform, where, service, SoapPeer(platform.platform, where, Limits(**options.get("limits", {}))))
+        if "operation" in declared:
+            asked = operation(declared, {})
+            arguments = partial(soap_pages.first, asked, Window(_ANY_TIME, _ANY_TIME))
+            service.check(f"platform {platform.platform}: options.resources.{name}", asked.operation, arguments)
+    return where, service, SoapPeer(platform.platform, where, Limits(**options.get("limits", {})))
 
 
 class Soap:

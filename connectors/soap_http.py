@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import requests
 
@@ -14,6 +15,7 @@ from connectors.soap_reply import Fault, Reply
 from connectors.soap_wsdl import Message
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 
+T = TypeVar("T")
 _NO_FAULT = frozenset({401, 403, 429})  # these say it all
 _CALLERS = frozenset({"client", "sender", "versionmismatch", "mustunderstand", "dataencodingunknown"})
 _WSSE = frozenset({
@@ -59,6 +61,34 @@ class SoapPeer(Peer):
 
         return self.repeated(lambda: self.exchange(_prepared(message()), what, clock, receive), clock)
 
+    def send(
+        self, what: str, message: Callable[[], Message], clock: Clock,
+        receive: Callable[[Any, Mapping[str, str]], T], refused: Callable[[tuple[str, ...]], T | None],
+    ) -> T:  # fmt: skip
+        """Send what is to be written; return what `receive` makes of the body's one element, or `refused` of a fault's codes.
+
+        It is sent again, with credentials of its own, when it may not have arrived or its answer was lost: it must bear what
+        makes that harmless.
+        """
+
+        def answered(response: requests.Response, chunks: Iterator[bytes]) -> T:
+            reply = Reply(chunks, None, None, what)
+            try:
+                if response.status_code == requests.codes.ok:
+                    _drained(reply)
+                elif fault := self._fault(response, chunks, what):
+                    raise fault
+                else:
+                    raise self.refusal(response, what)
+            except Fault as fault:
+                told = refused(fault.codes)
+                if told is None:
+                    raise self._meaning(fault, response, what) from None
+                return told
+            return receive(reply.body[0], response.headers)
+
+        return self.repeated(lambda: self.exchange(_prepared(message()), what, clock, answered), clock)
+
     def _broken(self, broken: Fault | Again, reply: Reply, response: requests.Response, what: str) -> GatewayError:
         """Return the error of a reply that ended wrongly; one whose records are on their way is not asked for again."""
         error = self._meaning(broken, response, what) if isinstance(broken, Fault) else broken
@@ -66,16 +96,20 @@ class SoapPeer(Peer):
 
     def _unwell(self, response: requests.Response, chunks: Iterator[bytes], what: str) -> GatewayError:
         """Return what a status other than 200 means: the fault in its body, if there is one."""
+        fault = self._fault(response, chunks, what)
+        return self._meaning(fault, response, what) if fault else self.refusal(response, what)
+
+    def _fault(self, response: requests.Response, chunks: Iterator[bytes], what: str) -> Fault | None:
+        """Return the fault that an answer with an error's status bears; none when the status alone counts."""
         status, kind = response.status_code, response.headers.get("Content-Type", "")
         if status >= requests.codes.bad_request and status not in _NO_FAULT and "xml" in kind:
             try:
-                for _ in Reply(chunks, None, None, what).records():
-                    pass
+                _drained(Reply(chunks, None, None, what))
             except Fault as fault:
-                return self._meaning(fault, response, what)
-            except (SchemaMismatch, SourceChanged):  # no envelope: the status alone counts
+                return fault
+            except (SchemaMismatch, SourceChanged):  # no envelope
                 pass
-        return self.refusal(response, what)
+        return None
 
     def _meaning(self, fault: Fault, response: requests.Response, what: str) -> GatewayError:
         """Return the error of a fault, in none of its own words."""
@@ -91,6 +125,11 @@ class SoapPeer(Peer):
 
 def _prepared(message: Message) -> requests.PreparedRequest:
     return requests.Request("POST", message.url, headers=dict(message.headers), data=message.body).prepare()
+
+
+def _drained(reply: Reply) -> None:
+    for _ in reply.records():
+        pass
 
 
 def _of_access(codes: list[str]) -> bool:

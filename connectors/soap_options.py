@@ -11,47 +11,53 @@ from jsonschema import Draft202012Validator
 
 from connectors import options
 from connectors.options import POSITIVE, SIZE, WORD, Path, kinds, shape
+from connectors.soap_write_options import ARGUMENT, FIELD, NAME, WRITE
 from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
 
-_NAME = {"type": "string", "pattern": r"^[^\s/@:{}*]+\Z"}  # a local name
-_ARGUMENT = {"type": "string", "pattern": r"^[^\s/@:{}*]+(/[^\s/@:{}*]+)*\Z"}
-_FIELD = {"type": "string", "pattern": r"^([^\s/@:{}*]+/)*@?[^\s/@:{}*]+\Z"}
 _PAGING = kinds(
     none=shape({}),
     page=shape(
-        {"argument": _ARGUMENT, "size_argument": _ARGUMENT, "size": SIZE, "first": {"type": "integer", "minimum": 0}},
+        {"argument": ARGUMENT, "size_argument": ARGUMENT, "size": SIZE, "first": {"type": "integer", "minimum": 0}},
         "argument", "size",
     ),
 )  # fmt: skip
 _SINCE = shape(
     {
-        "argument": _ARGUMENT,
-        "until": _ARGUMENT,
+        "argument": ARGUMENT,
+        "until": ARGUMENT,
         "format": {"type": "string", "pattern": r"^(iso|([^%]|%[YmdHMS])*%Y[^%]*%m[^%]*%d([^%]|%[HMS])*)\Z"},
         "zone": {"type": "string", "pattern": r"^[A-Za-z]+(/[A-Za-z_+-]+[0-9]*)*\Z"},
     },
     "argument", "format",
 )  # fmt: skip
-_RESOURCE = shape(
+_RESOURCE: dict[str, Any] = shape(
     {
-        "operation": _NAME,
+        "operation": NAME,
         "arguments": {"type": "object"},
-        "record": _NAME,
-        "total": _NAME,
+        "record": NAME,
+        "total": NAME,
         "paging": _PAGING,
         "since": _SINCE,
-        "fields": {"type": "object", "additionalProperties": _FIELD},
-        "ignored": {"type": "array", "items": _NAME},
+        "fields": {"type": "object", "additionalProperties": FIELD},
+        "ignored": {"type": "array", "items": NAME},
+        "write": WRITE,
     },
-    "operation", "record",
-)  # fmt: skip
+)
+_RESOURCE |= {
+    "if": {"not": {"required": ["write"]}},  # what is only written to has nothing to be read
+    "then": {"required": ["operation", "record"]},
+    "dependentRequired": {"operation": ["record"], "record": ["operation"]},
+}
 OPTIONS: dict[str, Any] = shape(
     {
         "wsdl": WORD,
         "service": WORD,
         "port": WORD,
-        "auth": kinds(none=shape({}), basic=shape({}), username_token=shape({"digest": {"type": "boolean"}})),
+        "auth": kinds(
+            none=shape({}), basic=shape({}), signature=shape({}),
+            username_token=shape({"digest": {"type": "boolean"}, "signed": {"type": "boolean"}}),
+        ),
         "limits": shape({"seconds": POSITIVE, "reply_mb": POSITIVE, "reply_seconds": POSITIVE}),
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },
@@ -100,9 +106,11 @@ def operation(declared: Mapping[str, Any], fields: Mapping[str, Path]) -> Resour
 def resource(platform: Platform, dataset: Dataset) -> Resource:
     """Return how a data set is read here; CatalogInvalid when that is not declared or its fields contradict."""
     declared = options.declared(platform, dataset)
+    where = f"platform {platform.platform}: options.resources.{dataset.name}"
+    if "operation" not in declared:
+        raise CatalogInvalid(f"{where} has no operation to read by", "Add it, or correct the route's source.")
     mapped = declared.get("fields", {})
     fields = {column: options.steps(mapped.get(column, column), "/") for column in dataset.columns}
-    where = f"platform {platform.platform}: options.resources.{dataset.name}"
     _check_paths(where, list(fields.values()))
     if declared["record"] == declared.get("total"):
         raise CatalogInvalid(f"{where}: record and total are one name", "Compare both with what the platform sends.")

@@ -36,7 +36,8 @@ class Fault(Exception):
 class Reply:
     """Reads one reply. When its records have come, `came`, `totals` and `digest` tell what it held.
 
-    `kept` is set by who hands records on, since such a reply cannot be asked for again.
+    `kept` is set by who hands records on, since such a reply cannot be asked for again. `body` is the whole body's element,
+    once it has ended: of use where no record is named, since records are dropped as they come.
     """
 
     def __init__(self, chunks: Iterator[bytes], record: str | None, total: str | None, what: str) -> None:
@@ -46,6 +47,7 @@ class Reply:
         self._hash, self._ended, self._tail, self._stretch = sha256(), False, b"", 0
         self._depth, self._enveloped, self._inside, self._filled = 0, False, False, False
         self.came, self.totals, self.kept = 0, set[int](), False
+        self.body: Any = None
 
     @property
     def digest(self) -> bytes:
@@ -111,6 +113,7 @@ class Reply:
         elif element.tag in _BODIES and self._enveloped and parent.getparent() is None:
             self._inside = event == "start"
             self._filled = event == "end" and len(element) > 0
+            self.body = element if self._filled and not self._record else None
         elif element.tag in _FAULTS and self._inside and event == "end" and parent.tag in _BODIES:
             raise Fault(_codes(element))
 

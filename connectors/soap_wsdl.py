@@ -17,6 +17,7 @@ from zeep.wsdl.bindings.soap import Soap12Binding, SoapBinding
 from zeep.wsse.username import UsernameToken
 
 from connectors.http_address import Address, basic
+from connectors.soap_signature import Signature
 from gateway import settings
 from gateway.errors import CatalogInvalid, SettingMissing
 from gateway.model import Platform
@@ -52,25 +53,34 @@ class Service:
         self._binding = found.binding
         self._client = Client(  # type: ignore[no-untyped-call]
             document,
-            wsse=_token(platform, address, auth), transport=_Nowhere(), service_name=service, port_name=port,
+            wsse=_security(platform, address, auth), transport=_Nowhere(), service_name=service, port_name=port,
             settings=_STRICT,
         )  # fmt: skip
 
-    def check(self, where: str, operation: str, arguments: Callable[[], Mapping[str, Any]]) -> None:
+    def check(
+        self,
+        where: str,
+        operation: str,
+        arguments: Callable[[], Mapping[str, Any]],
+        hint: str = "Compare arguments, paging and since with the WSDL.",
+    ) -> None:
         """Raise CatalogInvalid when the WSDL has no such operation or it does not take these arguments."""
         names = sorted(self._binding.all())
         if operation not in names:
-            hint = f"The WSDL has: {', '.join(names)}."
-            raise CatalogInvalid(f"{where}: there is no operation {operation}", hint)
+            known = f"The WSDL has: {', '.join(names)}."
+            raise CatalogInvalid(f"{where}: there is no operation {operation}", known)
         try:
             self.message(operation, arguments())
         except Exception as error:  # noqa: BLE001 - zeep raises whatever it stumbles over
             words = f"{where}: {operation} does not take the arguments: {_words(error)}"
-            raise CatalogInvalid(words, "Compare arguments, paging and since with the WSDL.") from None
+            raise CatalogInvalid(words, hint) from None
 
-    def message(self, operation: str, arguments: Mapping[str, Any]) -> Message:
-        """Return a request for an operation, with credentials of its own."""
-        envelope = self._client.create_message(self._client.service, operation, **arguments)  # type: ignore[no-untyped-call]
+    def message(self, operation: str, arguments: Mapping[str, Any], header: Any = None) -> Message:
+        """Return a request for an operation, with credentials of its own and perhaps an element in its header."""
+        blocks = {} if header is None else {"_soapheaders": [header]}
+        envelope = self._client.create_message(  # type: ignore[no-untyped-call]
+            self._client.service, operation, **arguments, **blocks
+        )
         body: bytes = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
         action = self._binding.get(operation).soapaction or ""
         if isinstance(self._binding, Soap12Binding):
@@ -128,9 +138,15 @@ def _chosen(platform: Platform, document: Document) -> tuple[str, str]:
     return service, port
 
 
-def _token(platform: Platform, address: Address, auth: Mapping[str, Any]) -> UsernameToken | None:
-    if auth["kind"] != "username_token":
-        return None
+def _security(platform: Platform, address: Address, auth: Mapping[str, Any]) -> list[Any]:
+    """Return what signs or names who asks, in its order: a signature covers the tokens before it."""
+    found: list[Any] = [_token(platform, address, auth)] if auth["kind"] == "username_token" else []
+    if auth["kind"] == "signature" or auth.get("signed", False):
+        found.append(Signature(platform, address))
+    return found
+
+
+def _token(platform: Platform, address: Address, auth: Mapping[str, Any]) -> UsernameToken:
     try:
         etree.Element("token", user=address.user, secret=address.secret)
     except ValueError:

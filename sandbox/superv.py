@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import math
 import re
 import secrets
@@ -30,16 +31,15 @@ from sandbox import city, messages, supervision
 from sandbox.messages import Row
 from sandbox.standin import Standin
 from sandbox.standin import now as _now
+from sandbox.superv_push import ELEMENTS, PUSHES, REGION, TNS, Fault, element, is_moment, pushed
 from sandbox.supervision import FEEDBACK, KEYS, NESTED, REPEATED, TASK
 
 Element = Any  # lxml has no types
 PATH = "/services/supervision"
 WSDL = Path(__file__).parent.parent / "catalog" / "wsdl" / "superv.wsdl"
-REGION = "130800"
 SEED = 20261125
 LARGEST_PAGE = 500
 SOAP_11, SOAP_12 = "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"
-TNS = "http://ws.superv.example.invalid/"
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 WSSE, WSU = f"{_OASIS}wssecurity-secext-1.0.xsd", f"{_OASIS}wssecurity-utility-1.0.xsd"
 DIGEST, BASE64 = f"{_OASIS}username-token-profile-1.0#PasswordDigest", f"{_OASIS}soap-message-security-1.0#Base64Binary"
@@ -47,35 +47,16 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _FRESH = timedelta(minutes=5)
 _LARGEST_REQUEST = 1 << 20
 _VIEWS = 16
-_DATE_TIME = re.compile(r"-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _OPERATIONS: Mapping[str, str] = {"GetTasks": TASK, "GetFeedback": FEEDBACK}
+_TABLES = """
+create table if not exists pushed (dataset text, key text, row text not null, primary key (dataset, key));
+create table if not exists answered (request text primary key, answer text not null)
+"""
 _ARGUMENTS = ("region", "BeginTime", "EndTime", "PageNo", "PageSize")
 _OPTIONAL = frozenset({"BeginTime", "EndTime"})
-# The elements of a record in their order, each with the contract's field; the id stands in an attribute.
-_ELEMENTS: Mapping[str, Mapping[str, str]] = {
-    TASK: {
-        "ProjectNo": "project_no", "ItemCode": "task_code", "ResultType": "result_type", "Party/Kind": "party_kind",
-        "Party/Key": "party_key", "Party/Name": "party_name", "LicenceId": "licence_source_id", "ApprovalUnit": "approval_unit",
-        "SupervisingUnit": "supervising_unit", "PushedAt": "pushed_at", "ClaimDue": "claim_due", "State": "state",
-        "ClaimedAt": "claimed_at", "ClaimedBy": "claimed_by", "ReturnReason": "return_reason", "NextCheckOn": "next_check_on",
-        "UpdatedAt": "updated_at",
-    },
-    FEEDBACK: {
-        "No": "feedback_no", "kind": "kind", "content": "content", "feedback_at": "feedback_at", "unit": "unit",
-        "updated_at": "updated_at",
-    },
-}  # fmt: skip
 _ABSENT = frozenset({"LicenceId", "ClaimedBy", "ReturnReason"})  # left out when there is nothing; the others are nil
 _SPOILT: Mapping[str, str] = {TASK: "ProjectNo", FEEDBACK: "content"}  # where a record's XML is made wrong
 _REMARKS: Mapping[str, str] = {TASK: "由行政审批系统自动推送", FEEDBACK: "监管单位填报"}
-
-
-class _Fault(Exception):
-    """Raised to answer with a fault: a code of SOAP 1.1 without prefix (Client, Server, …) or one of `wsse:`."""
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +90,8 @@ class SupervisionSystem(Standin):
         self._latest = ""
         self._views: OrderedDict[tuple[Any, ...], tuple[int, ...]] = OrderedDict()
         super().__init__(path, lambda: self._fill(tasks, feedbacks))
+        for statement in _TABLES.split(";"):
+            self._store.execute(statement)
 
     def _routes(self) -> list[Route]:
         return [
@@ -187,15 +170,15 @@ class SupervisionSystem(Standin):
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         tag = "Task" if dataset == TASK else "Feedback"
         record = etree.Element(f"{{{TNS}}}{tag}", nsmap={"ns2": TNS, "xsi": _XSI}, id=row["superv_id"])
-        for path, field in _ELEMENTS[dataset].items():
+        for path, field in ELEMENTS[dataset].items():
             _put(record, path, row[field])
         spoilt = record.find(f"{{{TNS}}}{_SPOILT[dataset]}")
         if fault == REPEATED:
-            spoilt.addprevious(_element(_SPOILT[dataset], "前一个值"))
+            spoilt.addprevious(element(_SPOILT[dataset], "前一个值"))
         elif fault == NESTED:
-            spoilt.append(_element("Value", spoilt.text))
+            spoilt.append(element("Value", spoilt.text))
             spoilt.text = None
-        record.append(_element("Remark", _REMARKS[dataset]))
+        record.append(element("Remark", _REMARKS[dataset]))
         return str(etree.tostring(record, encoding="unicode"))
 
     # What it answers
@@ -218,8 +201,11 @@ class SupervisionSystem(Standin):
             headers, call = _opened(envelope, soap)
             self._admit(headers, soap)
             operation = _operation(call, request.headers.get("soapaction", "") if soap == SOAP_11 else "")
-            answer, status = self._answer(operation, _query(operation, call)), HTTPStatus.OK
-        except _Fault as fault:
+            answer = (
+                self._take(operation, call) if operation in PUSHES else self._answer(operation, _query(operation, call))
+            )
+            status = HTTPStatus.OK
+        except Fault as fault:
             answer, status = _fault(fault, soap)
         return _written(answer, soap, status)
 
@@ -227,20 +213,20 @@ class SupervisionSystem(Standin):
         """Refuse a call without a fresh UsernameToken of the account, used for the first time."""
         for header in headers:
             if header.tag != f"{{{WSSE}}}Security" and header.get(f"{{{soap}}}mustUnderstand") in {"1", "true"}:
-                raise _Fault("MustUnderstand", "不支持的消息头")
+                raise Fault("MustUnderstand", "不支持的消息头")
         security = [header for header in headers if header.tag == f"{{{WSSE}}}Security"]
         tokens = [token for header in security for token in header.findall(f"{{{WSSE}}}UsernameToken")]
         if len(security) != 1 or len(tokens) != 1:
-            raise _Fault("wsse:InvalidSecurity", "须有且仅有一个UsernameToken")
+            raise Fault("wsse:InvalidSecurity", "须有且仅有一个UsernameToken")
         password, nonce, created = _token(tokens[0])
         account, secret = self.setting("account") or "", self.setting("secret") or ""
         wanted = base64.b64encode(hashlib.sha1(nonce + created.encode() + secret.encode()).digest())  # noqa: S324 - WS-Security has no other digest
         given = (tokens[0].findtext(f"{{{WSSE}}}Username") or "").encode(), password.encode()
         known = [secrets.compare_digest(a, b) for a, b in zip(given, (account.encode(), wanted), strict=True)]
         if not all(known):
-            raise _Fault("wsse:FailedAuthentication", "用户名或密码错误")
+            raise Fault("wsse:FailedAuthentication", "用户名或密码错误")
         if abs(datetime.fromisoformat(created) - datetime.now(UTC)) > _FRESH:
-            raise _Fault("wsse:FailedAuthentication", "Created超出5分钟")
+            raise Fault("wsse:FailedAuthentication", "Created超出5分钟")
         self._use(nonce)
 
     def _use(self, nonce: bytes) -> None:
@@ -249,8 +235,33 @@ class SupervisionSystem(Standin):
         with self._lock:
             self._nonces = {n: until for n, until in self._nonces.items() if until > now}
             if nonce.hex() in self._nonces:
-                raise _Fault("wsse:FailedAuthentication", "Nonce已使用")
+                raise Fault("wsse:FailedAuthentication", "Nonce已使用")
             self._nonces[nonce.hex()] = now + 2 * _FRESH.total_seconds()
+
+    def held(self, dataset: str) -> list[Row]:
+        """Return what was pushed to it, in key order."""
+        query = "select row from pushed where dataset = ? order by key"
+        return [json.loads(row) for (row,) in self.ask(query, dataset)]
+
+    def _take(self, operation: str, call: Element) -> Element:
+        """Take a page once; one that comes again is answered as before."""
+        page = pushed(operation, call)
+        with self.writing():
+            known = self.ask("select answer from answered where request = ?", page.request)
+            if known:
+                return etree.fromstring(known[0][0].replace("<ns2:Repeated>false<", "<ns2:Repeated>true<"))
+            answer = page.answer(self._seed, self._stored)
+            text = etree.tostring(answer, encoding="unicode")
+            self._store.execute("insert into answered values (?, ?)", (page.request, text))
+        return answer
+
+    def _stored(self, dataset: str, key: str, row: Row | None) -> bool:
+        """Keep a record, or drop it; return whether there was one before."""
+        query = "delete from pushed where dataset = ? and key = ?"
+        before = self._store.execute(query, (dataset, key)).rowcount == 1
+        if row is not None:
+            self._store.execute("insert into pushed values (?, ?, ?)", (dataset, key, json.dumps(row)))
+        return before
 
     def _answer(self, operation: str, query: _Query) -> Element:
         """Return a page; the first one of a reading decides what the others show, whatever is written meanwhile."""
@@ -262,16 +273,10 @@ class SupervisionSystem(Standin):
                     self._views.popitem(last=False)
             versions = self._views[query.view]
         answer = etree.Element(f"{{{TNS}}}{operation}Response", nsmap={"ns2": TNS, "xsi": _XSI})
-        answer.append(_element("Total", str(len(versions))))
+        answer.append(element("Total", str(len(versions))))
         for body in self._bodies(versions[(query.page - 1) * query.size : query.page * query.size]):
             answer.append(etree.fromstring(body))
         return answer
-
-
-def _element(name: str, text: str | None) -> Element:
-    made = etree.Element(f"{{{TNS}}}{name}")
-    made.text = text
-    return made
 
 
 def _put(record: Element, path: str, value: Any) -> None:
@@ -295,25 +300,25 @@ def _parsed(body: bytes) -> Element:
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
     if len(body) > _LARGEST_REQUEST:
-        raise _Fault("Client", "请求过大")
+        raise Fault("Client", "请求过大")
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError:
-        raise _Fault("Client", "不是格式良好的XML") from None
+        raise Fault("Client", "不是格式良好的XML") from None
     if root.getroottree().docinfo.doctype:
-        raise _Fault("Client", "SOAP消息不得有DOCTYPE")
+        raise Fault("Client", "SOAP消息不得有DOCTYPE")
     return root
 
 
 def _opened(envelope: Element, soap: str) -> tuple[list[Element], Element]:
     """Return the header blocks and the one element of the body."""
     if envelope.tag != f"{{{soap}}}Envelope":
-        raise _Fault("VersionMismatch", "SOAP版本与Content-Type不符")
+        raise Fault("VersionMismatch", "SOAP版本与Content-Type不符")
     parts = [part.tag for part in envelope]
     if parts not in ([f"{{{soap}}}Body"], [f"{{{soap}}}Header", f"{{{soap}}}Body"]):
-        raise _Fault("Client", "不是SOAP消息")
+        raise Fault("Client", "不是SOAP消息")
     if len(envelope[-1]) != 1:
-        raise _Fault("Client", "消息体须有且仅有一个元素")
+        raise Fault("Client", "消息体须有且仅有一个元素")
     return list(envelope[0]) if len(parts) > 1 else [], envelope[-1][0]
 
 
@@ -322,22 +327,22 @@ def _token(token: Element) -> tuple[str, bytes, str]:
     password, nonce = token.find(f"{{{WSSE}}}Password"), token.find(f"{{{WSSE}}}Nonce")
     created = (token.findtext(f"{{{WSU}}}Created") or "").strip()
     if password is None or nonce is None or password.get("Type") != DIGEST:
-        raise _Fault("wsse:InvalidSecurity", "须使用PasswordDigest，并带Nonce和Created")
-    if nonce.get("EncodingType", BASE64) != BASE64 or not _is_moment(created):
-        raise _Fault("wsse:InvalidSecurity", "Nonce须为Base64Binary，Created须为带时区的时间")
+        raise Fault("wsse:InvalidSecurity", "须使用PasswordDigest，并带Nonce和Created")
+    if nonce.get("EncodingType", BASE64) != BASE64 or not is_moment(created):
+        raise Fault("wsse:InvalidSecurity", "Nonce须为Base64Binary，Created须为带时区的时间")
     try:
         return (password.text or "").strip(), base64.b64decode((nonce.text or "").strip(), validate=True), created
     except (binascii.Error, ValueError):
-        raise _Fault("wsse:InvalidSecurity", "Nonce不是Base64") from None
+        raise Fault("wsse:InvalidSecurity", "Nonce不是Base64") from None
 
 
 def _operation(call: Element, action: str) -> str:
     """Return the operation that was called; an action of SOAP 1.1 must be its own, or empty."""
     name = etree.QName(call)
-    if name.namespace != TNS or name.localname not in _OPERATIONS:
-        raise _Fault("Client", "没有这个操作")
+    if name.namespace != TNS or name.localname not in {*_OPERATIONS, *PUSHES}:
+        raise Fault("Client", "没有这个操作")
     if action.strip('"') not in {"", f"{TNS}{name.localname}"}:
-        raise _Fault("Client", "SOAPAction与操作不符")
+        raise Fault("Client", "SOAPAction与操作不符")
     return str(name.localname)
 
 
@@ -347,43 +352,36 @@ def _query(operation: str, call: Element) -> _Query:
     found = [name.localname for name in given]
     wanted = [name for name in _ARGUMENTS if name in found or name not in _OPTIONAL]
     if found != wanted or any(name.namespace != TNS for name in given) or (call.text or "").strip():
-        raise _Fault("Client", f"参数应为：{'、'.join(_ARGUMENTS)}，依次各一个")
+        raise Fault("Client", f"参数应为：{'、'.join(_ARGUMENTS)}，依次各一个")
     if any(len(argument) or (argument.tail or "").strip() for argument in call):
-        raise _Fault("Client", "参数应为文本")
+        raise Fault("Client", "参数应为文本")
     asked = {name: argument.text or "" for name, argument in zip(found, call, strict=True)}
     if asked["region"] != REGION:
-        raise _Fault("Client", f"region：无权查询，只能是{REGION}")
+        raise Fault("Client", f"region：无权查询，只能是{REGION}")
     low, high = _moment(asked, "BeginTime", -math.inf), _moment(asked, "EndTime", math.inf)
     if low > high:
-        raise _Fault("Client", "BeginTime晚于EndTime")
+        raise Fault("Client", "BeginTime晚于EndTime")
     size, page = _whole(asked, "PageSize", LARGEST_PAGE), _whole(asked, "PageNo", 10**6)
     return _Query(_OPERATIONS[operation], low, high, size, page)
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return bool(_DATE_TIME.fullmatch(text)) and datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
 
 
 def _moment(asked: Mapping[str, str], name: str, otherwise: float) -> float:
     """Return a moment as milliseconds; one without offset is refused."""
     if name not in asked:
         return otherwise
-    if not _is_moment(asked[name].strip()):
-        raise _Fault("Client", f"{name}：应为带时区的xsd:dateTime，如2026-09-30T08:00:00+08:00")
+    if not is_moment(asked[name].strip()):
+        raise Fault("Client", f"{name}：应为带时区的xsd:dateTime，如2026-09-30T08:00:00+08:00")
     return datetime.fromisoformat(asked[name].strip()).timestamp() * 1000
 
 
 def _whole(asked: Mapping[str, str], name: str, high: int) -> int:
     text = asked[name].strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= high):
-        raise _Fault("Client", f"{name}：应为1至{high}的整数")
+        raise Fault("Client", f"{name}：应为1至{high}的整数")
     return int(text)
 
 
-def _fault(fault: _Fault, soap: str) -> tuple[Element, HTTPStatus]:
+def _fault(fault: Fault, soap: str) -> tuple[Element, HTTPStatus]:
     """Return a fault in the form of its version, and the status it is sent with."""
     made = etree.Element(f"{{{soap}}}Fault", nsmap={"soap": soap, "wsse": WSSE})
     if soap == SOAP_11:

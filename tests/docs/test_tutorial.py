@@ -14,6 +14,7 @@ import pytest
 from sandbox.backups import BackupReports
 from sandbox.maps import MapService
 from sandbox.superv import SupervisionSystem
+from sandbox.supervision import FEEDBACK
 from sandbox.web import WebSite
 from tests.docs.pages import ROOT, Block, Shell, blocks, matches
 from tests.integration.connectors.receiver import Receiver
@@ -53,12 +54,17 @@ def test_a_rest_interface_is_connected_by_yaml_alone(shell: Shell) -> None:
 
 
 def test_a_soap_service_is_connected_by_yaml_alone(shell: Shell) -> None:
-    """The how-to's files and a copy of the vendor's WSDL connect a strict SOAP server: WS-Security, pages, bad records."""
+    """The how-to's files and a copy of the vendor's WSDL connect strict SOAP servers: one is read, another written to."""
     wsdl = ROOT / "catalog" / "wsdl" / "superv.wsdl"
-    with SupervisionSystem(tasks=60, feedbacks=250) as system:
+    with SupervisionSystem(tasks=60, feedbacks=250) as system, SupervisionSystem(tasks=1, feedbacks=0) as district:
         shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SUPERV='{system.dsn}'")
+        shell.run(f"export GATEWAY_CONN_SUPERV_DISTRICT='{district.dsn}'")
         shell.run(f"mkdir -p catalog/wsdl && cp '{wsdl}' catalog/wsdl/")
         follow(shell, SOAP)
+        sent = {(row["superv_id"], row["feedback_no"], row["content"]) for row in district.held(FEEDBACK)}
+        told = {(row["superv_id"], str(row["feedback_no"]), row["content"]) for row in system.rows(FEEDBACK)}
+        assert len(sent) > 200
+        assert sent <= told
 
 
 def test_an_ogc_server_is_connected_by_yaml_alone(shell: Shell) -> None:

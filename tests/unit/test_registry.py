@@ -40,8 +40,8 @@ def test_a_name_that_is_no_connector_is_refused(name: str) -> None:
 
 def test_a_connector_that_only_reads_is_no_target() -> None:
     """A delivery to such a platform is a mistake of the catalog."""
-    with pytest.raises(CatalogInvalid, match="connector soap reads and does not write"):
-        registry.target(_platform("soap"), "")
+    with pytest.raises(CatalogInvalid, match="connector ogc reads and does not write"):
+        registry.target(_platform("ogc"), "")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_small_questions_are_repeated(
 
 @pytest.mark.parametrize("name", ["files", "frontend", "ogc", "postgres", "rest", "soap"])
 def test_requests_are_limited_where_requests_are_made(name: str) -> None:
-    """What the catalog takes a limit of requests for is what can have each request wait for its turn."""
+    """Where the catalog takes a limit of requests, source and target can have each wait for its turn, and nowhere else."""
     classes = vars(importlib.import_module(f"connectors.{name}")).values()
-    takes = [c for c in classes if isinstance(c, type) and hasattr(c, "probe") and hasattr(c, "take")]
-    assert bool(takes) == (name in catalog.REQUESTING)
+    ends = [c for c in classes if isinstance(c, type) and hasattr(c, "describe") and hasattr(c, "close")]
+    assert {hasattr(end, "take") for end in ends} == {name in catalog.REQUESTING}
