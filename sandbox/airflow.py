@@ -24,6 +24,7 @@ import psutil
 import requests
 
 ROOT = Path(__file__).parent.parent
+_PAGE = 100  # Airflow gives no more at once
 _STOP_SECONDS = 60.0
 _RUN = """
 import json, sys
@@ -259,7 +260,9 @@ class Api:
 
     def dags(self) -> set[str]:
         """Return the names of the DAGs that Airflow has parsed and can run; it lists one before it has kept all of it."""
-        listed = {d["dag_id"] for d in self._get("dags", limit=1000)["dags"]}
+        listed: set[str] = set()
+        while page := self._get("dags", limit=_PAGE, offset=len(listed), order_by="dag_id")["dags"]:
+            listed |= {dag["dag_id"] for dag in page}
         self._kept |= {dag for dag in listed - self._kept if self._is_kept(dag)}
         return listed & self._kept
 
