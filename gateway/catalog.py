@@ -7,8 +7,8 @@ listed in `Catalog.broken` and the others run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from gateway.model import DAY, HUB, Catalog, Dataset, DeleteLimit, Hours, Platfo
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
+Stamps = tuple[tuple[str, int, int], ...]
 _WEEKLY = "0 3 * * 0"
 REQUESTING = frozenset({"ogc", "rest", "soap"})  # connectors whose requests can be counted
 _SECRETS = ("password", "passwd", "secret", "token", "dsn", "api_key", "private_key")
@@ -32,6 +33,13 @@ def load(folder: Path | None = None) -> Catalog:
     root = folder or settings.catalog_folder()
     if not (root / "city.yaml").exists():
         raise CatalogInvalid(f"there is no catalog in {root.name}/", "Set GATEWAY_CATALOG, or run `gateway init DIR`.")
+    city = _checked(read(root / "city.yaml"), "city")
+    return _loaded(root, _stamps([root, *(root / folder for folder in city.require("contracts"))]))
+
+
+@lru_cache(4)
+def _loaded(root: Path, _: Stamps) -> Catalog:
+    """Return what the files hold; read anew when one has changed: a worker needs it several times a task."""
     city = _checked(read(root / "city.yaml"), "city")
     units = {u.unit: u for u in _units(root)}
     platforms = _by_name((_platform(d, units) for d in _files(root, "platforms", "platform")), "platform")
@@ -45,6 +53,12 @@ def load(folder: Path | None = None) -> Catalog:
         calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
         unused=tuple(str(e) for e in broken_datasets.values() if not any(e.message in b for b in broken.values())),
     )  # fmt: skip
+
+
+def _stamps(folders: Iterable[Path]) -> Stamps:
+    """Return every file below the folders with the moment of its last change and its size."""
+    found = ((path, path.stat()) for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in found)
 
 
 def problems(folder: Path | None = None) -> list[str]:
