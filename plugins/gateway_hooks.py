@@ -53,10 +53,11 @@ class ExchangeRestHook(BaseHook):
             routes = [
                 r for r in catalog.load().routes.values() if r.peer.connection.lower() == self.connection_id.lower()
             ]
-            if not routes:
-                return False, f"目录中没有使用连接 {self.connection_id} 的链路 · no route of the catalog uses it"
-            source = registry.source(routes[0].peer, dsn(self.get_connection(self.connection_id)))
-            source.probe(routes[0].dataset)
+            read = next((r for r in routes if not r.outbound), None)
+            if read is None:
+                return False, f"目录中没有经连接 {self.connection_id} 取数的链路 · no route of the catalog reads by it"
+            source = registry.source(read.peer, dsn(self.get_connection(self.connection_id)))
+            source.probe(read.dataset)
             source.close()
         except GatewayError as error:
             return False, str(error)

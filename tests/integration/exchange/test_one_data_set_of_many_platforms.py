@@ -1,4 +1,4 @@
-"""Fifteen platforms bring citizens' messages into one hub table: at once, each into its own part, no message twice."""
+"""Sixteen platforms bring citizens' messages into one hub table: at once, each into its own part, no message twice."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from gateway.security.crypto import Keys
 from sandbox import city, places
 from sandbox.channels import CLAIMED, Channels
 from sandbox.messages import POST
+from sandbox.portal import Portal
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
@@ -39,15 +40,15 @@ def channels() -> Iterator[Channels]:
 def deployment(
     servers: tuple[Server, Server], channels: Channels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Deployment]:
-    """Yield a deployment of the city's own catalog in front of the official site and the channels."""
+    """Yield a deployment of the city's own catalog in front of the official site, the channels and the provincial portal."""
     hub, _ = servers
     name = f"messages_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
     migrate.upgrade(hub.dsn(name))
     keys = Keys.create(tmp_path / "keys", city.CERT_KEY)
-    with WebSite(posts=60, replies=20) as site:
-        dsns = channels.connections | {"WEB": site.dsn}
+    with WebSite(posts=60, replies=20) as site, Portal() as portal:
+        dsns = channels.connections | {"WEB": site.dsn, "PROV_PORTAL": portal.dsn}
         deployment = Deployment(catalog.load(ROOT / "catalog"), hub.dsn(name), keys, dsns.get)
         hub_tables.prepare(deployment)
         yield deployment
@@ -63,10 +64,10 @@ def ask(deployment: Deployment, query: str) -> list[tuple[Any, ...]]:
 def test_all_of_them_at_once(deployment: Deployment) -> None:
     """None is refused because another one runs; parts, claims and receipts are what they would be one after another."""
     routes = [r.route for r in deployment.catalog.routes.values() if r.dataset.name == POST and not r.outbound]
-    assert len(routes) == 15
+    assert len(routes) == 16
     with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda route: transfer.run(deployment, route), routes))
-    assert [o.kind for o in outcomes] == ["first_load"] * 15
+    assert [o.kind for o in outcomes] == ["first_load"] * 16
     held = dict(ask(deployment, "select gw_source, count(*) from hub.message_post group by 1"))
     assert held == {deployment.route(o.route).origin: o.inserted for o in outcomes}
     assert ask(deployment, "select count(*), count(distinct message_id) from hub.message_post") == [(sum(held.values()),) * 2]  # fmt: skip

@@ -19,7 +19,7 @@ from tests.integration.exchange.lines import NOON, Lines, person
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """Put a platform of records in the place of the city's source."""
     found = Lines()
-    monkeypatch.setattr(registry, "source", lambda _platform, _dsn: found)
+    monkeypatch.setattr(registry, "source", lambda *_: found)
     return found
 
 

@@ -64,7 +64,7 @@ def waiting(request: pytest.FixtureRequest, city: City, monkeypatch: pytest.Monk
             lambda number: city.ask_source("delete from person where id = %s", (f"P{number:08d}",)),
         )
     lines = Lines()
-    monkeypatch.setattr(registry, "source", lambda _platform, _dsn: lines)
+    monkeypatch.setattr(registry, "source", lambda *_: lines)
 
     def remove(number: int) -> None:
         lines.records = [record for record in lines.records if record[0] != f"P{number:08d}"]
