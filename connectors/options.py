@@ -90,8 +90,5 @@ def zone(found: Mapping[str, Any], where: str) -> ZoneInfo:
     """Return the zone in which moments are written; CatalogInvalid when there is no such zone."""
     try:
         return ZoneInfo(found.get("zone", _ZONE))
-    except (ValueError, OSError):  # a name that is none; ZoneInfoNotFoundError is a KeyError
-        pass
-    except KeyError:
-        pass
-    raise CatalogInvalid(f"{where}.zone names no time zone", f"Write one such as {_ZONE}.")
+    except (KeyError, ValueError, OSError):  # one that is not known, or is no name at all
+        raise CatalogInvalid(f"{where}.zone names no time zone", f"Write one such as {_ZONE}.") from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from connectors import rest_answer
 from connectors.copy_text import Row
@@ -61,12 +61,8 @@ class _Layout:
         where = f"platform {platform.platform}: options.resources.{dataset.name}.write"
         keys = [dataset.field(k) for k in dataset.key]
         self.envelope = Envelope(self.writing, where)
-        self.rows = Template(dataset.fields, self.writing, self._constants("write"), where)
-        self.gone = Template(keys, self.writing, self._constants("delete"), where)
-
-    def _constants(self, operation: str) -> Mapping[str, Any]:
-        declared = self.writing.operation
-        return {**self.writing.constants, **({declared["at"]: declared[operation]} if declared else {})}
+        self.rows = Template(dataset.fields, self.writing, self.writing.fixed("write"), where)
+        self.gone = Template(keys, self.writing, self.writing.fixed("delete"), where)
 
 
 class _Batch(PageBatch[str]):

@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from connectors import options, page_answer
-from connectors.options import DOTTED, SIZE, URL_PATH, WORD, Path, kinds, paths, shape, steps, zone
-from connectors.page_answer import Answers
+from connectors import options, page_form
+from connectors.options import DOTTED, URL_PATH, Path, shape, steps
+from connectors.page_form import SCALAR, PageForm
 from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
 
 _METHOD = {"enum": ["POST", "PUT", "PATCH"]}
 _MOMENTS = {"anyOf": [{"enum": ["iso", "epoch", "epoch_ms"]}, {"type": "string", "pattern": "%"}]}
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_CONSTANTS = {"type": "object", "propertyNames": DOTTED, "additionalProperties": _SCALAR}
-_PATHS = {"type": "object", "additionalProperties": DOTTED}
-_DELETIONS = kinds(
-    operation=shape({"at": DOTTED, "write": _SCALAR, "delete": _SCALAR}, "at", "write", "delete"),
-    endpoint=shape({"method": {"enum": ["POST", "PUT", "PATCH", "DELETE"]}, "path": URL_PATH}, "path"),
-)
+_ENDPOINT = shape({"method": {"enum": ["POST", "PUT", "PATCH", "DELETE"]}, "path": URL_PATH}, "path")
 WRITE = shape(
     {
-        "method": _METHOD, "path": URL_PATH, "records": DOTTED, "size": SIZE, "single": {"type": "boolean"},
-        "constants": _CONSTANTS, "around": _CONSTANTS, "number": DOTTED, "left": DOTTED, "fields": _PATHS,
-        "moments": _MOMENTS, "zone": WORD, "deletions": _DELETIONS,
+        **page_form.declared(DOTTED, _MOMENTS), "method": _METHOD, "path": URL_PATH, "records": DOTTED,
+        "around": {"type": "object", "propertyNames": DOTTED, "additionalProperties": SCALAR},
+        "deletions": page_form.deletions(DOTTED, "operation", endpoint=_ENDPOINT),
         "idempotency": shape({"header": {"type": "string", "pattern": r"^[A-Za-z0-9-]+\Z"}, "at": DOTTED}),
-        "answer": page_answer.declared(DOTTED),
     },
     "path", "deletions",
 )  # fmt: skip
@@ -42,29 +34,15 @@ class Endpoint:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How a data set is written: to which endpoints, in which form, and how answers are read.
-
-    `constants` stand in each record, `around` beside the records; `number` and `left` are where the body names the batch.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing(PageForm):
+    """How a data set is written: to which endpoints, with `around` beside the records, and the page's key in `header`."""
 
     rows: Endpoint
     gone: Endpoint
     records: Path
-    size: int
-    single: bool
-    constants: Mapping[str, Any]
     around: Mapping[str, Any]
-    number: Path
-    left: Path
-    fields: Mapping[str, Path]
-    moments: str
-    zone: ZoneInfo
-    operation: Mapping[str, Any]
     header: str
-    key_at: Path
-    answers: Answers
 
 
 def writing(platform: Platform, dataset: Dataset) -> Writing:
@@ -73,17 +51,14 @@ def writing(platform: Platform, dataset: Dataset) -> Writing:
     found = options.declared(platform, dataset).get("write")
     if found is None:
         raise CatalogInvalid(f"{where} has no write", "Add where rows are sent to, or correct the route's target.")
-    deletions, key_at = found["deletions"], found.get("idempotency", {})
+    key, gone = found.get("idempotency", {}), found["deletions"]
     rows = Endpoint(found.get("method", "POST"), found["path"])
-    by_endpoint = deletions["kind"] == "endpoint"
-    fields = paths(found.get("fields", {}), dataset, dataset.columns, f"{where}.write", ".")
-    single = found.get("single", False)
+    apart = gone["kind"] == "endpoint"
     return Writing(
-        rows=rows, gone=Endpoint(deletions.get("method", "POST"), deletions["path"]) if by_endpoint else rows,
-        records=steps(found.get("records"), "."), size=1 if single else found.get("size", 500), single=single,
-        constants=found.get("constants", {}), around=found.get("around", {}), number=steps(found.get("number"), "."),
-        left=steps(found.get("left"), "."), fields=fields, moments=found.get("moments", "iso"),
-        zone=zone(found, f"{where}.write"), operation={} if by_endpoint else deletions,
-        header=key_at.get("header", "" if "at" in key_at else "Idempotency-Key"), key_at=steps(key_at.get("at"), "."),
-        answers=page_answer.answers(found.get("answer", {}), dataset, fields, f"{where}.write", "."),
+        rows=rows, gone=Endpoint(gone.get("method", "POST"), gone["path"]) if apart else rows,
+        records=steps(found.get("records"), "."), around=found.get("around", {}),
+        header=key.get("header", "" if "at" in key else "Idempotency-Key"),
+        **page_form.common(
+            found, dataset, f"{where}.write", ".", size=500, key_at=key.get("at"), in_record="operation"
+        ),
     )  # fmt: skip

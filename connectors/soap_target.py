@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 from lxml import etree
@@ -63,15 +63,11 @@ class _Layout:
         self.writing: Writing = writing(platform, dataset)
         where = f"platform {platform.platform}: options.resources.{dataset.name}.write"
         keys = [dataset.field(k) for k in dataset.key]
-        self.rows = Template(dataset.fields, self.writing, self._constants("write"), where)
-        self.gone = Template(keys, self.writing, self._constants("delete"), where)
+        self.rows = Template(dataset.fields, self.writing, self.writing.fixed("write"), where)
+        self.gone = Template(keys, self.writing, self.writing.fixed("delete"), where)
         for call, template in ((self.writing.rows, self.rows), (self.writing.gone, self.gone)):
             soap_body.check_request(self.writing, call, where)
             service.check(where, call.operation, lambda c=call, t=template: self._sample(c, t), _HINT)  # type: ignore[misc]
-
-    def _constants(self, operation: str) -> Mapping[str, Any]:
-        declared = self.writing.element
-        return {**self.writing.constants, **({declared["at"]: declared[operation]} if declared else {})}
 
     def _sample(self, call: Call, template: Template) -> Arguments:
         return soap_body.request(self.writing, call, [template.sample()], 1, soap_body.SAMPLE_MOMENT, "0" * 40)
@@ -83,7 +79,7 @@ class _Batch(PageBatch[Arguments]):
     def __init__(self, platform: Platform, service: Service, peer: SoapPeer, dataset: Dataset, batch: Outgoing) -> None:
         self._layout = _Layout(platform, service, dataset)
         self._writing = writing = self._layout.writing
-        super().__init__(platform.platform, dataset, batch, size=writing.size, apart=not writing.element)
+        super().__init__(platform.platform, dataset, batch, size=writing.size, apart=not writing.operation)
         self._service, self._peer, self._clock = service, peer, Clock(peer.limits.seconds)
 
     def _record(self, row: Row, *, gone: bool) -> tuple[Arguments, Sequence[str | None]]:

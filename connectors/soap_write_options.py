@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from connectors import options, page_answer
-from connectors.options import SIZE, WORD, Path, kinds, paths, shape, steps, zone
-from connectors.page_answer import Answers
+from connectors import options, page_form
+from connectors.options import WORD, Path, shape, steps
+from connectors.page_form import PageForm
 from gateway.errors import CatalogInvalid
 from gateway.model import Dataset, Platform
 
@@ -17,23 +16,18 @@ _STEP = r"[^\s/@:{}*]+"
 NAME = {"type": "string", "pattern": rf"^{_STEP}\Z"}  # a local name
 ARGUMENT = {"type": "string", "pattern": rf"^{_STEP}(/{_STEP})*\Z"}
 FIELD = {"type": "string", "pattern": rf"^({_STEP}/)*@?{_STEP}\Z"}
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_DELETIONS = kinds(
-    element=shape({"at": FIELD, "write": _SCALAR, "delete": _SCALAR}, "at", "write", "delete"),
-    operation=shape({"operation": NAME, "records": ARGUMENT}, "operation", "records"),
-)
+_APART = shape({"operation": NAME, "records": ARGUMENT}, "operation", "records")
 _IDEMPOTENCY: dict[str, Any] = shape({"argument": ARGUMENT, "header": NAME, "namespace": WORD})
 _IDEMPOTENCY |= {
     "dependentRequired": {"header": ["namespace"], "namespace": ["header"]},
     "oneOf": [{"required": ["argument"]}, {"required": ["header"]}],
 }
+# A path of the request leads to an argument, one of a record or of an answer may end in an attribute.
 WRITE = shape(
     {
-        "operation": NAME, "arguments": {"type": "object"}, "records": ARGUMENT, "size": SIZE, "single": {"type": "boolean"},
-        "constants": {"type": "object", "propertyNames": FIELD, "additionalProperties": _SCALAR},
-        "number": ARGUMENT, "left": ARGUMENT, "fields": {"type": "object", "additionalProperties": FIELD},
-        "moments": {"type": "string", "pattern": "^iso\\Z|%"}, "zone": WORD, "deletions": _DELETIONS,
-        "idempotency": _IDEMPOTENCY, "answer": page_answer.declared(FIELD),
+        **page_form.declared(FIELD, {"type": "string", "pattern": "^iso\\Z|%"}), "number": ARGUMENT, "left": ARGUMENT,
+        "operation": NAME, "arguments": {"type": "object"}, "records": ARGUMENT,
+        "deletions": page_form.deletions(FIELD, "element", operation=_APART), "idempotency": _IDEMPOTENCY,
     },
     "operation", "records", "deletions", "idempotency", "answer",
 )  # fmt: skip
@@ -47,29 +41,17 @@ class Call:
     records: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How a data set is written: by which operations, in which form, and how answers are read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing(PageForm):
+    """How a data set is written: by which operations, with `arguments` beside the records.
 
-    `constants` stand in each record, `arguments` beside the records; `number`, `left` and `key_at` are where the request names
-    the batch and the page; `header` is the qualified name of the header element that bears the page's key instead.
+    `header` is the qualified name of the header element that bears the page's key, where no argument does.
     """
 
     rows: Call
     gone: Call
     arguments: Mapping[str, Any]
-    size: int
-    single: bool
-    constants: Mapping[str, Any]
-    number: Path
-    left: Path
-    fields: Mapping[str, Path]
-    moments: str
-    zone: ZoneInfo
-    element: Mapping[str, Any]
     header: str
-    key_at: Path
-    answers: Answers
 
 
 def writing(platform: Platform, dataset: Dataset) -> Writing:
@@ -80,17 +62,14 @@ def writing(platform: Platform, dataset: Dataset) -> Writing:
         raise CatalogInvalid(
             f"{where} has no write", "Add the operation that takes rows, or correct the route's target."
         )
-    where, deletions, key = f"{where}.write", found["deletions"], found["idempotency"]
+    key, gone = found["idempotency"], found["deletions"]
     rows = Call(found["operation"], steps(found["records"], "/"))
-    apart = deletions["kind"] == "operation"
-    fields, single = paths(found.get("fields", {}), dataset, dataset.columns, where, "/"), found.get("single", False)
     return Writing(
-        rows=rows, gone=Call(deletions["operation"], steps(deletions["records"], "/")) if apart else rows,
-        arguments=found.get("arguments", {}), size=1 if single else found.get("size", 200), single=single,
-        constants=found.get("constants", {}), number=steps(found.get("number"), "/"),
-        left=steps(found.get("left"), "/"), fields=fields, moments=found.get("moments", "iso"),
-        zone=zone(found, where), element={} if apart else deletions,
+        rows=rows,
+        gone=Call(gone["operation"], steps(gone["records"], "/")) if gone["kind"] == "operation" else rows,
+        arguments=found.get("arguments", {}),
         header=f"{{{key['namespace']}}}{key['header']}" if "header" in key else "",
-        key_at=steps(key.get("argument"), "/"),
-        answers=page_answer.answers(found["answer"], dataset, fields, where, "/"),
+        **page_form.common(
+            found, dataset, f"{where}.write", "/", size=200, key_at=key.get("argument"), in_record="element"
+        ),
     )  # fmt: skip

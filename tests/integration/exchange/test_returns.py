@@ -1,161 +1,18 @@
-"""Rows that a front end refuses: before they leave, as they arrive, and days later by its table of returns."""
+"""Rows that a front end refuses, as they arrive or days later by its tables of returns: heard once, mended, sent again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
 
-from gateway.errors import PlatformUnavailable, RouteBusy, RuleRefused, SchemaMismatch
-from gateway.exchange import carry, proof, quarantine, reconcile
-from gateway.exchange.outcome import Outcome
-from gateway.ledger import decisions, verify_receipts
-from gateway.model import Platform, Route, Rule
-from tests.integration.conftest import PERSON, City
-from tests.integration.proxy import Proxy
+from gateway.errors import RouteBusy, RuleRefused, SchemaMismatch
+from gateway.exchange import carry, proof, quarantine
+from gateway.ledger import verify_receipts
+from tests.integration.conftest import PERSON
+from tests.integration.exchange.uplink import ONE, OPTIONS, Uplink, uplink
 
-IN, OUT = "person_in", "person_up"
-UP = (
-    "create table up_person (id varchar(18) not null, name varchar(6), sex smallint, amount numeric(10,2), updated_at timestamptz, "
-    "cd_batch varchar(32) not null, cd_operation varchar(2) not null, cd_time timestamp(0) not null, data_source varchar(3) not null)"
-)
-RETURNS = (
-    "create table dn_audit_abnormal (err_type varchar(100) not null, remark varchar(1000), table_name varchar(50) not null, "
-    "table_sql_name varchar(50) not null, table_row_guid varchar(50) not null, table_cd_batch varchar(32) not null, "
-    "table_cd_source varchar(10) not null, table_cd_time timestamp(0) not null, table_update_time timestamp(0) not null, "
-    "row_guid varchar(50) not null, cd_time timestamp(0) not null)"
-)
-OPTIONS = {
-    "region": "130800", "source": "CDE", "returns": "dn_audit_abnormal",
-    "resources": {"test.person": {"up": "up_person", "code": "0101", "row_key": "id"}},
-}  # fmt: skip
-ONE = "P00000050"
-
-
-@dataclass
-class Uplink:
-    """A city whose persons also go up to a front end, whose other side is played by the test."""
-
-    city: City
-    there: Any
-    dsn: str
-
-    def bring(self) -> Outcome:
-        """Carry the source into the hub."""
-        return carry.run(self.city.deployment, IN, whole=True)
-
-    def deliver(self, **how: Any) -> Outcome:
-        """Carry the hub to the front end and hear what it returned."""
-        return carry.run(self.city.deployment, OUT, **how)
-
-    def ask(self, statement: str, values: Any = None) -> Any:
-        """Run a statement at the front end."""
-        with self.there.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else cursor.rowcount
-
-    def change(self, key: str = ONE, **values: Any) -> None:
-        """Change a row at the source, under a new stamp."""
-        changes = ", ".join(f"{name} = %s" for name in values)
-        self.city.ask_source(f"update person set {changes}, updated_at = now() where id = %s", (*values.values(), key))
-
-    def send_back(
-        self, number: str, key: str = ONE, words: str = "数据项不符合省级规范", batch: str | None = None
-    ) -> None:
-        """Let the other side return the newest row of a key, or the row of a batch, days later."""
-        self.ask(
-            "insert into dn_audit_abnormal select 'E301', %s, '人员', 'up_person', %s, u.cd_batch, u.data_source, u.cd_time, "
-            "u.cd_time, %s, localtimestamp(0) from up_person u where u.id = %s and (%s::text is null or u.cd_batch = %s) "
-            "order by u.cd_time desc limit 1",
-            (words, key, number, key, batch, batch),
-        )
-
-    def entries(self) -> list[tuple[Any, ...]]:
-        """Return rule, state and words of every entry of the route, oldest first."""
-        return list(
-            self.city.ask("select rule, state, words from gateway.quarantine where route = %s order by id", (OUT,))
-        )
-
-    def open_entry(self) -> int:
-        """Return the number of the one open entry."""
-        ((number,),) = self.city.ask("select id from gateway.quarantine where route = %s and state = 'open'", (OUT,))
-        return int(number)
-
-    def reach(self, dsn: str) -> None:
-        """Let the front end be reached by another address from now on."""
-        here, source = self.city.deployment, self.city.source_dsn
-        self.city.deployment = replace(here, resolve=lambda name: dsn if name == "PROV" else source)
-
-    def with_options(self, options: dict[str, Any]) -> None:
-        """Let the platform's options be others."""
-        here = self.city.deployment.catalog
-        prov = replace(here.platforms["prov"], options=options)
-        routes = {**here.routes, OUT: replace(here.routes[OUT], peer=prov)}
-        platforms = {**here.platforms, "prov": prov}
-        self.city.deployment = replace(self.city.deployment, catalog=replace(here, routes=routes, platforms=platforms))
-
-    def with_preflight(self, *rules: Rule) -> None:
-        """Let the route have rules of its target."""
-        catalog = self.city.deployment.catalog
-        routes = {**catalog.routes, OUT: replace(catalog.routes[OUT], preflight=rules)}
-        self.city.deployment = replace(self.city.deployment, catalog=replace(catalog, routes=routes))
-
-
-@pytest.fixture
-def uplink(city: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[Uplink]:
-    """Yield the city with 100 persons in the hub and a front end that has none."""
-    name = f"{city.source.info.dbname}_prov"
-    city.servers[1].create_database(name)
-    dsn = city.servers[1].dsn(name)
-    monkeypatch.setenv("GATEWAY_CONN_PROV", dsn)
-    prov = Platform("prov", "省平台", "frontend", "PROV", "gaj", clearance="L4", options=OPTIONS)
-    catalog = city.deployment.catalog
-    out = Route(OUT, PERSON, prov, "delivery", "manual", catalog.terms["daily"])
-    routes, platforms = {**catalog.routes, OUT: out}, {**catalog.platforms, "prov": prov}
-    city.deployment = replace(city.deployment, catalog=replace(catalog, routes=routes, platforms=platforms))
-    there = psycopg2.connect(dsn, options="-c timezone=Asia/Shanghai")
-    there.autocommit = True
-    found = Uplink(city, there, dsn)
-    found.ask(UP)
-    found.ask(RETURNS)
-    city.fill(100)
-    found.bring()
-    yield found
-    there.close()
-
-
-def test_each_version_is_a_row_with_its_envelope(uplink: Uplink) -> None:
-    """First an insert, then an update, then a deletion of the same key; batch numbers and times only rise."""
-    uplink.deliver()
-    uplink.change(amount=7)
-    uplink.bring()
-    uplink.deliver()
-    uplink.city.ask_source("delete from person where id = %s", (ONE,))
-    uplink.bring()
-    uplink.deliver()
-    found = uplink.ask(
-        "select cd_batch, cd_operation, cd_time, data_source, amount from up_person where id = %s order by cd_batch",
-        (ONE,),
-    )
-    assert [(r[1], r[3], float(r[4])) for r in found] == [("I", "CDE", 0.5), ("U", "CDE", 7.0), ("D", "CDE", 7.0)]
-    assert all(len(r[0]) == 28 and r[0].startswith("1308000101") for r in found)
-    assert sorted({r[2] for r in found}) == [r[2] for r in found]
-    assert uplink.ask("select count(*) from up_person") == [(102,)]
-
-
-def test_operations_may_be_kept_at_a_fixed_width(uplink: Uplink) -> None:
-    """Where the other side chose char(2) they are padded with a blank, and count all the same."""
-    uplink.ask("alter table up_person alter cd_operation type char(2)")
-    assert uplink.deliver().inserted == 100
-    uplink.city.ask_source("delete from person where id = %s", (ONE,))
-    uplink.bring()
-    assert uplink.deliver().deleted == 1
-    found = reconcile.run(uplink.city.deployment, OUT)
-    assert (found.passed, found.hub_rows) == (True, 101)
+__all__ = ["uplink"]
 
 
 def test_a_returned_row_waits_in_the_words_of_the_other_side(uplink: Uplink) -> None:
@@ -425,121 +282,6 @@ def test_an_overtaken_row_is_not_sent_again(uplink: Uplink) -> None:
     assert uplink.deliver().updated == 1
 
 
-def test_what_their_table_would_refuse_does_not_hold_the_others_up(uplink: Uplink) -> None:
-    """A name longer than their column waits in quarantine; the batch goes, and the next version closes the entry."""
-    uplink.change(name="欧阳上官司马诸葛")
-    uplink.bring()
-    outcome = uplink.deliver()
-    assert (outcome.read, outcome.inserted, dict(outcome.rejects)) == (100, 99, {"peer.name.length": 1})
-    assert "姓名超过对方表允许的长度" in uplink.entries()[0][2]
-    uplink.change(name="欧阳上官")
-    uplink.bring()
-    assert uplink.deliver().inserted == 1
-    assert [state for _, state, _ in uplink.entries()] == ["superseded"]
-
-
-def test_the_targets_own_rules_are_judged_before_anything_leaves(uplink: Uplink) -> None:
-    """A dry run shows how much would pass; what does not stays here with the rule's words and goes when it is mended."""
-    uplink.with_preflight(
-        Rule(
-            "PV-01",
-            "values",
-            {"field": "sex", "values": ["2"]},
-            "error",
-            "省平台只收女性",
-            "women only",
-            fields=("sex",),
-        )
-    )
-    rehearsed = uplink.deliver(dry_run=True)
-    assert (rehearsed.read, dict(rehearsed.rejects), uplink.ask("select count(*) from up_person")) == (
-        100, {"PV-01": 50}, [(0,)],
-    )  # fmt: skip
-    outcome = uplink.deliver()
-    assert (outcome.inserted, dict(outcome.rejects)) == (50, {"PV-01": 50})
-    assert uplink.entries()[0] == ("PV-01", "open", "省平台只收女性 / women only")
-    uplink.change(sex=2)
-    uplink.bring()
-    assert uplink.deliver().inserted == 1
-
-
-def test_a_row_whose_rule_was_lifted_leaves_and_closes_its_entry(uplink: Uplink) -> None:
-    """Told to deliver everything, what nothing stops any more goes as it is; a row that the province refused still waits."""
-    women = Rule(
-        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
-    )
-    uplink.with_preflight(women)
-    assert uplink.deliver().inserted == 50
-    uplink.send_back("v1", key="P00000001")
-    uplink.with_preflight()
-    assert (uplink.deliver().read, {state for _, state, _ in uplink.entries()}) == (0, {"open"})
-    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
-    assert uplink.deliver().inserted == 50
-    states = uplink.city.ask("select rule, state, count(*) from gateway.quarantine group by 1, 2 order by 1")
-    assert states == [("PV-01", "replayed", 50), ("peer.E301", "open", 1)]
-
-
-def test_a_rule_lifted_while_a_reply_is_lost_loses_no_row(uplink: Uplink) -> None:
-    """The front end took the batch without what was stopped: sent again it counts as taken, and what was stopped still waits."""
-    women = Rule(
-        "PV-01", "values", {"field": "sex", "values": ["2"]}, "error", "只收女性", "women only", fields=("sex",)
-    )
-    uplink.with_preflight(women)
-    commits = [0]
-
-    def watch(to_server: bool, data: bytes) -> str:
-        commits[0] += to_server and b"COMMIT" in data
-        return "swallow" if commits[0] == 2 else "pass"
-
-    with Proxy(uplink.dsn, watch) as proxy:
-        uplink.reach(proxy.dsn)
-        with pytest.raises(PlatformUnavailable):
-            uplink.deliver()
-    uplink.reach(uplink.dsn)
-    uplink.with_preflight()
-    uplink.deliver()
-    there = uplink.ask("select count(distinct id) from up_person")[0][0]
-    assert there + sum(state == "open" for _, state, _ in uplink.entries()) == 100
-    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="PV-01 was lifted")
-    uplink.deliver()
-    assert uplink.ask("select count(distinct id) from up_person") == [(100,)]
-    assert {state for _, state, _ in uplink.entries()} == {"replayed"}
-
-
-def test_a_deletion_that_nobody_can_tell_any_more_is_on_the_receipt(uplink: Uplink) -> None:
-    """The other side has put the row away, so that there is no row to mark as deleted."""
-    uplink.deliver()
-    uplink.ask("delete from up_person where id = %s", (ONE,))
-    uplink.city.ask_source("delete from person where id = %s", (ONE,))
-    uplink.bring()
-    assert uplink.deliver().deleted == 0
-    assert uplink.city.ask("select error, state from gateway.verdict") == [("delete", "unknown")]
-
-
-def test_a_batch_waits_for_an_earlier_session_that_is_still_at_its_commit(uplink: Uplink) -> None:
-    """The connection is gone before the front end has committed: what is sent again meanwhile counts once."""
-    uplink.ask(
-        "create function linger() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$"
-    )
-    uplink.ask(
-        "create constraint trigger linger after insert on up_person initially deferred for each row "
-        "when (new.id = 'P00000001') execute function linger()"
-    )
-    commits = [0]
-
-    def watch(to_server: bool, data: bytes) -> str:
-        commits[0] += to_server and b"COMMIT" in data
-        return "swallow" if commits[0] == 2 else "pass"
-
-    with Proxy(uplink.dsn, watch) as proxy:
-        uplink.reach(proxy.dsn)
-        with pytest.raises(PlatformUnavailable):
-            uplink.deliver()
-    uplink.reach(uplink.dsn)
-    uplink.deliver()
-    assert uplink.ask("select count(*), count(distinct id) from up_person") == [(100, 100)]
-
-
 @pytest.mark.parametrize("lost", [True, False])  # the reply to the commit of a single row sent again; none
 def test_an_interrupted_replay_is_finished_by_the_next_run(uplink: Uplink, lost: bool) -> None:
     """Whether the row arrived or not, it is there once more and no more, and its entry is closed."""
@@ -547,17 +289,8 @@ def test_an_interrupted_replay_is_finished_by_the_next_run(uplink: Uplink, lost:
     uplink.send_back("v1")
     uplink.deliver()
     number = uplink.open_entry()
-    commits = [0]
-
-    def watch(to_server: bool, data: bytes) -> str:
-        commits[0] += to_server and b"COMMIT" in data
-        return ("swallow" if lost else "cut") if commits[0] == 2 else "pass"
-
-    with Proxy(uplink.dsn, watch) as proxy:
-        uplink.reach(proxy.dsn)
-        with pytest.raises(PlatformUnavailable):
-            carry.replay(uplink.city.deployment, number, who="tester", why="again")
-    uplink.reach(uplink.dsn)
+    with uplink.lost("swallow" if lost else "cut"):
+        carry.replay(uplink.city.deployment, number, who="tester", why="again")
     with pytest.raises(RouteBusy):
         carry.replay(uplink.city.deployment, number, who="tester", why="again")
     uplink.deliver()
@@ -570,17 +303,9 @@ def test_an_interrupted_replay_that_a_newer_version_overtook_is_superseded(uplin
     uplink.deliver()
     uplink.send_back("v1")
     uplink.deliver()
-    number, commits = uplink.open_entry(), [0]
-
-    def watch(to_server: bool, data: bytes) -> str:
-        commits[0] += to_server and b"COMMIT" in data
-        return "cut" if commits[0] == 2 else "pass"
-
-    with Proxy(uplink.dsn, watch) as proxy:
-        uplink.reach(proxy.dsn)
-        with pytest.raises(PlatformUnavailable):
-            carry.replay(uplink.city.deployment, number, who="tester", why="again")
-    uplink.reach(uplink.dsn)
+    number = uplink.open_entry()
+    with uplink.lost("cut"):
+        carry.replay(uplink.city.deployment, number, who="tester", why="again")
     uplink.change(amount=9)
     uplink.bring()
     uplink.deliver()
@@ -597,54 +322,3 @@ def test_a_discarded_row_is_not_reopened_by_more_of_the_same(uplink: Uplink) -> 
     uplink.send_back("v2")
     uplink.deliver()
     assert [state for _, state, _ in uplink.entries()] == ["discarded"]
-
-
-def test_everything_may_be_sent_again(uplink: Uplink) -> None:
-    """Told to deliver everything, each row goes up once more as an update of the same key."""
-    uplink.deliver()
-    decisions.backfill(uplink.city.deployment, OUT, since=None, who="tester", why="their disk was restored")
-    assert uplink.deliver().updated == 100
-
-
-def test_what_was_sent_is_read_back(uplink: Uplink) -> None:
-    """Every batch is counted at the front end once; rows put away by the other side were collected by it."""
-    uplink.deliver()
-    found = reconcile.run(uplink.city.deployment, OUT)
-    assert (found.passed, found.method, found.source_rows, found.hub_rows) == (True, "read back", 100, 100)
-    uplink.ask("delete from up_person")
-    uplink.change(amount=2)
-    uplink.bring()
-    uplink.deliver()
-    uplink.ask("delete from up_person")
-    again = reconcile.run(uplink.city.deployment, OUT)
-    assert (again.passed, again.hub_rows, again.remark) == (True, 1, "1 batches were put away already")
-    assert again.verified_through is not None
-    assert found.verified_through is not None
-    assert again.verified_through > found.verified_through
-
-
-def test_a_row_too_many_does_not_make_up_for_one_that_is_missing(uplink: Uplink) -> None:
-    """Each batch is counted for itself, and no figure is below nothing."""
-    uplink.deliver()
-    uplink.ask("insert into up_person select * from up_person where id = 'P00000001'")
-    found = reconcile.run(uplink.city.deployment, OUT)
-    assert (found.passed, found.missing, found.extra) == (False, 0, 1)
-    uplink.city.fill(10, start=500)
-    uplink.bring()
-    uplink.deliver()
-    uplink.ask("delete from up_person where id = 'P00000505'")
-    found = reconcile.run(uplink.city.deployment, OUT)
-    assert (found.passed, found.missing, found.extra, found.source_rows, found.hub_rows) == (False, 1, 1, 110, 110)
-
-
-def test_rows_lost_at_the_front_end_stop_the_proof(uplink: Uplink) -> None:
-    """A batch of which a part is gone is no proof, and none after it is; the figure says how much is missing."""
-    uplink.deliver()
-    uplink.ask("delete from up_person where id = %s", (ONE,))
-    found = reconcile.run(uplink.city.deployment, OUT)
-    assert (found.passed, found.missing, found.verified_through) == (False, 1, None)
-    uplink.change(amount=2)
-    uplink.bring()
-    uplink.deliver()
-    assert reconcile.run(uplink.city.deployment, OUT).verified_through is None
-    assert reconcile.run(uplink.city.deployment, OUT, repair=True).passed

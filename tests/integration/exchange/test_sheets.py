@@ -18,7 +18,7 @@ from gateway.exchange import carry, proof, reconcile, sheets
 from gateway.exchange.sheets import Sheet
 from gateway.ledger import sheets as kept
 from tests.integration.conftest import City
-from tests.integration.exchange.test_returns import OUT, Uplink, uplink
+from tests.integration.exchange.uplink import OUT, Uplink, uplink
 
 __all__ = ["uplink"]
 IN = "person_in"
