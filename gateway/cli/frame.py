@@ -47,8 +47,8 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: boo
         print_json(rows)
         return
     table = Table(title=title or None)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+    for place, column in enumerate(columns):  # the first one names the row
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(_shown(row.get(c)) for c in columns))
     out.print(table)

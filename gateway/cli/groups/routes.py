@@ -26,6 +26,7 @@ from gateway.ledger import decisions, ledger, pace
 from gateway.ledger.pace import Rest
 
 group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
+_SOMETIMES = ("window", "watermark", "verified_through", "not_before", "why")  # a column without a word only takes room
 RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the catalog.")]
 
 
@@ -45,20 +46,8 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
         routes = sorted(deployment.catalog.routes.values(), key=lambda r: (r.peer.platform, r.outbound, r.route))
         rows = [_route_row(deployment, r.route, states.get(r.route), latest.get(r.route), rests) for r in routes]
         rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
-        columns = [
-            "route",
-            "dataset",
-            "from",
-            "to",
-            "mode",
-            "schedule",
-            "window",
-            "state",
-            "watermark",
-            "verified_through",
-            "not_before",
-            "why",
-        ]
+        told = [c for c in _SOMETIMES if any(row.get(c) for row in rows)]
+        columns = ["route", "dataset", "from", "to", "mode", "schedule", "state", *told]
         show(rows, columns, as_json=as_json, title=deployment.catalog.city)
 
     raise typer.Exit(guarded(call))
