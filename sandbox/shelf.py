@@ -21,7 +21,7 @@ from sandbox.messages import Row
 
 TABLES = """
 create table if not exists kept (dataset text, key text, row text not null, primary key (dataset, key));
-create table if not exists answered (page text primary key, answer text not null);
+create table if not exists answered (dataset text, page text, answer text not null, primary key (dataset, page));
 """
 LARGEST_PAGE = 200
 Later = Callable[[int, Row], None]
@@ -46,12 +46,12 @@ class Shelf:
         if not 16 <= len(page) <= 64:
             raise _refusal("send an Idempotency-Key of 16 to 64 letters")
         with self._house.writing():
-            known = self._house.ask("select answer from answered where page = ?", page)
+            known = self._house.ask("select answer from answered where dataset = ? and page = ?", self._dataset, page)
             if known:
                 return JSONResponse(json.loads(known[0][0]) | {"repeated": True})
             batch, items = _page(body)
             answer = {"code": 0, "repeated": False, **self._kept(batch, items)}
-            self._house.ask("insert into answered values (?, ?)", page, json.dumps(answer))
+            self._house.ask("insert into answered values (?, ?, ?)", self._dataset, page, json.dumps(answer))
         return JSONResponse(answer)
 
     def rows(self) -> list[Row]:
@@ -94,7 +94,7 @@ def _page(body: bytes) -> tuple[int, list[Row]]:
     """Return batch and items of a page; whatever is not as the manual says is refused as a whole."""
     try:
         told = json.loads(body)
-        items, sound = told["items"], isinstance(told["batch"], int) and set(told) == {"batch", "items"}
+        items, sound = told["items"], type(told["batch"]) is int and set(told) == {"batch", "items"}
         sound = sound and 0 < len(items) <= LARGEST_PAGE and all(isinstance(item, dict) for item in items)
     except (ValueError, TypeError, KeyError):
         sound = False

@@ -79,6 +79,7 @@ def test_the_lot_falls_on_the_same_rows_each_time(push: PushSystem) -> None:
         "[]",  # no object
         '{"batch": 7, "items": []}',  # no row
         '{"batch": "7", "items": [{}]}',  # a number in quotes
+        '{"batch": true, "items": [{}]}',  # no number at all
         '{"items": [{}]}',  # no batch
         '{"batch": 7, "items": [7]}',  # no row but a number
         json.dumps({"batch": 7, "items": [order(1)] * 201}),  # more than it takes
