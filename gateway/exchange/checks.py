@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import combinations, takewhile
 from typing import Any
 
-from gateway.exchange import geometry, identity, identity_sql, patterns
+from gateway.exchange import geometry, identity, identity_sql, members, patterns
 from gateway.model import Dataset
 from gateway.settings import CHINA
 
@@ -193,7 +193,13 @@ def _future(record: Record, args: Args, today: date) -> bool:
 
 
 def condition(dataset: Dataset, when: Args, alias: str = "") -> str:
-    """Return SQL: a field (of `alias`) is one of some values, or without `in` just there; null is neither."""
+    """Return SQL: a field (of `alias`) is one of some values, or without `in` just there; null is neither.
+
+    What stands under `and` is to hold as well.
+    """
+    if more := when.get("and"):
+        one = {name: value for name, value in when.items() if name != "and"}
+        return f"({condition(dataset, one, alias)} and {condition(dataset, more, alias)})"
     name = (f"{alias}." if alias else "") + column(when["field"])
     if "in" not in when:
         return f"({name} is not null)"
@@ -202,7 +208,8 @@ def condition(dataset: Dataset, when: Args, alias: str = "") -> str:
 
 def _condition(record: Record, when: Args) -> bool:
     value = record.get(when["field"])
-    return value is not None and ("in" not in when or _among(value, when["in"]))
+    holds = value is not None and ("in" not in when or _among(value, when["in"]))
+    return holds and ("and" not in when or _condition(record, when["and"]))
 
 
 def _when_sql(dataset: Dataset, args: Args, today: date) -> str:
@@ -269,6 +276,23 @@ def _prefix_sql(_: Dataset, args: Args, __: date) -> str:
 def _prefix(record: Record, args: Args, _: date) -> bool:
     value = record.get(args["field"])
     return value is not None and not value.startswith(tuple(args["in"]))
+
+
+def _ending_sql(_: Dataset, args: Args, __: date) -> str:
+    name, kind = column(args["field"]), f"{column(args['type'])}::text"
+    branches = " ".join(
+        f"when right({name}, {len(ending)}) = {literal(ending)} then {kind} <> {literal(str(wanted))}"
+        for ending, wanted in args["endings"].items()
+    )
+    return f"(case {branches} else false end)"
+
+
+def _ending(record: Record, args: Args, _: date) -> bool:
+    value, kind = record.get(args["field"]), record.get(args["type"])
+    if value is None or kind is None:
+        return False
+    wanted = next((str(w) for ending, w in args["endings"].items() if value.endswith(ending)), None)
+    return wanted is not None and str(kind) != wanted
 
 
 def _zeros_sql(_: Dataset, args: Args, __: date) -> str:
@@ -420,6 +444,7 @@ CHECKS: Mapping[str, Check] = {
     "text": Check(_text_sql, _text, ("field", "min")),
     "identified": Check(_identified_sql, _identified, ("type", "value", "checks")),
     "prefix": Check(_prefix_sql, _prefix, ("field", "in")),
+    "ending": Check(_ending_sql, _ending, ("field", "type", "endings")),
     "level_zeros": Check(_zeros_sql, _zeros, ("code", "level")),
     "parent_prefix": Check(_parent_sql, _parent, ("code", "parent")),
     "range": Check(_range_sql, _range, ("field",)),
@@ -431,6 +456,16 @@ CHECKS: Mapping[str, Check] = {
     "joined": Check(_joined_sql, _joined, ("field", "parts")),
     "parts_unique": Check(_parts_sql, _parts, ("field", "separator", "other")),
     "clean": Check(_clean_sql, _clean, ("fields",)),
+    "members": Check(
+        lambda _, a, __: members.are_sql(column(a["field"]), a["members"]),
+        lambda r, a, _: r.get(a["field"]) is not None and not members.are(r[a["field"]], a["members"]),
+        ("field", "members"),
+    ),
+    "impersonal": Check(
+        lambda _, a, __: members.personal_sql(column(a["field"]), a["members"]),
+        lambda r, a, _: members.personal(r.get(a["field"]), a["members"]),
+        ("field", "members"),
+    ),
     "geometry": Check(
         lambda _, a, __: geometry.is_of_sql(column(a["field"]), literals(a["types"])), _geometry, ("field", "types")
     ),

@@ -16,6 +16,7 @@ from psycopg2 import sql
 from gateway import pg
 from gateway.exchange import checks, rules
 from gateway.exchange import hub as hub_tables
+from gateway.exchange.earlier import unchanged, unit_slip
 from gateway.exchange.landing import Landing
 from gateway.exchange.limits import day, same, within_limit, workdays
 from gateway.model import Catalog, Dataset, Rule
@@ -110,18 +111,6 @@ def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dat
     return [sql.SQL("_r_.{} is not null and {}").format(names["parent"], absent)]
 
 
-def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when a number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
-    key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
-    return [sql.SQL(
-        "exists (select from {table} h where {key} and h.{field} > 0 and _r_.{field} > 0 "
-        "and greatest(_r_.{field} / h.{field}, h.{field} / _r_.{field}) >= {factor})"
-    ).format(
-        table=hub_tables.table(landing.dataset), key=key, field=sql.Identifier(args["field"]),
-        factor=sql.Literal(int(args["factor"])),
-    )]  # fmt: skip
-
-
 CONDITIONS: Mapping[str, Condition] = {
     "code_on": code_on,
     "exists": exists,
@@ -130,6 +119,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "no_overlap": no_overlap,
     "parent_exists": parent_exists,
     "unit_slip": unit_slip,
+    "unchanged": unchanged,
     "workdays": workdays,
     "within_limit": within_limit,
 }

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg2
@@ -21,7 +22,7 @@ from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
-from sandbox import city
+from sandbox import city, pushes
 from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
@@ -171,7 +172,10 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     shown = app.progress.rows()
     assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
     assert len(shown) == sent["case_accept_app"].inserted > 1_000
-    assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
+    ordered = push.orders.rows()
+    assert len(ordered) == sent["push_message_push"].inserted > 1_000
+    assert sent["push_message_push"].rejects["PU-04"] == sum(map(pushes.expired, range(pushes.MESSAGES)))
+    assert min(datetime.fromisoformat(row["expires_at"]) for row in ordered) > datetime.now(UTC)
     own = {row["message_id"] for row in portal.rows("message.post")}
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
