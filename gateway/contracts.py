@@ -37,8 +37,10 @@ _LONGEST_KEY = 600  # characters of up to four bytes; an index entry holds 2,704
 _LONGEST_NAME = 40  # leaves room for the suffixes of partitions and landing tables
 _REPAIRS = {"trim", "upper", "open_end", "nullify"}
 _CLASSES = {"L1", "L2", "L3", "L4"}
-_FIELD_ARGUMENTS = ("field", "fields", "id", "date", "sex", "code", "parent", "from", "to", "value", "type", "parts",
-                    "other", "differs_from", "present", "absent", "keys", "of", "level", "when_more")  # fmt: skip
+_FIELD_ARGUMENTS = (
+    *("field", "fields", "id", "date", "sex", "code", "parent", "from", "to", "value", "type", "parts", "other", "differs_from"),
+    *("present", "absent", "keys", "of", "level", "when_more", "lon", "lat", "version", "unless"),
+)  # fmt: skip
 
 
 def load(path: Path) -> Dataset:

@@ -213,6 +213,7 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "parent_exists": _parent_exists,
     "not_literal": _field("无"),
     "ending": _ending,
+    "sum_within": _field("90.0"),
     "members": lambda args, row, *_: {args["field"]: _object(row[args["field"]], next(iter(args["members"])), "")},
     "impersonal": lambda args, row, *_: {
         args["field"]: _object(row[args["field"]], args["members"][0], "请致电13803140001")

@@ -19,7 +19,7 @@ def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
     slipped = sql.SQL(
         "h.{field} > 0 and _r_.{field} > 0 and greatest(_r_.{field} / h.{field}, h.{field} / _r_.{field}) >= {factor}"
     ).format(field=field, factor=sql.Literal(int(args["factor"])))
-    return [_before(landing, slipped)]
+    return [before(landing, slipped)]
 
 
 def unchanged(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
@@ -27,10 +27,10 @@ def unchanged(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset
     other = sql.SQL("h.{0} is distinct from _r_.{0}").format(sql.Identifier(args["field"]))
     if more := args.get("when_more"):
         other += sql.SQL(" and _r_.{0} > h.{0}").format(sql.Identifier(more))
-    return [_before(landing, other)]
+    return [before(landing, other)]
 
 
-def _before(landing: Landing, condition: sql.Composable) -> sql.Composed:
+def before(landing: Landing, condition: sql.Composable) -> sql.Composed:
     """Return: the hub holds a version of the row's key that meets `condition` (h against _r_)."""
     return sql.SQL("exists (select from {} h where {} and {})").format(
         hub_tables.table(landing.dataset), same(list(landing.dataset.key)), condition

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.errors import ContractInvalid
-from gateway.exchange.checks import column
+from gateway.exchange.check import column
 from gateway.model import Dataset
 from gateway.settings import CHINA
 

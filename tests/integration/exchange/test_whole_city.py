@@ -29,6 +29,7 @@ from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
+from sandbox.messages import POST
 from sandbox.order import in_order
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
@@ -108,8 +109,19 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     hub_tables.prepare(deployment)
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
+    _transfer_messages(peers["WEB"])
+    brought["message_post_in"] = transfer.run(deployment, "message_post_in", whole=True)
     yield Chengde(deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns)
     city.reset(source.dsn())
+
+
+def _transfer_messages(site: Peer) -> None:
+    """Hand on two messages that are known by now, one of them with a time limit of its own."""
+    assert isinstance(site, WebSite)
+    bad = {key for key, _ in site.bad[POST]}
+    good = [row["message_id"] for row in site.rows(POST) if (row["message_id"],) not in bad]
+    site.transfer(good[0])
+    site.transfer(good[1], afresh=True)
 
 
 def _noted(dsns: Mapping[str, str]) -> Counter[str]:
@@ -176,6 +188,7 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     assert len(ordered) == sent["push_message_push"].inserted > 1_000
     assert sent["push_message_push"].rejects["PU-04"] == sum(map(pushes.expired, range(pushes.MESSAGES)))
     assert min(datetime.fromisoformat(row["expires_at"]) for row in ordered) > datetime.now(UTC)
+    assert sent["message_reply_portal"].rejects["gate.secrecy"] == 1
     own = {row["message_id"] for row in portal.rows("message.post")}
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
