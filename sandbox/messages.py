@@ -77,7 +77,7 @@ _ANSWERS: Mapping[str, tuple[str, ...]] = {
     "4": ("您好，您指出的问题已更正，感谢您对网站工作的支持！", "您好，链接已修复，由此给您带来的不便敬请谅解。"),
 }  # fmt: skip
 _MARKED = "您好，所询事项见附件。\n【秘密】附件：专项工作方案"
-MARKED = 7  # the answer that bears a secrecy mark: it is kept, and goes nowhere
+_MARKED_NO = 7  # the answer that bears a secrecy mark: it is kept, and goes nowhere
 _NOTES = ("涉及他人隐私，不宜公开", "内容与其他留言重复，合并答复", "含有未经核实的指名投诉")
 
 
@@ -135,7 +135,7 @@ def post(
         "content": content + ("谢谢🙏" if number % 17 == 0 else ""), "submitted_at": moment(submitted),
         "author_key": rng.randbytes(32).hex() if rng.random() < 0.7 else None, "contact": _contact(rng),
         "division": _CITY if whole_city else county.code + "000000", "item_code": None,
-        "handling_unit": _unit(rng, "130800" if whole_city else county.code), "assigned_at": moment(assigned),
+        "handling_unit": _unit(rng, "130800" if whole_city or number % 400 == 150 else county.code), "assigned_at": moment(assigned),
         "transfers": rng.choice((0, 0, 0, 1, 2)) if assigned else 0, "author_public": author_public,
         "publish": "0" if reason else "1", "no_publish_reason": reason,
         "no_publish_note": rng.choice(_NOTES) if reason == "3" else None, "due_at": moment(due_at(submitted)),
@@ -150,7 +150,7 @@ def replies(now: datetime, seed: int, answered: list[Row], count: int = REPLIES)
         for reply_no in range(1, 3 if number % 20 == 3 else 2):
             if made < count:
                 answer = reply(row, reply_no, now, seed)
-                yield answer | {"reply": _MARKED} if made == MARKED else answer
+                yield answer | {"reply": _MARKED} if made == _MARKED_NO else answer
             made += 1
     for number in range(count - made):
         yield reply(answered[number], 3, now, seed)

@@ -22,7 +22,7 @@ from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
-from sandbox import city, pushes
+from sandbox import city, orgs, places, pushes
 from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
@@ -66,12 +66,16 @@ _RETURN_LICENCE = (
 
 @dataclass(frozen=True)
 class Chengde:
-    """A deployment of the city's own catalog, what bringing everything in did, what was bad, and the owners' addresses."""
+    """A deployment of the city's own catalog, what bringing everything in did, what was bad, and the owners' addresses.
+
+    `elsewhere` is how many messages of the official site are handled by a unit of another division.
+    """
 
     deployment: Deployment
     brought: Mapping[str, Outcome]
     bad: Counter[str]
     dsns: Mapping[str, str]
+    elsewhere: int
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +114,10 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
     _transfer_messages(peers["WEB"])
-    brought["message_post_in"] = transfer.run(deployment, "message_post_in", whole=True)
-    yield Chengde(deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns)
+    transfer.run(deployment, "message_post_in", whole=True)
+    yield Chengde(
+        deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns, _elsewhere(peers["WEB"])
+    )
     city.reset(source.dsn())
 
 
@@ -122,6 +128,16 @@ def _transfer_messages(site: Peer) -> None:
     good = [row["message_id"] for row in site.rows(POST) if (row["message_id"],) not in bad]
     site.transfer(good[0])
     site.transfer(good[1], afresh=True)
+
+
+def _elsewhere(site: Peer) -> int:
+    assert isinstance(site, WebSite)
+    bad, region = (
+        {key for key, _ in site.bad[POST]},
+        {unit["org_cc_code"]: unit["region_code"][:6] for unit in orgs.units()},
+    )
+    good = [row for row in site.rows(POST) if (row["message_id"],) not in bad]
+    return sum(region[row["handling_unit"]] != row["division"][:6] for row in good)
 
 
 def _noted(dsns: Mapping[str, str]) -> Counter[str]:
@@ -150,6 +166,8 @@ def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) ->
         }
         zone = {f"{ZONE_WARNING} of {outcome.read}"} if route == ZONE_ROUTE else set()  # all its messages are about it
         assert everybody == zone, route
+    assert chengde.brought["geo_address_in"].warnings["AD-02"] == sum(map(places.misplaced, range(city.ADDRESSES)))
+    assert chengde.brought["message_post_in"].warnings["MS-04"] == chengde.elsewhere > 0
     with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
         cursor.execute("select dataset || ' ' || rule from gateway.quarantine")
         found = Counter(row[0] for row in cursor.fetchall())
