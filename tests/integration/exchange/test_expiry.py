@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.errors import RuleRefused
-from gateway.exchange import carry, proof
-from gateway.model import Rule
+from gateway.exchange import carry, proof, sending
+from gateway.model import Field, Rule
+from tests.integration.conftest import PERSON, City
 from tests.integration.exchange.uplink import ONE, OUT, Uplink, uplink
 
 __all__ = ["uplink"]
@@ -86,3 +88,27 @@ def test_a_person_cannot_send_what_has_expired(expiring: Uplink, monkeypatch: py
     with pytest.raises(RuleRefused, match="must not leave"):
         carry.replay(expiring.city.deployment, entry, who="tester", why="their map was mended")
     assert expiring.ask(SENT) == [(99, 99)]
+
+
+NOON = datetime(2026, 11, 25, 4, tzinfo=UTC)  # 12:00 in China
+LATE = datetime(2026, 11, 25, 16, tzinfo=UTC)  # 00:00 of the 26th in China
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "now", "stays"),
+    [
+        ("timestamptz", "2026-11-25 12:00:01+08", NOON, False),
+        ("timestamptz", "2026-11-25 12:00:00+08", NOON, True),  # at the moment itself it has expired
+        ("timestamptz", None, NOON, None),  # never
+        ("date", "2026-11-25", NOON, False),  # the last day is a whole one
+        ("date", "2026-11-25", LATE, True),  # and ends in China
+        ("date", "2026-11-24", NOON, True),
+        ("date", "infinity", LATE, False),
+        ("date", None, NOON, None),
+    ],
+)
+def test_when_a_row_has_expired(city: City, kind: str, value: str | None, now: datetime, stays: bool | None) -> None:
+    """A moment when it has come, a day when it has passed; what names no end never does."""
+    dataset = replace(PERSON, fields=(*PERSON.fields, Field("ends", kind)))
+    condition = sending.unexpired(dataset, {"field": "ends"}, now)
+    assert city.ask(f"select {condition} from (select %s::{kind} as ends) x", (value,)) == [(stays,)]
