@@ -219,3 +219,10 @@ class MessageInvalid(PermanentError):
 
     code = "GW-704"
     chinese = "通知内容有误"
+
+
+class NoticeRefused(PermanentError):
+    """Raised when a notice may not be announced, moved or answered as asked, from the notices; the words say what may."""
+
+    code = "GW-705"
+    chinese = "变更通知单不能这样办理"

@@ -74,6 +74,12 @@ class Change:
     effect_writer: Effect
     rule: str
 
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Change:
+        """Return the change that was kept by `as_dict`."""
+        effects = (Effect[kept["effect_reader"]], Effect[kept["effect_writer"]])
+        return cls(kept["kind"], kept["path"], kept["before"], kept["after"], *effects, kept["rule"])
+
     def effect(self, role: Role) -> Effect:
         """Return what it does to a role; of both, the worse."""
         if role == "both":

@@ -83,3 +83,6 @@ create table gateway.outbox_try (
   answer_hash text,
   primary key (message, attempt)
 );
+
+alter table gateway.receipt drop constraint receipt_kind_check,
+  add constraint receipt_kind_check check (kind in ('batch', 'epoch', 'decision', 'sheet', 'settlement', 'notice'));
