@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +47,7 @@ def page(catalog: Catalog, seen: Seen, said: str = "", form: Mapping[str, str] |
     facts = compose.facts_of(catalog, seen.notice, seen.revision, seen.own, None)
     choices = [(name, chinese, words.ANSWERS_ENGLISH[name]) for name, chinese in words.ANSWERS.items()]
     return compose.template("page.html.j2").render(
-        facts, own=seen.own, choices=choices, said=said, form=form or {}, words=words,
+        facts, own=seen.own, choices=choices, said=said, form=defaultdict(str, form or {}), words=words,
         outdated=seen.newest != seen.revision.revision,
     )  # fmt: skip
 

@@ -48,7 +48,8 @@ def facts_of(catalog: Catalog, notice: Notice, revision: Revision, own: Recipien
     uses = impact.uses(catalog.routes, dataset, notice.platform)
     routes = next((use.routes for use in uses if use.unit == own.unit), ())
     return {
-        "style": STYLE, "body": defaultdict(str, revision.body), "notice": notice, "revision": revision, "withdrawn": notice.state == "withdrawn", "link": link,
+        "style": STYLE, "body": defaultdict(str, revision.body), "link": link,
+        "notice": notice, "revision": revision, "withdrawn": notice.state == "withdrawn",
         "unit": units[own.unit].name if own.unit in units else own.unit,
         "publisher": units[notice.publisher].name if notice.publisher in units else notice.publisher,
         "platform": catalog.platforms[notice.platform].name, "dataset": dataset.chinese,

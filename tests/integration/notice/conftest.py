@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,6 +25,10 @@ from schemas.diff.model import Change
 from schemas.notice import lifecycle, store
 from schemas.notice.store import Notice, Recipient
 from tests.integration.conftest import City
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what it says of the HTTP library it finds is its own to mend
+    importlib.import_module("starlette.testclient")
 
 SPLIT = "alter table public.person rename column name to full_name"
 _FOUND: dict[str, tuple[Change, ...]] = {}
