@@ -1,7 +1,8 @@
 """What the engine asks of a connector.
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
-repaired values), of a target also Returning (rows it refused later) and Counting (what it holds of a batch).
+repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later)
+and Counting (what it holds of a batch).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
 PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
@@ -129,6 +130,50 @@ class Repairing(Protocol):
         self, dataset: Dataset, out: BinaryIO, window: Window, keys: Sequence[tuple[Any, ...]] | None = None
     ) -> int:
         """Write (key columns, field name, original) for every value of the window, or of the keys, that a repair changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A delivery that a source has read: its lasting name, and a moment that no cursor in it lies after."""
+
+    name: str
+    upto: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a delivery that a platform brought: the batch that decided it, and that batch's receipt.
+
+    `rules` counts the rejected records by rule, `rejects` holds number and rule of the first of them: 1 is its first record.
+    """
+
+    batch: int
+    receipt: int
+    hash: str
+    at: datetime
+    rules: Mapping[str, int]
+    rejects: Sequence[tuple[int, str]]
+
+
+@runtime_checkable
+class Receipting(Protocol):
+    """An untyped source whose platform gets a receipt for each of its deliveries, once the hub has decided it."""
+
+    def brought(self, dataset: Dataset) -> Sequence[Brought]:
+        """Return the deliveries that the last read took; none where the platform wants no receipts."""
+        ...
+
+    def holds(self, dataset: Dataset, name: str) -> bool:
+        """Tell whether a delivery was still there at the last read."""
+        ...
+
+    def records(self, dataset: Dataset, name: str, out: BinaryIO) -> int:
+        """Write a line for each record of one delivery in its order and return their number; SourceChanged when it is gone."""
+        ...
+
+    def tell(self, dataset: Dataset, name: str, decided: Decided) -> None:
+        """Write the receipt; the same one twice is one."""
         ...
 
 
