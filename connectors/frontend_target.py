@@ -32,7 +32,7 @@ from connectors.postgres_shape import described
 from connectors.postgres_target import LOCK_WAIT, received, stored
 from gateway import pg
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Shape, Verdict
+from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -78,6 +78,17 @@ class FrontendTarget:
                 taken = self._taken(up, batch)
         counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
         return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, verdicts)
+
+    def unread(self, dataset: Dataset) -> Unread | None:
+        """Return the rows of the data set's table that the other side has not fetched yet; None when that is not limited."""
+        lying, up = self._options.unread, self._up(dataset)
+        if lying is None:
+            return None
+        flag = sql.Identifier(lying.flag)
+        waiting = sql.SQL("{0} is null or {0}::text = {1}").format(flag, sql.Literal(lying.waiting))
+        query = sql.SQL(_SQL["unread"]).format(table=_table(up), waiting=waiting if lying.flag else sql.SQL("true"))
+        with self._errors(f"count what is unread in {up.up}"), self._connection:
+            return Unread(int(self._all(query, {"most": lying.rows})[0][0]), lying.rows)
 
     def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:  # noqa: ARG002 - the table is ours alone
         """Return the rows of a batch that are still there; None when all are gone: the other side has put them away."""

@@ -4,6 +4,9 @@ select pg_advisory_xact_lock(hashtextextended('gateway ' || %(table)s, 0));
 -- name: taken: what a batch is made of, by operation; nothing when it is not there
 select cd_operation::text, count(*) from {table} where cd_batch = %(batch)s group by 1;
 
+-- name: unread: rows that the other side has not fetched yet, counted up to a bound
+select count(*) from (select from {table} where {waiting} limit %(most)s) lying;
+
 -- name: returned: what the platform refused of a table's rows; it may have cut their key short
 select r.row_guid::text, r.table_row_guid::text, r.table_cd_time, r.err_type::text, coalesce(r.remark::text, ''), r.cd_time,
        r.table_cd_batch::text, u.*

@@ -1,8 +1,8 @@
 """What the engine asks of a connector.
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
-repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later)
-and Counting (what it holds of a batch).
+repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later),
+Counting (what it holds of a batch) and Collected (what was not fetched from it yet).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
 PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
@@ -277,6 +277,23 @@ class Returning(Protocol):
 
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield what it refused since a moment of its own clock, or ever; an earlier verdict may come again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Rows that lie at a target and were not fetched from it, counted no further than the limit from which on it gets no more."""
+
+    rows: int
+    limit: int
+
+
+@runtime_checkable
+class Collected(Protocol):
+    """A target that is itself only a place from which the other side fetches."""
+
+    def unread(self, dataset: Dataset) -> Unread | None:
+        """Return what the other side has yet to fetch of a data set; None when that is not limited."""
         ...
 
 

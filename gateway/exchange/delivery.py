@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import RouteBusy, RuleRefused
-from gateway.exchange import quarantine, stopped, verdicts
+from gateway.exchange import quarantine, stopped, timing, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
@@ -28,7 +28,7 @@ from gateway.exchange.timing import Override
 from gateway.exchange.verdicts import Heard
 from gateway.ledger import deliveries, ledger
 from gateway.ledger.deliveries import Extent, Range
-from gateway.ports import Delivery, Outgoing, Target
+from gateway.ports import Collected, Delivery, Outgoing, Target
 
 
 def run(
@@ -175,6 +175,7 @@ class _Delivery:
         if shape is not None:
             check_shape(self._dataset, attempt.route.peer, shape, more=True)
         if not self.resent:
+            self._refuse_lagging(target)
             self._note(changes)
         attempt.stage("deliver", extent.rows + extent.gone)
         sender = deliveries.sender(attempt.notes)
@@ -183,6 +184,14 @@ class _Delivery:
                 pace.rows(read, target.format) for read in (changes.rows(target.format), changes.gone(target.format))
             )
             return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
+
+    def _refuse_lagging(self, target: Target) -> None:
+        """Let nothing more leave while the other side has yet to fetch too much; what is under way ends, and one row may go."""
+        if self._range.decision or not isinstance(target, Collected):
+            return
+        found = target.unread(self._dataset)
+        if found is not None and found.rows >= found.limit:
+            self._attempt.unless_overruled(timing.lags(self._attempt.route, found))
 
     def _note(self, changes: Changes) -> None:
         """Note what is about to leave and what stays here, as one: by the time a lost reply is settled, the rules may be others."""
