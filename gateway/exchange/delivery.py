@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import RouteBusy, RuleRefused
-from gateway.exchange import quarantine, stopped, timing, verdicts
+from gateway.exchange import quarantine, settlement, stopped, timing, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
@@ -114,6 +114,7 @@ class _Delivery:
                 lambda: self._move(changes, confirmed), lambda heard: self._receipt(extent, confirmed, heard)
             )
         self._attempt.stage("done")
+        settlement.presume(self._attempt)
         return self._outcome(extent, confirmed, heard, entry.no)
 
     def _changes(self) -> Changes:
@@ -240,7 +241,8 @@ class _Delivery:
             "clocks": {"source": utc(committed), "received": utc(self._read_at), "confirmed": utc(attempt.now())},
             "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
                          "gone": extent.gone, "repeated": confirmed.repeated},
-            "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown},
+            "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown,
+                         "reopened": list(heard.reopened)},
         }  # fmt: skip
         return {**body, "decision": dict(self._range.decision)} if self._range.decision else body
 

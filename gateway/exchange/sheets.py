@@ -23,7 +23,7 @@ from gateway.deployment import Deployment
 from gateway.errors import NotFound, PermanentError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.outcome import utc
-from gateway.ledger import chain
+from gateway.ledger import chain, settlements
 from gateway.ledger import sheets as kept
 from gateway.model import Route
 
@@ -108,14 +108,15 @@ def _sign(deployment: Deployment, hub: Connection, route: Route, day: date, body
 
 def _facts(hub: Connection, route: Route, day: date) -> dict[str, Any]:
     begins = datetime.combine(day, time(), settings.CHINA)
-    span = {"route": route.route, "from": begins, "to": begins + timedelta(days=1)}
+    span: dict[str, Any] = {"route": route.route, "from": begins, "to": begins + timedelta(days=1)}
     with hub.cursor(cursor_factory=RealDictCursor) as cursor:
         carried, compared, returned, waiting, verified = kept.facts(cursor, span)
+    settled = {"settlement": settlements.figures(hub, route.route, span["from"], span["to"])} if route.settle else {}
     return {
         "day": day.isoformat(), "route": route.route, "dataset": route.dataset.name, "from": route.origin, "to": route.target,
         "carried": {name: number for name, number in carried.items() if number is not None},
         "comparisons": [{**row, "at": utc(row["at"])} for row in compared],
-        "verified_through": utc(verified), "returned": returned, "quarantine": waiting,
+        "verified_through": utc(verified), "returned": returned, "quarantine": waiting, **settled,
     }  # fmt: skip
 
 

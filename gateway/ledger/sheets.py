@@ -46,7 +46,7 @@ def add(connection: Connection, route: str, day: date, revision: int, receipt: i
 
 
 def reopened(connection: Connection, day: date) -> list[tuple[str, date]]:
-    """Return routes and days before `day` on whose deliveries a target said more since their sheet was made."""
+    """Return routes and days before `day` whose deliveries a target refused, or nobody refused in time, since their sheet."""
     with connection.cursor() as cursor:
         cursor.execute(_SQL["reopened"], {"day": day})
         return cursor.fetchall()

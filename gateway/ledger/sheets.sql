@@ -32,11 +32,12 @@ select s.revision, r.body from gateway.sheet s join gateway.receipt r on r.no = 
 -- name: add: a revision of a sheet
 insert into gateway.sheet (route, day, revision, receipt_no) values (%(route)s, %(day)s, %(revision)s, %(receipt)s);
 
--- name: reopened: days with a sheet on whose deliveries the target said more since
+-- name: reopened: days with a sheet on whose deliveries the target said more since, or nothing in time
 select distinct s.route, s.day from gateway.sheet s join gateway.receipt r on r.no = s.receipt_no
   join gateway.delivery d on d.route = s.route and (d.left_at at time zone 'Asia/Shanghai')::date = s.day
-  join gateway.verdict v on v.route = d.route and v.number = d.number and v.heard_at > r.made_at and v.state = 'entered'
  where s.day < %(day)s
+   and (d.presumed_at > r.made_at or d.reopened_at > r.made_at or exists (select from gateway.verdict v
+         where v.route = d.route and v.number = d.number and v.heard_at > r.made_at and v.state = 'entered'))
    and s.revision = (select max(revision) from gateway.sheet n where n.route = s.route and n.day = s.day) order by 1, 2;
 
 -- name: list: sheets, newest first, in their newest revision

@@ -23,7 +23,7 @@ from gateway.cli.frame import (
 from gateway.deployment import Deployment
 from gateway.errors import TargetLags
 from gateway.exchange import timing
-from gateway.ledger import decisions, ledger, pace
+from gateway.ledger import decisions, ledger, pace, settlements
 from gateway.ledger.pace import Rest
 
 group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
@@ -65,7 +65,10 @@ def route_show(name: RouteName, as_json: Json = False) -> None:  # noqa: FBT002
             state = ledger.states(connection).get(name)
             runs = ledger.rows(connection, "batches_of", {"route": name})[:10]
             rests = pace.resting(connection)
+            settled = settlements.figures(connection, name) if deployment.route(name).settle else None
         thing = row_of(deployment, name, state, runs[0] if runs else None, rests)
+        if settled is not None:
+            thing |= {"settle": str(deployment.route(name).settle), "settlement": settled}
         if as_json:
             print_json({**thing, "runs": runs})
             return

@@ -7,3 +7,10 @@ create table gateway.brought (
   primary key (route, delivery)
 );
 create index brought_untold on gateway.brought (route) where told_at is null;
+-- When nobody had refused a delivery within the route's time, and when that turned out to be wrong.
+alter table gateway.delivery add column presumed_at timestamptz, add column reopened_at timestamptz;
+-- Refusals that came with the answer to a batch: those rows were never taken.
+alter table gateway.verdict add column at_once boolean not null default false;
+create index verdict_by_number on gateway.verdict (route, number) where not at_once;
+alter table gateway.receipt drop constraint receipt_kind_check,
+  add constraint receipt_kind_check check (kind in ('batch', 'epoch', 'decision', 'sheet', 'settlement'));
