@@ -7,7 +7,7 @@ positive receipt; what the other side finds wrong comes back in a table of retur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Literal
@@ -72,10 +72,13 @@ class FrontendTarget:
             taken = self._taken(up, batch)
             if repeated := bool(taken):
                 verdicts += self._untold(dataset, up, batch, among=self._number(up, batch)) if gone else ()
+            elif put_away := self._put_away(batch):
+                repeated, taken = True, put_away
             else:
                 verdicts += self._delete(dataset, up, batch) if gone else ()
                 self._append(dataset, up, batch)
                 taken = self._taken(up, batch)
+                self._remember(batch, taken)
         counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
         return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, verdicts)
 
@@ -177,6 +180,24 @@ class FrontendTarget:
             pg.names(dataset.key, "r"), _GONE, _table(up), _same(dataset, "r"), within
         )
         return tuple(refused(dataset, batch, key, "delete", UNKNOWN) for key in self._all(query))
+
+    def _remember(self, batch: Outgoing, taken: Mapping[str, int]) -> None:
+        """Note the transaction that is about to show the batch: its rows may be gone before its reply is there."""
+        ((server, transaction),) = self._all(_SQL["transaction"])
+        note = {"hub": batch.hub, "number": batch.number, "server": server, "transaction": transaction, "taken": taken}
+        batch.memory.keep(note)
+
+    def _put_away(self, batch: Outgoing) -> dict[str, int]:
+        """Return what a batch was made of that this server once committed though nothing of it is left; else nothing."""
+        noted = batch.memory.recall()
+        if (noted.get("hub"), noted.get("number")) != (batch.hub, batch.number):
+            return {}
+        ((server, _),) = self._all(_SQL["transaction"])
+        if server != noted["server"]:  # restored or replaced: what it committed once is no matter
+            return {}
+        ((became,),) = self._all(_SQL["became"], {"earlier": noted["transaction"]})
+        taken: dict[str, int] = noted["taken"] if became == "committed" else {}
+        return taken
 
     # Its name and stamps
 

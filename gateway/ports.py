@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
@@ -177,6 +177,34 @@ class Receipting(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """A small note that a target leaves for its next batch of the same route, JSON that the hub keeps."""
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the newest note; an empty one when there is none."""
+        ...
+
+    def keep(self, note: Mapping[str, Any]) -> None:
+        """Keep a note in place of the one before, at once and whatever becomes of the batch."""
+        ...
+
+
+class Forgetful:
+    """A memory of this process alone."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._note: Mapping[str, Any] = {}
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the newest note."""
+        return self._note
+
+    def keep(self, note: Mapping[str, Any]) -> None:
+        """Keep a note."""
+        self._note = dict(note)
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One batch on its way out, with two reads that write COPY streams in the target's format.
@@ -185,7 +213,7 @@ class Outgoing:
     two batches of a route share one, and a number always comes with the same.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
-    key is in both. Each returns how many it wrote.
+    key is in both. Each returns how many it wrote. In `memory` the target may note what only it can know again.
     """
 
     hub: str
@@ -193,6 +221,7 @@ class Outgoing:
     left: datetime
     rows: Read
     gone: Read
+    memory: Memory = field(default_factory=Forgetful, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

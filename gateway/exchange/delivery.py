@@ -184,7 +184,9 @@ class _Delivery:
             rows, gone = (
                 pace.rows(read, target.format) for read in (changes.rows(target.format), changes.gone(target.format))
             )
-            return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
+            memory = deliveries.Noted(attempt.notes, attempt.route.route)
+            batch = Outgoing(sender, self._range.number, self._range.left, rows, gone, memory)
+            return target.write(self._dataset, batch)
 
     def _refuse_lagging(self, target: Target) -> None:
         """Let nothing more leave while the other side has yet to fetch too much; what is under way ends, and one row may go."""
@@ -242,7 +244,7 @@ class _Delivery:
             "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
                          "gone": extent.gone, "repeated": confirmed.repeated},
             "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown,
-                         "reopened": list(heard.reopened)},
+                         **({"reopened": list(heard.reopened)} if route.settle else {})},
         }  # fmt: skip
         return {**body, "decision": dict(self._range.decision)} if self._range.decision else body
 

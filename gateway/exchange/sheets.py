@@ -74,6 +74,14 @@ def make_all(deployment: Deployment, day: date) -> list[Sheet]:
     return [sheet for name, d in wanted if (sheet := make(deployment, name, d))]
 
 
+def make_due(deployment: Deployment) -> list[Sheet]:
+    """Sign the sheets of the day that is over, and first of the month before it what no night has signed."""
+    day = yesterday()
+    with closing(deployment.hub(name="gateway sheet", autocommit=True)) as hub, pg.hub_errors("look for sheets"):
+        missed = [(name, d) for name, d in kept.missing(hub, day) if name in deployment.catalog.routes]
+    return [sheet for name, d in missed if (sheet := make(deployment, name, d))] + make_all(deployment, day)
+
+
 def find(connection: Connection, *, route: str | None = None, day: date | None = None, limit: int = 50) -> list[Sheet]:
     """Return sheets in their newest revision, newest day first."""
     found = kept.listing(connection, route=route, day=day, limit=limit)

@@ -52,6 +52,13 @@ def reopened(connection: Connection, day: date) -> list[tuple[str, date]]:
         return cursor.fetchall()
 
 
+def missing(connection: Connection, day: date) -> list[tuple[str, date]]:
+    """Return routes and days before `day` that have no sheet though they could: nights in which nothing was signed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["missing"], {"day": day})
+        return cursor.fetchall()
+
+
 def listing(connection: Connection, *, route: str | None, day: date | None, limit: int) -> list[dict[str, Any]]:
     """Return sheets in their newest revision, newest day first."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:

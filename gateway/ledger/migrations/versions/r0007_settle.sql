@@ -14,3 +14,9 @@ alter table gateway.verdict add column at_once boolean not null default false;
 create index verdict_by_number on gateway.verdict (route, number) where not at_once;
 alter table gateway.receipt drop constraint receipt_kind_check,
   add constraint receipt_kind_check check (kind in ('batch', 'epoch', 'decision', 'sheet', 'settlement'));
+-- What a target noted for its next batch, such as the number of its newest file; written outside of the deciding transaction.
+create table gateway.memory (
+  route text primary key,
+  note jsonb not null,
+  noted_at timestamptz not null default clock_timestamp()
+);
