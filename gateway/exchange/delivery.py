@@ -122,8 +122,9 @@ class _Delivery:
         if decision:
             found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
             only = Version(found.record, found.hash)
-        begun = self._attempt.state.loaded
-        return Changes(self._attempt.deployment, self._attempt.route, self._range, only, deletes=begun)
+        route, begun = self._attempt.route, self._attempt.state.loaded
+        confirmed = deliveries.confirmed_upto(self._attempt.notes, route.route)
+        return Changes(self._attempt.deployment, route, self._range, only, deletes=begun, confirmed=confirmed)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
         state, number = self._attempt.state, self._attempt.batch
@@ -204,6 +205,7 @@ class _Delivery:
             with attempt.notes:
                 deliveries.begin(attempt.notes, attempt.route.route, self._range, changes.extent)
                 self._enter_stopped(attempt.notes, changes)
+                stopped.mark(attempt.notes, attempt.route, changes.unsent(), changes.freed())
         finally:
             if not attempt.notes.closed:
                 attempt.notes.autocommit = True
@@ -223,6 +225,7 @@ class _Delivery:
         self._enter_stopped(attempt.hub, changes)
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
+            stopped.mark(attempt.hub, attempt.route, changes.unsent(), changes.freed())
         taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted
         deliveries.confirm(attempt.hub, self._range.number, taken)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}

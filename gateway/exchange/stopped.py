@@ -36,6 +36,14 @@ def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator
             execute_values(cursor, _SQL["enter"], entries, template=_ENTRY, page_size=len(entries))
 
 
+def mark(hub: Connection, route: Route, unsent: Iterator[list[int]], freed: Iterator[list[int]]) -> None:
+    """Note keys that the target was never told, and forget those that are about to be: if they go, it need not know."""
+    for page in freed:
+        pg.run(hub, _SQL["free"], {"route": route.route, "keys": page})
+    for page in unsent:
+        pg.run(hub, _SQL["mark"], {"route": route.route, "keys": page})
+
+
 def close(hub: Connection, keys: Keys, route: Route, batch: int, sent: Range | None) -> None:
     """Close the entries whose row the hub holds no more: another version came (superseded), or none is left (gone).
 

@@ -7,3 +7,9 @@ on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting'
 
 -- name: open: the open entries of an outbound route
 select id, row_hash, sealed from gateway.quarantine where route = %(route)s and state = 'open' order by id;
+
+-- name: mark: keys of which every version so far was stopped
+insert into gateway.unsent (route, key_hash) select %(route)s, unnest(%(keys)s::bigint[]) on conflict do nothing;
+
+-- name: free: keys of which a version is about to leave
+delete from gateway.unsent where route = %(route)s and key_hash = any(%(keys)s::bigint[]);

@@ -19,7 +19,7 @@ begin
                           gateway.delivery, gateway.verdict, gateway.pace, gateway.brought, gateway.memory to gateway_load;
   grant update on gateway.hold to gateway_load;
   grant insert, update, delete on gateway.workday, gateway.code to gateway_load;
-  grant insert, delete on gateway.callback, gateway.callback_nonce to gateway_load;
+  grant insert, delete on gateway.callback, gateway.callback_nonce, gateway.unsent to gateway_load;
   grant usage, select, update on all sequences in schema gateway to gateway_load;
   grant usage on schema gateway, hub to gateway_report;
   grant select on gateway.epoch, gateway.route_state, gateway.batch, gateway.receipt, gateway.chain_head, gateway.hold,

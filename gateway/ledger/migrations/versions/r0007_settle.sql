@@ -20,3 +20,18 @@ create table gateway.memory (
   note jsonb not null,
   noted_at timestamptz not null default clock_timestamp()
 );
+-- The batch in which a key came, so that a target is not told that a key is gone which it was never told. Rows that are there
+-- already came before that was noted.
+do $$ declare found regclass; begin
+  for found in select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'gw_batch'
+                where n.nspname = 'hub' and c.relkind in ('r', 'p') and not c.relispartition loop
+    execute format('alter table %s add column if not exists gw_since bigint', found);
+  end loop;
+end $$;
+-- Keys, by their hash, of which every version so far was stopped on its way out.
+create table gateway.unsent (
+  route text not null,
+  key_hash bigint not null,
+  primary key (route, key_hash)
+);
