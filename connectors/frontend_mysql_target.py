@@ -6,6 +6,7 @@ would collect half of a batch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -170,8 +171,11 @@ class MysqlFrontendTarget:
         return found
 
     def _by_operation(self, up: Resource, name: str) -> dict[str, int]:
-        query = _SQL["taken"].format(table=session.name(up.up), batch=session.literal(name))
-        return {operation: int(count) for operation, count in session.rows(self._connection, query)}
+        found: Counter[str] = Counter()
+        for table in up.sent:
+            query = _SQL["taken"].format(table=session.name(table), batch=session.literal(name))
+            found.update({operation: int(count) for operation, count in session.rows(self._connection, query)})
+        return dict(found)
 
     @contextmanager
     def _alone(self, up: Resource) -> Iterator[None]:

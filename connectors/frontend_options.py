@@ -27,7 +27,10 @@ OPTIONS: dict[str, Any] = options.shape(
             "type": "object",
             "minProperties": 1,
             "additionalProperties": options.shape(
-                {"up": _NAME, "down": _NAME, "code": _CODE, "row_key": WORD, "returns": _NAME, "row_returns": _NAME},
+                {
+                    "up": _NAME, "archive": _NAME, "down": _NAME, "code": _CODE, "row_key": WORD, "returns": _NAME,
+                    "row_returns": _NAME,
+                },
             ),
         },
     },
@@ -42,15 +45,21 @@ class Resource:
     """Where a data set is exchanged: the table that is written, the one that is read, and how returns name a row.
 
     `code` stands for the data set in a batch number; `row_key` is the field that error returns repeat. `row_returns` is a
-    table of another form, which repeats refused rows whole.
+    table of another form, which repeats refused rows whole. The other side moves rows that it has fetched to the `archive`.
     """
 
     up: str
+    archive: str
     down: str
     code: str
     row_key: str
     returns: str
     row_returns: str
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Return the tables in which a batch that was sent may be."""
+        return (self.up, self.archive) if self.archive else (self.up,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +95,6 @@ def resource(platform: Platform, dataset: Dataset) -> Resource:
     key = found.get("row_key", dataset.key[0])
     whole = found.get("row_returns", "")
     returns = "" if whole else found.get("returns", platform.options.get("returns", ""))
-    return Resource(found.get("up", ""), found.get("down", ""), found.get("code", ""), key, returns, whole)
+    return Resource(
+        found.get("up", ""), found.get("archive", ""), found.get("down", ""), found.get("code", ""), key, returns, whole
+    )

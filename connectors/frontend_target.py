@@ -7,6 +7,7 @@ positive receipt; what the other side finds wrong comes back in a table of retur
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -176,9 +177,13 @@ class FrontendTarget:
     ) -> tuple[Verdict, ...]:
         """Return the keys that are gone and of which the table holds no row (of one batch) to tell it by."""
         within = sql.SQL("u.cd_batch = {}").format(sql.Literal(among)) if among else sql.SQL("true")
-        query = sql.SQL("select {} from {} r where not exists (select from {} u where {} and {})").format(
-            pg.names(dataset.key, "r"), _GONE, _table(up), _same(dataset, "r"), within
+        absent = sql.SQL(" and ").join(
+            sql.SQL("not exists (select from {} u where {} and {})").format(
+                sql.Identifier("public", table), _same(dataset, "r"), within
+            )
+            for table in (up.sent if among else (up.up,))
         )
+        query = sql.SQL("select {} from {} r where {}").format(pg.names(dataset.key, "r"), _GONE, absent)
         return tuple(refused(dataset, batch, key, "delete", UNKNOWN) for key in self._all(query))
 
     def _remember(self, batch: Outgoing, taken: Mapping[str, int]) -> None:
@@ -217,7 +222,11 @@ class FrontendTarget:
         return self._by_operation(up, self._number(up, batch))
 
     def _by_operation(self, up: Resource, name: str) -> dict[str, int]:
-        return dict(self._all(sql.SQL(_SQL["taken"]).format(table=_table(up)), {"batch": name}))
+        found: Counter[str] = Counter()
+        for table in up.sent:
+            query = sql.SQL(_SQL["taken"]).format(table=sql.Identifier("public", table))
+            found.update(dict(self._all(query, {"batch": name})))
+        return dict(found)
 
     def _all(self, query: Any, values: Any = None) -> list[Any]:
         with self._connection.cursor() as cursor:

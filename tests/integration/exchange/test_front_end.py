@@ -7,7 +7,7 @@ import time
 from gateway.exchange import reconcile
 from gateway.ledger import decisions
 from gateway.model import Rule
-from tests.integration.exchange.uplink import ONE, OUT, Uplink, uplink
+from tests.integration.exchange.uplink import ONE, OPTIONS, OUT, Uplink, uplink
 
 __all__ = ["uplink"]
 
@@ -228,3 +228,15 @@ def test_a_front_end_that_was_replaced_gets_the_batch(uplink: Uplink) -> None:
     uplink.city.ask('update gateway.memory set note = note || \'{"server": "another"}\'')
     uplink.deliver()
     assert uplink.ask("select count(*) from up_person") == [(100,)]
+
+
+def test_a_batch_in_the_archive_is_found_there(uplink: Uplink) -> None:
+    """Where the other side declares its archive, a batch counts whole though a part of it was moved already."""
+    uplink.ask("create table up_person_his (like up_person)")
+    resource = {**OPTIONS["resources"]["test.person"], "archive": "up_person_his"}  # type: ignore[index]
+    uplink.with_options({**OPTIONS, "resources": {"test.person": resource}})
+    uplink.deliver()
+    moved = "with moved as (delete from up_person where id < 'P00000060' returning *) insert into up_person_his select * from moved"
+    assert uplink.ask(moved) == 59
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.hub_rows, found.missing, found.remark) == (True, 100, 0, None)
