@@ -99,6 +99,8 @@ class Changes:
 
     def unsent(self) -> Iterator[list[int]]:
         """Yield the hashes of keys that the target was never told, since their first version is stopped, in pages."""
+        if not self.extent.stopped:  # most ranges: nobody looks at their rows again
+            return iter(())
         query = sql.SQL("select {} from {} t where {} and {} is not null and t.gw_since > {}").format(
             self._key_hash("t"), hub_tables.table(self._dataset), self._within("t"), self._reason,
             sql.Literal(self._confirmed),
@@ -107,6 +109,9 @@ class Changes:
 
     def freed(self) -> Iterator[list[int]]:
         """Yield the hashes of keys that were never told and are about to be, in pages."""
+        marked = "select exists (select from gateway.unsent where route = %s)"
+        if not pg.one(self._hub, marked, (self._route.route,))[0]:
+            return iter(())
         query = sql.SQL(
             "select n.key_hash from gateway.unsent n join {table} t on {hash} = n.key_hash "
             "where n.route = {route} and {within} and {reason} is null"
