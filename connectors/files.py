@@ -6,12 +6,21 @@ as text, and the hub judges it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import BinaryIO, Literal
 
-from connectors import files_manifest, files_merge, files_options, files_series, files_sftp, files_store, untyped
+from connectors import (
+    files_manifest,
+    files_merge,
+    files_options,
+    files_receipt,
+    files_series,
+    files_sftp,
+    files_store,
+    untyped,
+)
 from connectors.files_delivery import Delivered
 from connectors.files_manifest import Manifest
 from connectors.files_options import OPTIONS, Limits, Resource
@@ -19,9 +28,9 @@ from connectors.files_series import Series
 from connectors.files_store import Store
 from connectors.files_target import FilesTarget
 from connectors.http_peer import Clock
-from gateway.errors import SchemaMismatch
+from gateway.errors import AccessDenied, SchemaMismatch
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Window
+from gateway.ports import Brought, Decided, Probe, Shape, Window
 
 __all__ = ["OPTIONS", "Files", "connect", "connect_target"]
 _MANIFESTS = 10_000
@@ -52,6 +61,8 @@ class Files:
     def __init__(self, platform: Platform, store: Store, limits: Limits) -> None:
         """Keep where the files are."""
         self._platform, self._store, self._limits = platform, store, limits
+        self._there: dict[str, Manifest] = {}
+        self._read: tuple[Manifest, ...] = ()
 
     def __repr__(self) -> str:
         """Name the platform, never the DSN."""
@@ -84,12 +95,42 @@ class Files:
         """Write the rows of a window, or more, and return their number; any error tells that none of them counts."""
         declared, clock = files_options.resource(self._platform, dataset), Clock(self._limits.seconds)
         found = self._series(dataset).since(window.after)
+        self._read = (*([found.base] if found.base else []), *found.deltas)
         key = [dataset.columns.index(name) for name in dataset.key]
         base = self._delivered(declared, dataset, found.base, clock) if found.base else None
         if not found.deltas:
             return base.copy(out) if base else 0
         deltas = [self._delivered(declared, dataset, delta, clock).records() for delta in found.deltas]
         return files_merge.write(base.records() if base else (), deltas, key, out)
+
+    def brought(self, dataset: Dataset) -> Sequence[Brought]:  # noqa: ARG002 - one is read at a time
+        """Return the deliveries that the last read took; none where the platform wants no receipts."""
+        if not self._platform.options.get("receipts", True):
+            return ()
+        return [Brought(files_receipt.name(manifest), manifest.taken_at) for manifest in self._read]
+
+    def holds(self, dataset: Dataset, name: str) -> bool:  # noqa: ARG002 - one is read at a time
+        """Tell whether a delivery was still there at the last read."""
+        return name in self._there
+
+    def records(self, dataset: Dataset, name: str, out: BinaryIO) -> int:
+        """Write a line for each record of a delivery in its order and return their number."""
+        declared, manifest = files_options.resource(self._platform, dataset), self._there[name]
+        delivered, came = self._delivered(declared, dataset, manifest, Clock(self._limits.seconds)), 0
+        for number, text in files_receipt.numbered(delivered, manifest):
+            out.write(text)
+            came += number
+        return came
+
+    def tell(self, dataset: Dataset, name: str, decided: Decided) -> None:
+        """Write the receipt beside the file, under a temporary name and then its own."""
+        declared, manifest = files_options.resource(self._platform, dataset), self._there[name]
+        receipt = files_receipt.written(manifest, decided)
+        try:
+            self._store.write(declared.folder, manifest.file + files_receipt.SUFFIX, lambda out: out.write(receipt))
+        except AccessDenied as denied:
+            hint = "The batch is in the hub. Give the gateway's account the right to write, or set options.receipts to false."
+            raise AccessDenied(denied.message, hint) from None
 
     def _series(self, dataset: Dataset) -> Series:
         declared = files_options.resource(self._platform, dataset)
@@ -102,6 +143,7 @@ class Files:
             )
         manifests = [self._manifest(declared.folder, name) for name in named]
         mine = [manifest for manifest in manifests if manifest.dataset == declared.series]
+        self._there = {files_receipt.name(manifest): manifest for manifest in mine if manifest.file in files}
         found = files_series.series(mine, files, f"{declared.series} of platform {self._where}")
         for manifest in (*([found.base] if found.base else []), *found.deltas):
             if manifest.bytes > self._limits.file_mb * 1_048_576:

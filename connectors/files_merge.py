@@ -15,7 +15,7 @@ from typing import BinaryIO
 from connectors.files_rows import OPERATION, Record, written
 from gateway.records import lines
 
-_OPERATIONS = frozenset({"I", "U", "D"})
+OPERATIONS = frozenset({"I", "U", "D"})
 _SPECIAL = re.compile("[\\\\\t\n\r\0\ud800-\udfff]")
 Line = tuple[str | None, list[str | None]]
 _WAITING = """
@@ -48,7 +48,7 @@ def write(base: Iterable[Record], deltas: Sequence[Iterable[Record]], key: Seque
 def _kept(delta: Iterable[Record], key: Sequence[int], store: sqlite3.Connection) -> Iterator[Record]:
     """Put the rows of a delta file into the store; yield those that have no place there, as they are at fault."""
     for fault, values in delta:
-        if fault is None and values[-1] not in _OPERATIONS:
+        if fault is None and values[-1] not in OPERATIONS:
             yield OPERATION, values
             continue
         known = _key((fault, values), key)

@@ -44,6 +44,7 @@ OPTIONS: dict[str, Any] = shape(
             "items": {"type": "string", "pattern": r"^SHA256:[A-Za-z0-9+/]{43}\Z"},
         },
         "limits": shape({"seconds": POSITIVE, "file_mb": POSITIVE}),
+        "receipts": {"type": "boolean"},
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },
     "resources",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from connectors import files_manifest, files_options
 from connectors.files_manifest import Manifest
@@ -49,35 +49,21 @@ class FilesTarget:
         for manifest in known:
             if manifest.sender.get("hub") == batch.hub and manifest.sender.get("number") == batch.number:
                 return self._delivery(manifest, batch, repeated=True)
-        sequence = max((manifest.sequence for manifest in known), default=0) + 1
-        name = f"{dataset.hub_name}_{sequence:06}.csv"
-
-        def fill(out: BinaryIO) -> Manifest:
-            file = _File(out, declared.charset)
-            file.put([*declared.columns, declared.operation], declared)
-            width, places = len(dataset.columns), [dataset.columns.index(k) for k in dataset.key]
-            gone = batch.gone(
-                _as_binary(_Lines(lambda cells: file.put([*_spread(cells, places, width), "D"], declared)))
-            )
-            stamp = dataset.columns.index(dataset.cursor) if dataset.cursor else None
-            newest = ""
-
-            def put(cells: list[str | None]) -> None:
-                nonlocal newest
-                file.put([*cells, "U"], declared)
-                if stamp is not None:
-                    newest = max(newest, cells[stamp] or "")  # the hub writes moments in UTC: they sort as text
-
-            rows = batch.rows(_as_binary(_Lines(put)))
-            return Manifest(
-                name + files_manifest.SUFFIX, declared.series, sequence, "delta", name, file.size, file.digest.hexdigest(),
-                rows + gone, gone, max(batch.left, _moment(newest)), {"hub": batch.hub, "number": batch.number},
-            )  # fmt: skip
-
-        made = self._store.write(declared.folder, name, fill)
-        late = max((manifest.taken_at for manifest in known), default=made.taken_at)
-        made = replace(made, taken_at=max(made.taken_at, late))  # a batch sent again may have left before others
+        noted = batch.memory.recall()  # the reader may have moved away whatever was here
+        again = (noted.get("hub"), noted.get("number")) == (batch.hub, batch.number)
+        if again and noted["written"]:
+            return Delivery(batch.number, noted["rows"], 0, 0, noted["deleted"], repeated=True)
+        newest = max([noted.get("sequence", 0), *(manifest.sequence for manifest in known)])
+        sequence = noted["sequence"] if again else newest + 1
+        made = self._store.write(
+            declared.folder, _name(dataset, sequence), lambda out: _filled(out, declared, dataset, batch, sequence)
+        )
+        late = [manifest.taken_at for manifest in known]
+        late += [datetime.fromisoformat(noted["taken_at"])] if noted else []
+        made = replace(made, taken_at=max([made.taken_at, *late]))  # a batch sent again may have left before others
+        batch.memory.keep(_note(made, batch, written=False))
         self._store.write(declared.folder, made.name, lambda out: out.write(files_manifest.written(made)))
+        batch.memory.keep(_note(made, batch, written=True))
         return self._delivery(made, batch)
 
     def close(self) -> None:
@@ -105,6 +91,40 @@ class FilesTarget:
     @staticmethod
     def _delivery(manifest: Manifest, batch: Outgoing, *, repeated: bool = False) -> Delivery:
         return Delivery(batch.number, manifest.rows - manifest.deleted, 0, 0, manifest.deleted, repeated)
+
+
+def _name(dataset: Dataset, sequence: int) -> str:
+    return f"{dataset.hub_name}_{sequence:06}.csv"
+
+
+def _filled(out: BinaryIO, declared: Resource, dataset: Dataset, batch: Outgoing, sequence: int) -> Manifest:
+    """Write a batch as a file and return what its manifest says."""
+    file = _File(out, declared.charset)
+    file.put([*declared.columns, declared.operation], declared)
+    width, places = len(dataset.columns), [dataset.columns.index(k) for k in dataset.key]
+    gone = batch.gone(_as_binary(_Lines(lambda cells: file.put([*_spread(cells, places, width), "D"], declared))))
+    stamp = dataset.columns.index(dataset.cursor) if dataset.cursor else None
+    newest = ""
+
+    def put(cells: list[str | None]) -> None:
+        nonlocal newest
+        file.put([*cells, "U"], declared)
+        if stamp is not None:
+            newest = max(newest, cells[stamp] or "")  # the hub writes moments in UTC: they sort as text
+
+    rows, name = batch.rows(_as_binary(_Lines(put))), _name(dataset, sequence)
+    return Manifest(
+        name + files_manifest.SUFFIX, declared.series, sequence, "delta", name, file.size, file.digest.hexdigest(),
+        rows + gone, gone, max(batch.left, _moment(newest)), {"hub": batch.hub, "number": batch.number},
+    )  # fmt: skip
+
+
+def _note(made: Manifest, batch: Outgoing, *, written: bool) -> dict[str, Any]:
+    """Return what to remember of a delivery: its number is used up when its manifest may have been seen."""
+    return {
+        "hub": batch.hub, "number": batch.number, "sequence": made.sequence, "taken_at": made.taken_at.isoformat(),
+        "rows": made.rows - made.deleted, "deleted": made.deleted, "written": written,
+    }  # fmt: skip
 
 
 class _File:

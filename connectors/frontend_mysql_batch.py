@@ -97,7 +97,7 @@ class Batch:
         if not keys:
             return
         if self.repeated:
-            there = self._told("told_in", keys)
+            there = {key for table in self.up.sent for key in self._told("told_in", keys, table)}
         else:
             last = dict(self._last(keys))
             there = set(last)
@@ -129,17 +129,17 @@ class Batch:
         fields = frontend_format.written(self.dataset)
         return ", ".join(self.places[f.name].sql(value) for f, value in zip(fields, version, strict=True))
 
-    def _told(self, query: str, keys: Sequence[_Key]) -> set[_Key]:
+    def _told(self, query: str, keys: Sequence[_Key], table: str = "") -> set[_Key]:
         """Return those of the keys that the table holds; its collation may find more, which are no matter."""
-        shown = self._rows(query, keys, batch=session.literal(self.stamp[0]))
+        shown = self._rows(query, keys, table, batch=session.literal(self.stamp[0]))
         return {
             self._same([self.places[k].again(v) for k, v in zip(self.dataset.key, row, strict=True)]) for row in shown
         }
 
-    def _rows(self, query: str, keys: Sequence[_Key], **parts: str) -> Sequence[Any]:
+    def _rows(self, query: str, keys: Sequence[_Key], table: str = "", **parts: str) -> Sequence[Any]:
         lines = (", ".join(self.places[k].sql(v) for k, v in zip(self.dataset.key, key, strict=True)) for key in keys)
         statement = _SQL[query].format(
-            table=session.name(self.up.up), key=session.names(self.dataset.key),
+            table=session.name(table or self.up.up), key=session.names(self.dataset.key),
             keys=", ".join(f"({line})" for line in lines), **parts,
         )  # fmt: skip
         return session.rows(self.connection, statement)

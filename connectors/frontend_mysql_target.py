@@ -6,6 +6,7 @@ would collect half of a batch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -24,7 +25,7 @@ from connectors.frontend_options import Resource
 from connectors.mysql_address import address
 from gateway.errors import PlatformUnavailable, SchemaMismatch
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Shape, Verdict
+from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -70,6 +71,18 @@ class MysqlFrontendTarget:
             self._connection.commit()
         counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
         return Delivery(batch.number, counts[0], counts[1], 0, counts[2], job.repeated, tuple(job.refused))
+
+    def unread(self, dataset: Dataset) -> Unread | None:
+        """Return the rows of the data set's table that the other side has not fetched yet; None when that is not limited."""
+        lying, up = self._options.unread, self._up(dataset)
+        if lying is None:
+            return None
+        flag = session.name(lying.flag)
+        waiting = f"{flag} is null or {flag} = {session.literal(lying.waiting)}" if lying.flag else "true"
+        query = _SQL["unread"].format(table=session.name(up.up), waiting=waiting, most=lying.rows)
+        with self._reading(f"count what is unread in {up.up}"):
+            ((rows,),) = session.rows(self._connection, query)
+        return Unread(int(rows), lying.rows)
 
     def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:  # noqa: ARG002 - the table is ours alone
         """Return the rows of a batch that are still there; None when all are gone: the other side has put them away."""
@@ -158,8 +171,11 @@ class MysqlFrontendTarget:
         return found
 
     def _by_operation(self, up: Resource, name: str) -> dict[str, int]:
-        query = _SQL["taken"].format(table=session.name(up.up), batch=session.literal(name))
-        return {operation: int(count) for operation, count in session.rows(self._connection, query)}
+        found: Counter[str] = Counter()
+        for table in up.sent:
+            query = _SQL["taken"].format(table=session.name(table), batch=session.literal(name))
+            found.update({operation: int(count) for operation, count in session.rows(self._connection, query)})
+        return dict(found)
 
     @contextmanager
     def _alone(self, up: Resource) -> Iterator[None]:

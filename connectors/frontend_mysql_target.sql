@@ -1,6 +1,9 @@
 -- name: taken: what a batch is made of, by operation; nothing when it is not there
 select cd_operation, count(*) from {table} where cd_batch = {batch} group by cd_operation;
 
+-- name: unread: rows that the other side has not fetched yet, counted up to a bound
+select count(*) from (select 1 from {table} where {waiting} limit {most}) lying;
+
 -- name: alone: wait for what an earlier session of ours is still doing to the table
 select get_lock({name}, 30);
 

@@ -7,7 +7,8 @@ positive receipt; what the other side finds wrong comes back in a table of retur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Literal
@@ -32,7 +33,7 @@ from connectors.postgres_shape import described
 from connectors.postgres_target import LOCK_WAIT, received, stored
 from gateway import pg
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Shape, Verdict
+from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -72,12 +73,26 @@ class FrontendTarget:
             taken = self._taken(up, batch)
             if repeated := bool(taken):
                 verdicts += self._untold(dataset, up, batch, among=self._number(up, batch)) if gone else ()
+            elif put_away := self._put_away(batch):
+                repeated, taken = True, put_away
             else:
                 verdicts += self._delete(dataset, up, batch) if gone else ()
                 self._append(dataset, up, batch)
                 taken = self._taken(up, batch)
+                self._remember(batch, taken)
         counts = [taken.get(self._operations[o], 0) for o in ("insert", "update", "delete")]
         return Delivery(batch.number, counts[0], counts[1], 0, counts[2], repeated, verdicts)
+
+    def unread(self, dataset: Dataset) -> Unread | None:
+        """Return the rows of the data set's table that the other side has not fetched yet; None when that is not limited."""
+        lying, up = self._options.unread, self._up(dataset)
+        if lying is None:
+            return None
+        flag = sql.Identifier(lying.flag)
+        waiting = sql.SQL("{0} is null or {0}::text = {1}").format(flag, sql.Literal(lying.waiting))
+        query = sql.SQL(_SQL["unread"]).format(table=_table(up), waiting=waiting if lying.flag else sql.SQL("true"))
+        with self._errors(f"count what is unread in {up.up}"), self._connection:
+            return Unread(int(self._all(query, {"most": lying.rows})[0][0]), lying.rows)
 
     def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:  # noqa: ARG002 - the table is ours alone
         """Return the rows of a batch that are still there; None when all are gone: the other side has put them away."""
@@ -162,10 +177,32 @@ class FrontendTarget:
     ) -> tuple[Verdict, ...]:
         """Return the keys that are gone and of which the table holds no row (of one batch) to tell it by."""
         within = sql.SQL("u.cd_batch = {}").format(sql.Literal(among)) if among else sql.SQL("true")
-        query = sql.SQL("select {} from {} r where not exists (select from {} u where {} and {})").format(
-            pg.names(dataset.key, "r"), _GONE, _table(up), _same(dataset, "r"), within
+        absent = sql.SQL(" and ").join(
+            sql.SQL("not exists (select from {} u where {} and {})").format(
+                sql.Identifier("public", table), _same(dataset, "r"), within
+            )
+            for table in (up.sent if among else (up.up,))
         )
+        query = sql.SQL("select {} from {} r where {}").format(pg.names(dataset.key, "r"), _GONE, absent)
         return tuple(refused(dataset, batch, key, "delete", UNKNOWN) for key in self._all(query))
+
+    def _remember(self, batch: Outgoing, taken: Mapping[str, int]) -> None:
+        """Note the transaction that is about to show the batch: its rows may be gone before its reply is there."""
+        ((server, transaction),) = self._all(_SQL["transaction"])
+        note = {"hub": batch.hub, "number": batch.number, "server": server, "transaction": transaction, "taken": taken}
+        batch.memory.keep(note)
+
+    def _put_away(self, batch: Outgoing) -> dict[str, int]:
+        """Return what a batch was made of that this server once committed though nothing of it is left; else nothing."""
+        noted = batch.memory.recall()
+        if (noted.get("hub"), noted.get("number")) != (batch.hub, batch.number):
+            return {}
+        ((server, _),) = self._all(_SQL["transaction"])
+        if server != noted["server"]:  # restored or replaced: what it committed once is no matter
+            return {}
+        ((became,),) = self._all(_SQL["became"], {"earlier": noted["transaction"]})
+        taken: dict[str, int] = noted["taken"] if became == "committed" else {}
+        return taken
 
     # Its name and stamps
 
@@ -185,7 +222,11 @@ class FrontendTarget:
         return self._by_operation(up, self._number(up, batch))
 
     def _by_operation(self, up: Resource, name: str) -> dict[str, int]:
-        return dict(self._all(sql.SQL(_SQL["taken"]).format(table=_table(up)), {"batch": name}))
+        found: Counter[str] = Counter()
+        for table in up.sent:
+            query = sql.SQL(_SQL["taken"]).format(table=sql.Identifier("public", table))
+            found.update(dict(self._all(query, {"batch": name})))
+        return dict(found)
 
     def _all(self, query: Any, values: Any = None) -> list[Any]:
         with self._connection.cursor() as cursor:

@@ -27,8 +27,8 @@ with DAG(
     doc_md="每晚一次 · once a night. `compare`：每条链路双方比对；不一致的在日志中列出，任务失败 · every route is compared, the "
     "differing ones are named and fail the task; "
     "平台不在交换时段的跳过 · one whose platform's window is closed is left out. "
-    "`sign`：签发前一日的日对账单，比对失败也签发 · the sheets are signed "
-    "whether or not all agreed.",
+    "`sign`：签发前一日的日对账单，比对失败也签发，停机期间缺的一并补签 · the sheets are signed "
+    "whether or not all agreed, with those of nights in which nothing ran.",
 ) as dag:
 
     @task(task_display_name="逐条比对 compare", **AGAIN)
@@ -39,7 +39,7 @@ with DAG(
 
     @task(task_display_name="签发日对账单 sign", trigger_rule="all_done", **AGAIN)
     def sign() -> int:
-        """Sign the sheets of the day that is over."""
-        return len(sheets.make_all(Deployment.open(connection_of), sheets.yesterday()))
+        """Sign the sheets of the day that is over, and of nights before it in which nothing ran."""
+        return len(sheets.make_due(Deployment.open(connection_of)))
 
     compare() >> sign()

@@ -108,6 +108,7 @@ route stands.
 |---|---|---|
 | `GW-1xx` | 目录、配置 the catalog or a setting | 否 no |
 | `GW-206`, `GW-207` | 平台不在交换时段，或要求稍候 its window is closed, or it asked for a wait | 到时自动 by itself, then |
+| `GW-208` | 平台：前置库积压未取 its owner: too much lies unread | 取走后自动 by itself, when it was fetched |
 | `GW-201`, `GW-203` | 平台暂时不可用 the platform is away | 自动 by itself |
 | `GW-202`, `GW-204` | 平台：权限或表结构变了 the platform's owner | 否 no |
 | `GW-401`, `GW-402`, `GW-404`, `GW-405` | 交换库，或另一次运行 the hub, or another run | 自动 by itself |

@@ -18,13 +18,28 @@ from jsonschema import Draft202012Validator
 from gateway import contracts, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
 from gateway.exchange import references
-from gateway.model import DAY, HUB, Catalog, Dataset, DeleteLimit, Hours, Platform, Rate, Route, Rule, SlaTerm, Unit
+from gateway.model import (
+    DAY,
+    HUB,
+    Catalog,
+    Dataset,
+    DeleteLimit,
+    Hours,
+    Platform,
+    Rate,
+    Route,
+    Rule,
+    Settle,
+    SlaTerm,
+    Unit,
+)
 from gateway.yamlfile import Located, parse, read
 
 T = TypeVar("T")
 Stamps = tuple[tuple[str, int, int], ...]
 _WEEKLY = "0 3 * * 0"
 REQUESTING = frozenset({"ogc", "rest", "soap"})  # connectors whose requests can be counted
+READ_BACK = frozenset({"frontend"})  # connectors that tell later what a target holds of a batch
 _SECRETS = ("password", "passwd", "secret", "token", "dsn", "api_key", "private_key")
 
 
@@ -210,6 +225,7 @@ def _route(
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
         compare=_compare(document), preflight=_preflight(document, dataset), mask=mask, withhold=withhold,
+        settle=_settle(document, peer),
     )  # fmt: skip
 
 
@@ -224,6 +240,19 @@ def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform]
     if outbound:
         _refuse_unclear(document, dataset, peer, hidden)
     return peer
+
+
+def _settle(document: Located, peer: Platform) -> Settle | None:
+    """Return how long a delivered batch may be refused; only what can be read back is ever presumed accepted."""
+    found = document.get("settle")
+    if found is None:
+        return None
+    if document.require("mode") != "delivery":
+        raise document.fault("settle", "only a delivery is refused later", "Remove the line.")
+    if peer.connector not in READ_BACK:
+        hint = f"Nobody can look whether a batch is still there; settle is for {', '.join(sorted(READ_BACK))}."
+        raise document.fault("settle", f"connector {peer.connector} does not read back what was sent", hint)
+    return Settle(**found)
 
 
 def _refuse_hidden(document: Located, dataset: Dataset, mask: tuple[str, ...], withhold: tuple[str, ...]) -> None:

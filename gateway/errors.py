@@ -121,6 +121,13 @@ class PlatformResting(NotNow):
     chinese = "平台要求稍候"
 
 
+class TargetLags(NotNow):
+    """Raised before a delivery to a front end whose other side has yet to fetch too much; it goes on when that is less."""
+
+    code = "GW-208"
+    chinese = "对方尚未取走"
+
+
 # 3xx: contract and check
 
 

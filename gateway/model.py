@@ -188,12 +188,25 @@ class SlaTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """How long a target may take to refuse what it was sent: working days, counted from the day after, or seconds."""
+
+    workdays: int | None = None
+    seconds: int | None = None
+
+    def __str__(self) -> str:
+        """Return the time in words."""
+        return f"{self.workdays} working days" if self.workdays else f"{self.seconds} seconds"
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A data set carried between a platform, its peer, and the hub: out of the hub in mode delivery, else into it.
 
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
-    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty.
+    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty. What was delivered and not refused
+    within `settle` is presumed accepted.
     """
 
     route: str
@@ -208,6 +221,7 @@ class Route:
     preflight: tuple[Rule, ...] = ()
     mask: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()
+    settle: Settle | None = None
 
     @property
     def outbound(self) -> bool:

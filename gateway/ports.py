@@ -1,7 +1,8 @@
 """What the engine asks of a connector.
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
-repaired values), of a target also Returning (rows it refused later) and Counting (what it holds of a batch).
+repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later),
+Counting (what it holds of a batch) and Collected (what was not fetched from it yet).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
 PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
@@ -133,6 +134,78 @@ class Repairing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """A delivery that a source has read: its lasting name, and a moment that no cursor in it lies after."""
+
+    name: str
+    upto: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a delivery that a platform brought: the batch that decided it, and that batch's receipt.
+
+    `rules` counts the rejected records by rule, `rejects` holds number and rule of the first of them: 1 is its first record.
+    """
+
+    batch: int
+    receipt: int
+    hash: str
+    at: datetime
+    rules: Mapping[str, int]
+    rejects: Sequence[tuple[int, str]]
+
+
+@runtime_checkable
+class Receipting(Protocol):
+    """An untyped source whose platform gets a receipt for each of its deliveries, once the hub has decided it."""
+
+    def brought(self, dataset: Dataset) -> Sequence[Brought]:
+        """Return the deliveries that the last read took; none where the platform wants no receipts."""
+        ...
+
+    def holds(self, dataset: Dataset, name: str) -> bool:
+        """Tell whether a delivery was still there at the last read."""
+        ...
+
+    def records(self, dataset: Dataset, name: str, out: BinaryIO) -> int:
+        """Write a line for each record of one delivery in its order and return their number; SourceChanged when it is gone."""
+        ...
+
+    def tell(self, dataset: Dataset, name: str, decided: Decided) -> None:
+        """Write the receipt; the same one twice is one."""
+        ...
+
+
+class Memory(Protocol):
+    """A small note that a target leaves for its next batch of the same route, JSON that the hub keeps."""
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the newest note; an empty one when there is none."""
+        ...
+
+    def keep(self, note: Mapping[str, Any]) -> None:
+        """Keep a note in place of the one before, at once and whatever becomes of the batch."""
+        ...
+
+
+class Forgetful:
+    """A memory of this process alone."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._note: Mapping[str, Any] = {}
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the newest note."""
+        return self._note
+
+    def keep(self, note: Mapping[str, Any]) -> None:
+        """Keep a note."""
+        self._note = dict(note)
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One batch on its way out, with two reads that write COPY streams in the target's format.
 
@@ -140,7 +213,7 @@ class Outgoing:
     two batches of a route share one, and a number always comes with the same.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
-    key is in both. Each returns how many it wrote.
+    key is in both. Each returns how many it wrote. In `memory` the target may note what only it can know again.
     """
 
     hub: str
@@ -148,6 +221,7 @@ class Outgoing:
     left: datetime
     rows: Read
     gone: Read
+    memory: Memory = field(default_factory=Forgetful, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +306,23 @@ class Returning(Protocol):
 
     def verdicts(self, dataset: Dataset, since: datetime | None) -> Iterator[Verdict]:
         """Yield what it refused since a moment of its own clock, or ever; an earlier verdict may come again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Rows that lie at a target and were not fetched from it, counted no further than the limit from which on it gets no more."""
+
+    rows: int
+    limit: int
+
+
+@runtime_checkable
+class Collected(Protocol):
+    """A target that is itself only a place from which the other side fetches."""
+
+    def unread(self, dataset: Dataset) -> Unread | None:
+        """Return what the other side has yet to fetch of a data set; None when that is not limited."""
         ...
 
 

@@ -12,9 +12,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from gateway.errors import CatalogInvalid, PlatformUnavailable
 from gateway.exchange.pace import Pace
-from gateway.exchange.spared import Spared
+from gateway.exchange.spared import Spared, SparedReceipting
 from gateway.model import Dataset, Platform
-from gateway.ports import Requesting, Source, Target, Verdict
+from gateway.ports import Receipting, Requesting, Source, Target, Verdict
 from gateway.security.signing import Signer
 
 T = TypeVar("T")
@@ -26,7 +26,9 @@ def source(platform: Platform, dsn: str, pace: Pace | None = None) -> Source:
     if pace is None:
         return connected
     _have_wait(platform, connected, pace)
-    return Spared(connected, pace) if platform.rate.rows_per_second else connected
+    if not platform.rate.rows_per_second:
+        return connected
+    return (SparedReceipting if isinstance(connected, Receipting) else Spared)(connected, pace)
 
 
 def target(platform: Platform, dsn: str, pace: Pace | None = None) -> Target:

@@ -132,6 +132,12 @@ class Attempt:
         found: datetime = pg.one(self.hub, "select clock_timestamp()")[0]
         return found.astimezone(UTC)
 
+    def unless_overruled(self, early: NotNow) -> None:
+        """Raise what speaks against going on now, unless somebody lets this run do so; that decision is chained."""
+        if self._now is None:
+            raise early
+        timing.start_early(self.deployment, self.route, early, self._now)
+
     def _begin(self) -> None:
         ledger.take_locks(self.hub, self.route.route, None if self.route.outbound else self.dataset.name)
         hub_tables.prepare_route(self.hub, self.route)
@@ -157,9 +163,7 @@ class Attempt:
         try:
             timing.refuse_early(self.notes, self.deployment.catalog, self.route.peer)
         except NotNow as early:
-            if self._now is None:
-                raise
-            timing.start_early(self.deployment, self.route, early, self._now)
+            self.unless_overruled(early)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -34,12 +34,15 @@ class Changes:
     """A context manager: one read-only view of the hub, open until what was chosen has been sent."""
 
     def __init__(
-        self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None, *, deletes: bool = True
-    ) -> None:
+        self, deployment: Deployment, route: Route, range_: Range, only: Version | None = None, *, deletes: bool = True,
+        confirmed: int = 0,
+    ) -> None:  # fmt: skip
         """Take what to look at: a range, or of it `only` one row in just that version; `with` opens the view.
 
-        `deletes` is false for a target that never had anything: what is gone need not be told.
+        `deletes` is false for a target that never had anything: what is gone need not be told. Nor need keys that came after
+        the newest batch that it `confirmed`, or whose every version was stopped.
         """
+        self._confirmed = confirmed
         self._deployment, self._route, self._range, self._only = deployment, route, range_, only
         self._dataset = route.dataset
         self._deletes = deletes and only is None
@@ -94,6 +97,40 @@ class Changes:
             while page := cursor.fetchmany(_PAGE):
                 yield page
 
+    def unsent(self) -> Iterator[list[int]]:
+        """Yield the hashes of keys that the target was never told, since their first version is stopped, in pages."""
+        if not self.extent.stopped:  # most ranges: nobody looks at their rows again
+            return iter(())
+        query = sql.SQL("select {} from {} t where {} and {} is not null and t.gw_since > {}").format(
+            self._key_hash("t"), hub_tables.table(self._dataset), self._within("t"), self._reason,
+            sql.Literal(self._confirmed),
+        )  # fmt: skip
+        return self._hashes(query)
+
+    def freed(self) -> Iterator[list[int]]:
+        """Yield the hashes of keys that were never told and are about to be, in pages."""
+        marked = "select exists (select from gateway.unsent where route = %s)"
+        if not pg.one(self._hub, marked, (self._route.route,))[0]:
+            return iter(())
+        query = sql.SQL(
+            "select n.key_hash from gateway.unsent n join {table} t on {hash} = n.key_hash "
+            "where n.route = {route} and {within} and {reason} is null"
+        ).format(
+            table=hub_tables.table(self._dataset), hash=self._key_hash("t"), route=sql.Literal(self._route.route),
+            within=self._within("t"), reason=self._reason,
+        )  # fmt: skip
+        return self._hashes(query)
+
+    def _hashes(self, query: sql.Composed) -> Iterator[list[int]]:
+        with self._hub.cursor("hashes") as cursor:
+            cursor.itersize = _PAGE
+            cursor.execute(query)
+            while page := cursor.fetchmany(_PAGE):
+                yield [found for (found,) in page]
+
+    def _key_hash(self, alias: str) -> sql.Composed:
+        return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(pg.names(self._dataset.key, alias))
+
     def _measure(self) -> Extent:
         statement = sql.SQL(
             "select reason, count(*), coalesce(sum(hash), 0), max(gw_batch) "
@@ -121,9 +158,14 @@ class Changes:
     def _gone(self) -> sql.Composed:
         """Return tombstones whose key is not in the hub: a key may leave one source and come from another."""
         same = sql.SQL(" and ").join(sql.SQL("t.{0} = g.{0}").format(sql.Identifier(k)) for k in self._dataset.key)
-        return sql.SQL("{} g where {} and not exists (select from {} t where {})").format(
-            hub_tables.gone(self._dataset), self._since("g") if self._deletes else sql.SQL("false"),
-            hub_tables.table(self._dataset), same,
+        return sql.SQL(
+            "{gone} g where {since} and coalesce(g.gw_since, 0) <= {confirmed} "
+            "and not exists (select from {table} t where {same}) "
+            "and not exists (select from gateway.unsent n where n.route = {route} and n.key_hash = {hash})"
+        ).format(
+            gone=hub_tables.gone(self._dataset), since=self._since("g") if self._deletes else sql.SQL("false"),
+            confirmed=sql.Literal(self._confirmed), table=hub_tables.table(self._dataset), same=same,
+            route=sql.Literal(self._route.route), hash=self._key_hash("g"),
         )  # fmt: skip
 
     def _within(self, alias: str) -> sql.Composable:

@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import RouteBusy, RuleRefused
-from gateway.exchange import quarantine, stopped, verdicts
+from gateway.exchange import quarantine, settlement, stopped, timing, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
@@ -28,7 +28,7 @@ from gateway.exchange.timing import Override
 from gateway.exchange.verdicts import Heard
 from gateway.ledger import deliveries, ledger
 from gateway.ledger.deliveries import Extent, Range
-from gateway.ports import Delivery, Outgoing, Target
+from gateway.ports import Collected, Delivery, Outgoing, Target
 
 
 def run(
@@ -116,6 +116,7 @@ class _Delivery:
                 lambda: self._move(changes, confirmed), lambda heard: self._receipt(extent, confirmed, heard)
             )
         self._attempt.stage("done")
+        settlement.presume(self._attempt)
         return self._outcome(extent, confirmed, heard, entry.no)
 
     def _changes(self) -> Changes:
@@ -123,8 +124,9 @@ class _Delivery:
         if decision:
             found = quarantine.original(self._attempt.deployment, self._attempt.notes, decision["row"])
             only = Version(found.record, found.hash)
-        begun = self._attempt.state.loaded
-        return Changes(self._attempt.deployment, self._attempt.route, self._range, only, deletes=begun)
+        route, begun = self._attempt.route, self._attempt.state.loaded
+        confirmed = deliveries.confirmed_upto(self._attempt.notes, route.route)
+        return Changes(self._attempt.deployment, route, self._range, only, deletes=begun, confirmed=confirmed)
 
     def _fresh(self, *, whole: bool, decision: Mapping[str, Any] | None) -> Range:
         state, number = self._attempt.state, self._attempt.batch
@@ -177,6 +179,7 @@ class _Delivery:
         if shape is not None:
             check_shape(self._dataset, attempt.route.peer, shape, more=True)
         if not self.resent:
+            self._refuse_lagging(target)
             self._note(changes)
         attempt.stage("deliver", extent.rows + extent.gone)
         sender = deliveries.sender(attempt.notes)
@@ -184,7 +187,17 @@ class _Delivery:
             rows, gone = (
                 pace.rows(read, target.format) for read in (changes.rows(target.format), changes.gone(target.format))
             )
-            return target.write(self._dataset, Outgoing(sender, self._range.number, self._range.left, rows, gone))
+            memory = deliveries.Noted(attempt.notes, attempt.route.route)
+            batch = Outgoing(sender, self._range.number, self._range.left, rows, gone, memory)
+            return target.write(self._dataset, batch)
+
+    def _refuse_lagging(self, target: Target) -> None:
+        """Let nothing more leave while the other side has yet to fetch too much; what is under way ends, and one row may go."""
+        if self._range.decision or not isinstance(target, Collected):
+            return
+        found = target.unread(self._dataset)
+        if found is not None and found.rows >= found.limit:
+            self._attempt.unless_overruled(timing.lags(self._attempt.route, found))
 
     def _note(self, changes: Changes) -> None:
         """Note what is about to leave and what stays here, as one: by the time a lost reply is settled, the rules may be others."""
@@ -194,6 +207,7 @@ class _Delivery:
             with attempt.notes:
                 deliveries.begin(attempt.notes, attempt.route.route, self._range, changes.extent)
                 self._enter_stopped(attempt.notes, changes)
+                stopped.mark(attempt.notes, attempt.route, changes.unsent(), changes.freed())
         finally:
             if not attempt.notes.closed:
                 attempt.notes.autocommit = True
@@ -214,6 +228,7 @@ class _Delivery:
             self._enter_stopped(attempt.hub, changes)
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
+            stopped.mark(attempt.hub, attempt.route, changes.unsent(), changes.freed())
         taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted
         deliveries.confirm(attempt.hub, self._range.number, taken)
         values = {"batch": attempt.batch, "watermark": None, "identity": None, "resync": self._still_due}
@@ -234,7 +249,8 @@ class _Delivery:
             "clocks": {"source": utc(committed), "received": utc(self._read_at), "confirmed": utc(attempt.now())},
             "delivery": {"number": self._range.number, "after": self._range.after, "upto": extent.upto,
                          "gone": extent.gone, "repeated": confirmed.repeated},
-            "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown},
+            "verdicts": {"entered": sum(heard.entered.values()), "overtaken": heard.overtaken, "unknown": heard.unknown,
+                         **({"reopened": list(heard.reopened)} if route.settle else {})},
         }  # fmt: skip
         return {**body, "decision": dict(self._range.decision)} if self._range.decision else body
 

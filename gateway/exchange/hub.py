@@ -135,7 +135,7 @@ def _create(hub: Connection, dataset: Dataset) -> None:
     pg.run(
         hub,
         sql.SQL(
-            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null) '
+            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null, gw_since bigint) '
             "partition by list (gw_source)"
         ).format(table(dataset), columns(dataset)),
     )
@@ -144,7 +144,7 @@ def _create(hub: Connection, dataset: Dataset) -> None:
     pg.run(
         hub,
         sql.SQL(
-            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null, '
+            'create table {} ({}, gw_source text collate "C" not null, gw_batch bigint not null, gw_since bigint, '
             "gone_at timestamptz not null default clock_timestamp(), primary key ({}))"
         ).format(gone(dataset), keys, key),
     )

@@ -142,6 +142,7 @@ class Landing:
     def become_live(self, rows: int) -> None:
         """Turn `_ok` into a table that can be attached to the hub: gateway columns and key.
 
+        The keys are new unless the hub had, or lost, any of the data set before: then nobody knows since when they came.
         Gateway columns come as constant defaults and take no space in the rows; the CHECK spares the attach its scan.
         """
         self._run("alter table {} detach partition {}", self.name(), self.name("_ok"))
@@ -150,10 +151,15 @@ class Landing:
             self.add_key(rows)
         self._run(
             'alter table {} add column gw_source text collate "C" not null default {source}, '
-            "add column gw_batch bigint not null default {batch}, "
+            "add column gw_batch bigint not null default {batch}, add column gw_since bigint default {since}, "
             "add check (gw_source = {source} and gw_source is not null)",
             self.name("_ok"), source=sql.Literal(self.source), batch=sql.Literal(self.batch),
+            since=sql.Literal(self.batch if self._is_new() else None),
         )  # fmt: skip
+
+    def _is_new(self) -> bool:
+        known = sql.SQL("select exists (select from {}) or exists (select from {})")
+        return not pg.one(self.hub, known.format(hub_tables.table(self.dataset), hub_tables.gone(self.dataset)))[0]
 
     def drop(self) -> None:
         """Drop every table of this batch."""

@@ -94,7 +94,7 @@ def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
         "part": part, "ok": landing.name("_ok"), "same": same_key, "newer": newer, "changes": changes,
         "batch": sql.Literal(landing.batch), "source": sql.Literal(landing.source), "columns": landing.columns,
         "s_hash": hub_tables.record_hash(dataset, "s"), "t_hash": hub_tables.record_hash(dataset, "t"),
-        "s_columns": pg.names(dataset.columns, "s"),
+        "s_columns": pg.names(dataset.columns, "s"), "since": _since(landing),
     }  # fmt: skip
     updated, update_sum = pg.one(
         landing.hub,
@@ -107,8 +107,8 @@ def upsert(landing: Landing, *, source_is_truth: bool) -> Moved:
     inserted, insert_sum = pg.one(
         landing.hub,
         sql.SQL(
-            "with written as (insert into {part} as t ({columns}, gw_source, gw_batch) "
-            "select {s_columns}, {source}, {batch} from {ok} s where not exists (select from {part} t where {same}) "
+            "with written as (insert into {part} as t ({columns}, gw_source, gw_batch, gw_since) "
+            "select {s_columns}, {source}, {batch}, {since} from {ok} s where not exists (select from {part} t where {same}) "
             "returning {t_hash} as h) select count(*), coalesce(sum(h), 0) from written"
         ).format(**parts),
     )
@@ -127,8 +127,8 @@ def delete_missing(landing: Landing) -> int:
     """Delete the hub rows that `_diff` marks as gone from the source, leaving tombstones; return their number."""
     dataset = landing.dataset
     statement = sql.SQL(
-        "with removed as (delete from {part} t using {diff} s where s.gw_op = 'D' and {same} returning {t_key}) "
-        "insert into {gone} ({key}, gw_source, gw_batch) select {key}, {source}, {batch} from removed "
+        "with removed as (delete from {part} t using {diff} s where s.gw_op = 'D' and {same} returning {t_key}, t.gw_since) "
+        "insert into {gone} ({key}, gw_source, gw_batch, gw_since) select {key}, {source}, {batch}, gw_since from removed "
         "on conflict ({key}, gw_source) do update set gw_batch = excluded.gw_batch, gone_at = clock_timestamp()"
     ).format(
         part=hub_tables.partition(dataset, landing.source), diff=landing.name("_diff"), same=_same_key(landing),
@@ -165,7 +165,7 @@ def hub_rows(landing: Landing) -> int:
 
 def _bury_missing(landing: Landing) -> None:
     statement = sql.SQL(
-        "insert into {gone} ({key}, gw_source, gw_batch) select {t_key}, {source}, {batch} from {part} t "
+        "insert into {gone} ({key}, gw_source, gw_batch, gw_since) select {t_key}, {source}, {batch}, t.gw_since from {part} t "
         "where not exists (select from {ok} s where {same}) "
         "on conflict ({key}, gw_source) do update set gw_batch = excluded.gw_batch, gone_at = clock_timestamp()"
     ).format(
@@ -174,6 +174,14 @@ def _bury_missing(landing: Landing) -> None:
         same=_same_key(landing), source=sql.Literal(landing.source), batch=sql.Literal(landing.batch),
     )  # fmt: skip
     pg.run(landing.hub, statement)
+
+
+def _since(landing: Landing) -> sql.Composed:
+    """Return the batch in which the key of a row `s` came: this one, unless the key was here before, from whatever source."""
+    same = sql.SQL(" and ").join(sql.SQL("g.{0} = s.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
+    return sql.SQL("coalesce((select min(coalesce(g.gw_since, 0)) from {} g where {}), {})").format(
+        hub_tables.gone(landing.dataset), same, sql.Literal(landing.batch)
+    )
 
 
 def _forget_tombstones(landing: Landing) -> None:

@@ -121,6 +121,15 @@ def drop_doubles(landing: Landing, rows: int = 0) -> int:
     return pg.run(landing.hub, statement.format(ok=landing.name("_ok"), key=pg.names(dataset.key), hash=hashed))
 
 
+def numbered(landing: Landing) -> sql.Composed:
+    """Return the query of each record in `_raw`: its place, from 1, and the hash by which quarantine knows it."""
+    typed = sql.SQL(", ").join(map(casting.typed_or_null, landing.dataset.fields))
+    return sql.SQL(
+        "select row_number() over (order by _r_.ctid) as gw_row, case when {misfit} is not null then {hash} "
+        "else pg_catalog.hash_record_extended(row({typed}), 0) end as gw_hash from {raw} _r_"
+    ).format(misfit=_misfit(landing), hash=_hash(landing), typed=typed, raw=landing.name("_raw"))
+
+
 def key(landing: Landing) -> sql.Composed:
     """Return the typed key of a record `_r_` of `_raw`, under its own names; a value of another type is null."""
     return sql.SQL(", ").join(

@@ -17,7 +17,7 @@ from psycopg2 import sql
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import carry, compare, counterpart, raw
+from gateway.exchange import carry, compare, counterpart, raw, settlement
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
 from gateway.exchange.reading import demand_hashing, reading
@@ -118,6 +118,7 @@ def _far_side(attempt: Attempt, source: Source) -> Reconciliation:
 def _read_back(attempt: Attempt, target: Counting) -> Reconciliation:
     """Count at the platform what was sent since the last time."""
     found = counterpart.read_back(attempt, target)
+    settlement.presume(attempt)
     through = (
         attempt.state.verified_through if found.upto is None else deliveries.committed_at(attempt.notes, found.upto)
     )

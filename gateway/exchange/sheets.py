@@ -23,7 +23,7 @@ from gateway.deployment import Deployment
 from gateway.errors import NotFound, PermanentError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.outcome import utc
-from gateway.ledger import chain
+from gateway.ledger import chain, settlements
 from gateway.ledger import sheets as kept
 from gateway.model import Route
 
@@ -74,6 +74,14 @@ def make_all(deployment: Deployment, day: date) -> list[Sheet]:
     return [sheet for name, d in wanted if (sheet := make(deployment, name, d))]
 
 
+def make_due(deployment: Deployment) -> list[Sheet]:
+    """Sign the sheets of the day that is over, and first of the month before it what no night has signed."""
+    day = yesterday()
+    with closing(deployment.hub(name="gateway sheet", autocommit=True)) as hub, pg.hub_errors("look for sheets"):
+        missed = [(name, d) for name, d in kept.missing(hub, day) if name in deployment.catalog.routes]
+    return [sheet for name, d in missed if (sheet := make(deployment, name, d))] + make_all(deployment, day)
+
+
 def find(connection: Connection, *, route: str | None = None, day: date | None = None, limit: int = 50) -> list[Sheet]:
     """Return sheets in their newest revision, newest day first."""
     found = kept.listing(connection, route=route, day=day, limit=limit)
@@ -108,14 +116,15 @@ def _sign(deployment: Deployment, hub: Connection, route: Route, day: date, body
 
 def _facts(hub: Connection, route: Route, day: date) -> dict[str, Any]:
     begins = datetime.combine(day, time(), settings.CHINA)
-    span = {"route": route.route, "from": begins, "to": begins + timedelta(days=1)}
+    span: dict[str, Any] = {"route": route.route, "from": begins, "to": begins + timedelta(days=1)}
     with hub.cursor(cursor_factory=RealDictCursor) as cursor:
         carried, compared, returned, waiting, verified = kept.facts(cursor, span)
+    settled = {"settlement": settlements.figures(hub, route.route, span["from"], span["to"])} if route.settle else {}
     return {
         "day": day.isoformat(), "route": route.route, "dataset": route.dataset.name, "from": route.origin, "to": route.target,
         "carried": {name: number for name, number in carried.items() if number is not None},
         "comparisons": [{**row, "at": utc(row["at"])} for row in compared],
-        "verified_through": utc(verified), "returned": returned, "quarantine": waiting,
+        "verified_through": utc(verified), "returned": returned, "quarantine": waiting, **settled,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Literal
 
 from gateway.exchange.pace import Pace
 from gateway.model import Dataset
-from gateway.ports import Hashing, Probe, Repairing, Shape, Snapshot, Source, Window
+from gateway.ports import Brought, Decided, Hashing, Probe, Receipting, Repairing, Shape, Snapshot, Source, Window
 
 
 class Spared:
@@ -43,6 +43,32 @@ class Spared:
         """Release what is held; may be called twice."""
         self._source.close()
         self._pace.close()
+
+
+class SparedReceipting(Spared):
+    """A source whose platform gets receipts."""
+
+    def __init__(self, source: Source, pace: Pace) -> None:
+        """Keep both."""
+        super().__init__(source, pace)
+        assert isinstance(source, Receipting)
+        self._receipting: Receipting = source
+
+    def brought(self, dataset: Dataset) -> Sequence[Brought]:
+        """Return what the source returns."""
+        return self._receipting.brought(dataset)
+
+    def holds(self, dataset: Dataset, name: str) -> bool:
+        """Tell what the source tells."""
+        return self._receipting.holds(dataset, name)
+
+    def records(self, dataset: Dataset, name: str, out: BinaryIO) -> int:
+        """Write the records of one delivery and return their number."""
+        return self._pace.rows(lambda spared: self._receipting.records(dataset, name, spared), self.format)(out)
+
+    def tell(self, dataset: Dataset, name: str, decided: Decided) -> None:
+        """Have the source write the receipt."""
+        self._receipting.tell(dataset, name, decided)
 
 
 class SparedSnapshot:

@@ -43,6 +43,14 @@ def noted(hub: Connection, route: str, number: int) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
+def mark(hub: Connection, route: Route, unsent: Iterator[list[int]], freed: Iterator[list[int]]) -> None:
+    """Note keys that the target was never told, and forget those that are about to be: if they go, it need not know."""
+    for page in freed:
+        pg.run(hub, _SQL["free"], {"route": route.route, "keys": page})
+    for page in unsent:
+        pg.run(hub, _SQL["mark"], {"route": route.route, "keys": page})
+
+
 def close(hub: Connection, keys: Keys, route: Route, batch: int, sent: Range | None) -> None:
     """Close the entries whose row the hub holds no more: another version came (superseded), or none is left (gone).
 

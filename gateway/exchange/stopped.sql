@@ -10,3 +10,9 @@ select id, row_hash, sealed from gateway.quarantine where route = %(route)s and 
 
 -- name: noted: how many rows each rule stopped when a delivery left under its number
 select rule, count(*) from gateway.quarantine where route = %(route)s and batch_id = %(number)s and not starts_with(rule, %(peer)s) group by rule;
+
+-- name: mark: keys of which every version so far was stopped
+insert into gateway.unsent (route, key_hash) select %(route)s, unnest(%(keys)s::bigint[]) on conflict do nothing;
+
+-- name: free: keys of which a version is about to leave
+delete from gateway.unsent where route = %(route)s and key_hash = any(%(keys)s::bigint[]);

@@ -11,12 +11,15 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import pg, settings
 from gateway.deployment import Deployment
-from gateway.errors import NotNow, OutsideWindow, PlatformResting
+from gateway.errors import NotNow, OutsideWindow, PlatformResting, TargetLags
 from gateway.exchange import hours
 from gateway.ledger import chain, pace
 from gateway.ledger.pace import Rest
 from gateway.model import Catalog, Platform, Route
+from gateway.ports import Unread
 from gateway.sla.calendar import Calendar
+
+_LOOK_AGAIN = 300.0  # seconds until a front end that lags is looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,17 @@ def refuse_early(hub: Connection, catalog: Catalog, platform: Platform) -> None:
             "It asked for that; the run starts then by itself under Airflow. `--now --why …` lets one start now.",
             rest.seconds,
         )
+
+
+def lags(route: Route, found: Unread) -> TargetLags:
+    """Return why nothing more is delivered for now: the other side has yet to fetch too much."""
+    return TargetLags(
+        f"{found.rows} rows or more of {route.dataset.name} lie unread at platform {route.peer.platform}; "
+        f"it gets no more from {found.limit} on",
+        "Ask its owner whether it still fetches. The run goes on by itself under Airflow when less lies there; "
+        "`--now --why …` delivers all the same.",
+        _LOOK_AGAIN,
+    )
 
 
 def start_early(deployment: Deployment, route: Route, early: NotNow, override: Override) -> None:

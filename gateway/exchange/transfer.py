@@ -18,7 +18,7 @@ from psycopg2 import sql
 from gateway import pg, registry, settings
 from gateway.deployment import Deployment
 from gateway.errors import RouteHeld, RuleRefused, SchemaMismatch
-from gateway.exchange import compare, lookups, merge, quarantine, raw, rules
+from gateway.exchange import brought, compare, lookups, merge, quarantine, raw, rules
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.landing import Landing
@@ -242,6 +242,8 @@ class _Transfer:
         if first and not self.attempt.hub.closed:  # closed: the commit's reply was lost, its outcome asked for
             part = hub_tables.partition(self.dataset, self.landing.source)
             pg.run(self.attempt.hub, sql.SQL("analyze {}").format(part))
+        if self.kind != "replay":
+            brought.tell(self.attempt, self.source, self.landing)
         return self._outcome(moved, entry.no)
 
     def _swap(self, loaded: Moved) -> Moved:
@@ -281,6 +283,7 @@ class _Transfer:
         }  # fmt: skip
         where = {"route": self.attempt.route.route, "attempt": self.attempt.number, "probed": self.probe.at}
         ledger.move_state(self.attempt.hub, {**values, **where})
+        brought.note(self.attempt, self.source, self.probe, self.kind)
         if self.attempt.approved:
             ledger.use_hold(self.attempt.hub, self.attempt.approved.id)
 

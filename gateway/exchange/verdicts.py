@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import chain
 from typing import Any
 
 from psycopg2 import sql
@@ -23,6 +22,7 @@ from gateway import pg
 from gateway.exchange import casting, quarantine
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt
+from gateway.ledger import settlements
 from gateway.model import Dataset
 from gateway.ports import Delivery, Returning, Target, Verdict
 from gateway.records import as_json
@@ -42,11 +42,15 @@ _ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::by
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of the verdicts of one run: rows entered by rule, and verdicts on what is not, or no more, there."""
+    """What came of the verdicts of one run: rows entered by rule, and verdicts on what is not, or no more, there.
+
+    `reopened` are the deliveries that had been presumed accepted.
+    """
 
     entered: Counter[str] = field(default_factory=Counter)
     overtaken: int = 0
     unknown: int = 0
+    reopened: tuple[int, ...] = ()
 
 
 def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
@@ -57,9 +61,9 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
         "gw_verdict text primary key, gw_number bigint, gw_error text not null, gw_words text not null, "
         "gw_judged_at timestamptz not null, gw_left_at timestamptz"
     )
-    pg.run(
-        hub, sql.SQL("drop table if exists {0}; create temp table {0} ({1}, {2})").format(_HEARD, sql.SQL(shape), keys)
-    )
+    told = sql.SQL("create temp table {} ({}, {}, gw_at_once boolean not null default false)")
+    pg.run(hub, sql.SQL("drop table if exists {}").format(_HEARD))
+    pg.run(hub, told.format(_HEARD, sql.SQL(shape), keys))
     since: datetime | None = pg.one(hub, _SQL["newest"], {"route": route})[0]
     later = target.verdicts(dataset, since and since - _OVERLAP) if isinstance(target, Returning) else iter(())
     insert = sql.SQL(
@@ -67,10 +71,12 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
         "where k.route = {} and k.verdict = v.column1) on conflict do nothing"
     ).format(_HEARD, sql.Literal(route))
     template = f"(%s, %s::bigint, %s, %s, %s::timestamptz, %s::timestamptz{', %s::text' * len(dataset.key)})"
-    for page in _pages(chain(confirmed.refused, later)):
-        lines = [line(dataset, verdict) for verdict in page]
-        with hub.cursor() as cursor:
-            execute_values(cursor, insert, lines, template=template, page_size=_PAGE)
+    for verdicts in (confirmed.refused, later):
+        pg.run(hub, sql.SQL("update {} set gw_at_once = true").format(_HEARD))  # what is there came with the answer
+        for page in _pages(verdicts):
+            lines = [line(dataset, verdict) for verdict in page]
+            with hub.cursor() as cursor:
+                execute_values(cursor, insert, lines, template=template, page_size=_PAGE)
     _bring(attempt)
     return int(pg.one(hub, sql.SQL("select count(*) from {}").format(_HEARD))[0])
 
@@ -90,7 +96,8 @@ def enter(attempt: Attempt) -> Heard:
         "select count(*) filter (where state = 'overtaken'), count(*) filter (where state = 'unknown') from gateway_judged"
     )
     overtaken, unknown = pg.one(attempt.hub, counts)
-    return Heard(entered, int(overtaken), int(unknown))
+    reopened = settlements.reopen(attempt.hub, attempt.route.route)
+    return Heard(entered, int(overtaken), int(unknown), reopened)
 
 
 def _bring(attempt: Attempt) -> None:
@@ -120,7 +127,7 @@ def _judge(attempt: Attempt) -> None:
     )
     statement = sql.SQL(
         "create temp table gateway_judged on commit drop as select h.gw_verdict as verdict, d.number, "
-        "h.gw_error as error, h.gw_words as words, h.gw_judged_at as judged_at, "
+        "h.gw_at_once as at_once, h.gw_error as error, h.gw_words as words, h.gw_judged_at as judged_at, "
         "t.gw_hash, t.gw_record, case when t.gw_batch is null or (h.gw_named and d.number is null) then 'unknown' "
         "when t.gw_batch > coalesce(d.upto_batch, (select max(upto_batch) from gateway.delivery where route = {route})) "
         "then 'overtaken' else 'entered' end as state "

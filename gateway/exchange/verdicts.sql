@@ -12,8 +12,8 @@ do update set words = case when strpos(q.words, excluded.words) > 0 then q.words
                                else concat_ws(E'\n', q.words, excluded.words) end;
 
 -- name: note: a verdict was heard, and what became of it
-insert into gateway.verdict (route, verdict, number, error, state, judged_at, batch_id)
-select %(route)s, verdict, number, error, state, judged_at, %(batch)s from gateway_judged;
+insert into gateway.verdict (route, verdict, number, error, state, judged_at, batch_id, at_once)
+select %(route)s, verdict, number, error, state, judged_at, %(batch)s, at_once from gateway_judged;
 
 -- name: forget: what the route has entered by now, told by the platform or asked for
 delete from gateway.callback c using gateway.verdict v

@@ -122,3 +122,21 @@ def refilling(connection: Connection, inbound: list[str]) -> str | None:
     """Return one of these routes that still has to bring everything in: the hub was restored, or the contract grew."""
     found = pg.one(connection, _SQL["refilling"], {"inbound": inbound})
     return None if found is None else str(found[0])
+
+
+class Noted:
+    """The memory of a route's target, in the ledger; `ports.Memory`."""
+
+    def __init__(self, connection: Connection, route: str) -> None:
+        """Use a connection that commits at once."""
+        self._connection, self._route = connection, route
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the newest note; an empty one when there is none."""
+        found = pg.one(self._connection, _SQL["recall"], {"route": self._route})
+        return {} if found is None else dict(found[0])
+
+    def keep(self, note: Mapping[str, Any]) -> None:
+        """Keep a note in place of the one before."""
+        with pg.hub_errors("keep a target's note"):
+            pg.run(self._connection, _SQL["keep"], {"route": self._route, "note": Json(dict(note))})

@@ -34,3 +34,10 @@ select number, left_at, counted, upto_batch from gateway.delivery
 
 -- name: note_read: the target was seen to hold all of these deliveries, or has put them away
 update gateway.delivery set read_back_at = clock_timestamp() where number = any(%(numbers)s);
+
+-- name: recall: what the target of a route noted last
+select note from gateway.memory where route = %(route)s;
+
+-- name: keep: a target notes something for its next batch
+insert into gateway.memory (route, note) values (%(route)s, %(note)s)
+on conflict (route) do update set note = excluded.note, noted_at = clock_timestamp();

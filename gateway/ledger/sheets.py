@@ -46,9 +46,16 @@ def add(connection: Connection, route: str, day: date, revision: int, receipt: i
 
 
 def reopened(connection: Connection, day: date) -> list[tuple[str, date]]:
-    """Return routes and days before `day` on whose deliveries a target said more since their sheet was made."""
+    """Return routes and days before `day` whose deliveries a target refused, or nobody refused in time, since their sheet."""
     with connection.cursor() as cursor:
         cursor.execute(_SQL["reopened"], {"day": day})
+        return cursor.fetchall()
+
+
+def missing(connection: Connection, day: date) -> list[tuple[str, date]]:
+    """Return routes and days before `day` that have no sheet though they could: nights in which nothing was signed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["missing"], {"day": day})
         return cursor.fetchall()
 
 

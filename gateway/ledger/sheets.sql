@@ -32,12 +32,22 @@ select s.revision, r.body from gateway.sheet s join gateway.receipt r on r.no = 
 -- name: add: a revision of a sheet
 insert into gateway.sheet (route, day, revision, receipt_no) values (%(route)s, %(day)s, %(revision)s, %(receipt)s);
 
--- name: reopened: days with a sheet on whose deliveries the target said more since
+-- name: reopened: days with a sheet on whose deliveries the target said more since, or nothing in time
 select distinct s.route, s.day from gateway.sheet s join gateway.receipt r on r.no = s.receipt_no
   join gateway.delivery d on d.route = s.route and (d.left_at at time zone 'Asia/Shanghai')::date = s.day
-  join gateway.verdict v on v.route = d.route and v.number = d.number and v.heard_at > r.made_at and v.state = 'entered'
  where s.day < %(day)s
+   and (d.presumed_at > r.made_at or d.reopened_at > r.made_at or exists (select from gateway.verdict v
+         where v.route = d.route and v.number = d.number and v.heard_at > r.made_at and v.state = 'entered'))
    and s.revision = (select max(revision) from gateway.sheet n where n.route = s.route and n.day = s.day) order by 1, 2;
+
+-- name: missing: days before one that have no sheet, since a route carried its first batch, a month at most
+select b.route, d::date
+  from (select s.route, (select min(r.made_at) from gateway.receipt r where r.kind = 'batch' and r.route = s.route) as first
+          from gateway.route_state s) b
+ cross join lateral generate_series(greatest((b.first at time zone 'Asia/Shanghai')::date, %(day)s::date - 31),
+                                    %(day)s::date - 1, interval '1 day') d
+ where b.first is not null and not exists (select from gateway.sheet s where s.route = b.route and s.day = d::date)
+ order by 2, 1;
 
 -- name: list: sheets, newest first, in their newest revision
 select s.route, s.day, s.revision, s.receipt_no, r.made_at, r.body

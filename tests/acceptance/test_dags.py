@@ -21,7 +21,9 @@ from airflow.sdk.module_loading import import_string
 from airflow.serialization.serialized_objects import DagSerialization
 
 from gateway import catalog, errors
+from gateway.deployment import Deployment
 from gateway.errors import GatewayError
+from gateway.exchange import sheets
 from gateway.exchange.outcome import Outcome
 from sandbox.running import ROOT
 
@@ -276,3 +278,12 @@ def test_airflow_reads_no_helper_as_a_dag_file() -> None:
     ignored = (ROOT / "dags" / ".airflowignore").read_text(encoding="utf-8").splitlines()
     left = [p.name for p in sorted((ROOT / "dags").glob("*.py")) if not any(p.match(line) for line in ignored if line)]
     assert left == ["exchange_notices.py", "exchange_routes_00.py", "exchange_sheets.py", "exchange_upkeep.py"]
+
+
+def test_the_night_signs_what_earlier_nights_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task signs all that is due, not the sheets of yesterday alone."""
+    signing = runpy.run_path(str(ROOT / "dags" / "exchange_sheets.py"))["dag"].get_task("sign")
+    deployment = SimpleNamespace()
+    monkeypatch.setattr(Deployment, "open", lambda _resolve: deployment)
+    monkeypatch.setattr(sheets, "make_due", lambda given: ["a day", "yesterday"] if given is deployment else [])
+    assert signing.python_callable() == 2

@@ -61,6 +61,11 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unexpired}, description: 迟, english: x}]", "check unexpired needs field"),
         ("../schemas/contracts/pop.person.odcs.yaml", "check: birth_matches, id: citizen_id, date: birth_date", "check: unexpired, field: birth_date", "check unexpired is about rows that are about to leave"),
         ("routes/pop_person_in.yaml", "route: pop_person_in", "route: person_in", "a route bears the name of its file"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\nsettle: {workdays: 5}", "5: settle: only a delivery is refused later"),
+        ("routes/pop_person_share.yaml", "to: share", "to: share\nsettle: {workdays: 5}", "5: settle: connector postgres does not read back"),
+        ("routes/case_accept_prov.yaml", "settle: {workdays: 5}", "settle: {workdays: 0}", "8: settle.workdays: 0 is less than the minimum of 1"),
+        ("routes/case_accept_prov.yaml", "settle: {workdays: 5}", "settle: {workdays: 5, seconds: 5}", "8: settle: "),  # one of the two
+        ("routes/case_accept_prov.yaml", "settle: {workdays: 5}", "settle: 5", "8: settle: 5 is not of type object"),
         ("routes/pop_person_in.yaml", '"0 2 * * *"', '"after: pop.people"', "there is no data set pop.people"),
         ("routes/pop_person_in.yaml", "on_reject: quarantine", "on_reject: ignore", "on_reject: quarantine was expected"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\ndelete_limit: {count: -1}", "-1 is less than the minimum"),

@@ -21,8 +21,9 @@ from gateway.cli.frame import (
     show_one,
 )
 from gateway.deployment import Deployment
+from gateway.errors import TargetLags
 from gateway.exchange import timing
-from gateway.ledger import decisions, ledger, pace
+from gateway.ledger import decisions, ledger, pace, settlements
 from gateway.ledger.pace import Rest
 
 group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
@@ -44,7 +45,7 @@ def route_list(as_json: Json = False) -> None:  # noqa: FBT002
             latest = {row["route"]: row for row in ledger.rows(connection, "latest_batches")}
             rests = pace.resting(connection)
         routes = sorted(deployment.catalog.routes.values(), key=lambda r: (r.peer.platform, r.outbound, r.route))
-        rows = [_route_row(deployment, r.route, states.get(r.route), latest.get(r.route), rests) for r in routes]
+        rows = [row_of(deployment, r.route, states.get(r.route), latest.get(r.route), rests) for r in routes]
         rows += [{"route": name, "state": "broken", "why": why} for name, why in deployment.catalog.broken.items()]
         told = [c for c in _SOMETIMES if any(row.get(c) for row in rows)]
         columns = ["route", "dataset", "from", "to", "mode", "schedule", "state", *told]
@@ -64,7 +65,10 @@ def route_show(name: RouteName, as_json: Json = False) -> None:  # noqa: FBT002
             state = ledger.states(connection).get(name)
             runs = ledger.rows(connection, "batches_of", {"route": name})[:10]
             rests = pace.resting(connection)
-        thing = _route_row(deployment, name, state, None, rests)
+            settled = settlements.figures(connection, name) if deployment.route(name).settle else None
+        thing = row_of(deployment, name, state, runs[0] if runs else None, rests)
+        if settled is not None:
+            thing |= {"settle": str(deployment.route(name).settle), "settlement": settled}
         if as_json:
             print_json({**thing, "runs": runs})
             return
@@ -133,10 +137,11 @@ def route_backfill(
     raise typer.Exit(guarded(call))
 
 
-def _route_row(
+def row_of(
     deployment: Deployment, name: str, state: ledger.RouteState | None, latest: dict[str, Any] | None,
     rests: Mapping[str, Rest],
 ) -> dict[str, Any]:  # fmt: skip
+    """Return where a route stands, for people and machines; `latest` is its newest run."""
     found = deployment.catalog.routes[name]
     window, rest = found.peer.window, rests.get(found.peer.platform)
     row: dict[str, Any] = {
@@ -158,5 +163,7 @@ def _route_row(
     elif rest is not None and row["state"] != "paused":
         row["why"] = rest.why
     elif latest and latest["state"] == "aborted" and latest["error_text"]:
-        row |= {"state": "failed", "why": f"{latest['error_code'] or ''} {latest['error_text']}".strip()}
+        code = latest["error_code"] or ""
+        row["state"] = "waiting" if code == TargetLags.code else "failed"
+        row["why"] = f"{code} {latest['error_text']}".strip()
     return row

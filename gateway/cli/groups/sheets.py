@@ -25,13 +25,18 @@ def sheet_make(
 ) -> None:
     """Sign the sheets of a day; one that says nothing new is not signed again.
 
+    Without a day: of yesterday, and of days before it, a month at most, that have none.
+
     Example: gateway sheet make --day 2026-11-24
     """
 
     def call() -> None:
         deployment, wanted = Deployment.open(), day.date() if day else sheets.yesterday()
-        one = sheets.make(deployment, route_name, wanted) if route_name else None
-        made = [s for s in (one,) if s] if route_name else sheets.make_all(deployment, wanted)
+        if route_name:
+            one = sheets.make(deployment, route_name, wanted)
+            made = [one] if one else []
+        else:
+            made = sheets.make_all(deployment, wanted) if day else sheets.make_due(deployment)
         if as_json:
             print_json([sheet.as_dict() for sheet in made])
         else:

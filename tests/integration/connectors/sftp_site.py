@@ -20,11 +20,14 @@ _KEY = paramiko.RSAKey.generate(2048)
 
 
 class SftpSite:
-    """Serves a folder; `reader` may read and write, `stranger` may log in. `cut_after` bytes read, the line is cut."""
+    """Serves a folder; `reader` may read and write, `stranger` may log in. `cut_after` bytes read, the line is cut.
+
+    While it is `read_only` nobody may write.
+    """
 
     def __init__(self, root: Path) -> None:
         """Listen."""
-        self.root, self.cut_after, self.sent = root, 0, 0
+        self.root, self.cut_after, self.sent, self.read_only = root, 0, 0, False
         self.fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(_KEY.asbytes()).digest()).decode().rstrip("=")
         self.passwords: list[str] = []
         self._transports: list[paramiko.Transport] = []
@@ -114,7 +117,7 @@ class _Files(paramiko.SFTPServerInterface):
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
 
     def open(self, path: str, flags: int, _: Any) -> Any:
-        if self._denied:
+        if self._denied or (self._site.read_only and flags & os.O_WRONLY):
             return SFTP_PERMISSION_DENIED
         try:
             file = os.fdopen(os.open(self._path(path), flags, 0o600), "wb" if flags & os.O_WRONLY else "rb")

@@ -131,6 +131,30 @@ def test_connection_that_is_killed_in_the_middle_shows_nothing(front: Front) -> 
     assert front.persons() == []
 
 
+def test_a_batch_that_was_archived_before_its_repetition_counts_once(front: Front) -> None:
+    """The other side moves what it has fetched to another table: the batch is found there, deletions too."""
+    front.up().write(PERSON, batch(1, [person("a"), person("b")]))
+    front.run("create table up_person_his like up_person")
+    told = (batch(2, [person("c")], [("a",)]), batch(3, [person("d")]))
+    archived = replace(front.persons_platform, options=_archived(front))
+    target = frontend_mysql_target.MysqlFrontendTarget(archived, front.dsn())
+    first = target.write(PERSON, told[0])
+    front.run("insert into up_person_his select * from up_person")
+    front.run("delete from up_person")
+    again = target.write(PERSON, told[0])
+    assert (again.repeated, again.inserted, again.deleted, again.refused) == (True, first.inserted, first.deleted, ())
+    assert front.persons() == []
+    assert target.count(PERSON, "a hub", 2, told[0].left) == 2
+    assert target.write(PERSON, told[1]).repeated is False
+    target.close()
+
+
+def _archived(front: Front) -> dict[str, Any]:
+    options = front.persons_platform.options
+    resource = {**options["resources"]["test.person"], "archive": "up_person_his"}
+    return {**options, "resources": {"test.person": resource}}
+
+
 def test_batch_whose_commit_reply_was_lost_counts_once(front: Front) -> None:
     """The server committed and nobody heard it: the number is known when it comes again."""
     cut = Proxy(front.dsn(), lambda up, data: "swallow" if up and data.endswith(b"\x03COMMIT") else "pass")

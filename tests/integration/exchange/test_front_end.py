@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from gateway.exchange import reconcile
 from gateway.ledger import decisions
 from gateway.model import Rule
-from tests.integration.exchange.uplink import ONE, OUT, Uplink, uplink
+from tests.integration.exchange.uplink import ONE, OPTIONS, OUT, Uplink, uplink
 
 __all__ = ["uplink"]
 
@@ -186,3 +188,55 @@ def test_rows_lost_at_the_front_end_stop_the_proof(uplink: Uplink) -> None:
     uplink.deliver()
     assert reconcile.run(uplink.city.deployment, OUT).verified_through is None
     assert reconcile.run(uplink.city.deployment, OUT, repair=True).passed
+
+
+def put_away(uplink: Uplink) -> None:
+    """Let the other side take away all that it was sent; it may take a moment to commit that."""
+    deadline = time.monotonic() + 30
+    while not uplink.ask("delete from up_person"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_batch_that_was_put_away_before_its_reply_is_not_written_again(uplink: Uplink) -> None:
+    """The other side fetched and archived it between the lost reply and the repetition: it counts once, as it was taken."""
+    with uplink.lost("swallow"):
+        uplink.deliver()
+    put_away(uplink)
+    again = uplink.deliver()
+    assert (again.inserted, uplink.ask("select count(*) from up_person")) == (100, [(0,)])
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.remark) == (True, "1 batches were put away already")
+    uplink.change(amount=2)
+    uplink.bring()
+    assert uplink.deliver().read == 1
+
+
+def test_a_batch_that_was_never_committed_is_written(uplink: Uplink) -> None:
+    """Cut off before the front end heard the commit: nothing of it is there, and nothing was put away."""
+    with uplink.lost("cut"):
+        uplink.deliver()
+    assert uplink.deliver().inserted == 100
+    assert uplink.ask("select count(*) from up_person") == [(100,)]
+
+
+def test_a_front_end_that_was_replaced_gets_the_batch(uplink: Uplink) -> None:
+    """What another server committed once says nothing of this one."""
+    with uplink.lost("swallow"):
+        uplink.deliver()
+    put_away(uplink)
+    uplink.city.ask('update gateway.memory set note = note || \'{"server": "another"}\'')
+    uplink.deliver()
+    assert uplink.ask("select count(*) from up_person") == [(100,)]
+
+
+def test_a_batch_in_the_archive_is_found_there(uplink: Uplink) -> None:
+    """Where the other side declares its archive, a batch counts whole though a part of it was moved already."""
+    uplink.ask("create table up_person_his (like up_person)")
+    resource = {**OPTIONS["resources"]["test.person"], "archive": "up_person_his"}  # type: ignore[index]
+    uplink.with_options({**OPTIONS, "resources": {"test.person": resource}})
+    uplink.deliver()
+    moved = "with moved as (delete from up_person where id < 'P00000060' returning *) insert into up_person_his select * from moved"
+    assert uplink.ask(moved) == 59
+    found = reconcile.run(uplink.city.deployment, OUT)
+    assert (found.passed, found.hub_rows, found.missing, found.remark) == (True, 100, 0, None)

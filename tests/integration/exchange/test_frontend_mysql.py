@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import TargetLags
 from gateway.exchange import carry, reconcile
 from gateway.model import Platform, Route
 from tests.conformance.mariadb import ENVELOPE, MariaDb, MysqlPeer
@@ -114,3 +115,23 @@ def test_persons_come_down(uplink: City, peer: MysqlPeer) -> None:
     again = carry.run(uplink.deployment, DOWN, whole=True)
     assert (again.inserted, again.updated, again.deleted) == (0, 0, 1)
     assert reconcile.run(uplink.deployment, DOWN).passed
+
+
+def test_a_delivery_waits_while_too_much_lies_unread(uplink: City, peer: MysqlPeer) -> None:
+    """The same limit as on PostgreSQL, by a flag or by what still lies there."""
+    uplink.fill(20)
+    carry.run(uplink.deployment, IN, whole=True)
+    carry.run(uplink.deployment, OUT)
+    peer.run("alter table up_person add is_sync smallint not null default 0")
+    here = uplink.deployment.catalog
+    mend = "delete from up_person where id = 'P00000008'", "update up_person set is_sync = 1 where id = 'P00000009'"
+    for unread, mended in zip(({"rows": 20}, {"rows": 20, "flag": "is_sync"}), mend, strict=True):
+        prov = replace(here.platforms["prov"], options={**OPTIONS, "unread": unread})
+        routes = {**here.routes, OUT: replace(here.routes[OUT], peer=prov)}
+        uplink.deployment = replace(uplink.deployment, catalog=replace(here, routes=routes))
+        uplink.ask_source("update person set amount = amount + 1, updated_at = now() where id = 'P00000005'")
+        carry.run(uplink.deployment, IN, whole=True)
+        with pytest.raises(TargetLags, match=r"20 rows or more of test\.person lie unread at platform prov"):
+            carry.run(uplink.deployment, OUT)
+        peer.run(mended)
+        assert carry.run(uplink.deployment, OUT).updated == 1

@@ -116,6 +116,40 @@ def test_a_day_that_has_not_begun_has_no_sheet(city: City) -> None:
     assert city.ask("select count(*) from gateway.sheet") == [(0,)]
 
 
+def test_a_night_of_standstill_is_made_up_for(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each day that has no sheet gets one from the next night, with what was carried on it; none is signed twice."""
+    city.fill(5)
+    carry.run(city.deployment, IN)
+    later: Any = datetime.now(settings.CHINA) + timedelta(days=4)
+    monkeypatch.setattr(settings, "now", lambda: later)
+    made = {s.day: s.body for s in sheets.make_due(city.deployment)}
+    assert sorted(made) == [TODAY + timedelta(days=n) for n in range(4)]
+    assert [made[d]["carried"]["inserted"] for d in sorted(made)] == [5, 0, 0, 0]
+    assert sheets.make_due(city.deployment) == []
+    assert proof.verify(city.deployment).ok
+
+
+def test_a_sheet_that_one_night_left_out_is_made_up_for(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night that broke off between two routes leaves a hole behind newer sheets; it is found all the same."""
+    city.fill(5)
+    carry.run(city.deployment, IN)
+    later: Any = datetime.now(settings.CHINA) + timedelta(days=4)
+    monkeypatch.setattr(settings, "now", lambda: later)
+    for days in (0, 1, 3):
+        assert sheets.make(city.deployment, IN, TODAY + timedelta(days=days))
+    assert [s.day for s in sheets.make_due(city.deployment)] == [TODAY + timedelta(days=2)]
+
+
+def test_a_month_is_made_up_for_at_most(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route that carried nothing yet owes no sheet but that of the day; one that stood still for a year those of a month."""
+    assert len(sheets.make_due(city.deployment)) == 1
+    city.fill(1)
+    carry.run(city.deployment, IN)
+    later: Any = datetime.now(settings.CHINA) + timedelta(days=100)
+    monkeypatch.setattr(settings, "now", lambda: later)
+    assert len(sheets.make_due(city.deployment)) == 32
+
+
 def test_two_who_make_a_sheet_at_once_sign_one(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person and the night may make the same sheet: the second finds that it says nothing new."""
     both, looked = Barrier(2), kept.newest
