@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
-from itertools import chain, repeat
+from itertools import chain
 from operator import itemgetter
 
 from connectors.files_rows import CELLS, Record, written
 from gateway.errors import SchemaMismatch
 
 _LONGEST = 16 * 1_048_576  # characters of a line: what has no end would grow in memory
+_FILLING = bytes(set(range(256)) - set(b"\t\n"))  # all but what parts cells and rows
 Place = Callable[[list[str]], list[int | None]]
 
 
@@ -62,17 +63,34 @@ def encoded(texts: Iterable[str], delimiter: str, null: str, place: Place, what:
 
 def _straight(piece: str, delimiter: str, width: int) -> tuple[int, bytes] | None:
     """Return the lines of a piece with their number; None when something in it wants a closer look."""
-    if delimiter != "\t" and "\t" in piece:
+    data = piece.encode().replace(b"\r\n", b"\n")
+    if any(sign in data for sign in (b"\\", b"\r", b"\0")) or (delimiter != "\t" and b"\t" in data):
         return None
-    piece = piece.replace("\r\n", "\n").replace(delimiter, "\t")
-    rows = piece.removesuffix("\n").split("\n")
-    alike = set(map(str.count, rows, repeat("\t"))) == {width - 1} and "" not in rows
-    if not alike or max(map(len, rows)) > csv.field_size_limit() or any(sign in piece for sign in "\\\r\0"):
+    data = data.replace(delimiter.encode(), b"\t").removesuffix(b"\n")
+    frame = data.translate(None, _FILLING) + b"\n"
+    rows = len(frame) // width
+    if frame != (b"\t" * (width - 1) + b"\n") * rows or not _short(data) or (width == 1 and not _all_filled(data)):
         return None
-    text = "\n".join(["\\N\t" + "\n\\N\t".join(rows), ""])
-    while "\t\t" in text:
-        text = text.replace("\t\t", "\t\\N\t")
-    return len(rows), text.replace("\t\n", "\t\\N\n").encode()
+    text = b"\\N\t" + data.replace(b"\n", b"\n\\N\t") + b"\n"
+    while b"\t\t" in text:
+        text = text.replace(b"\t\t", b"\t\\N\t")
+    return rows, text.replace(b"\t\n", b"\t\\N\n")
+
+
+def _short(data: bytes) -> bool:
+    """Tell whether no line is longer than a field may be."""
+    begin, longest = 0, csv.field_size_limit()
+    while len(data) - begin > longest:
+        end = data.rfind(b"\n", begin, begin + longest + 1)
+        if end < 0:
+            return False
+        begin = end + 1
+    return True
+
+
+def _all_filled(data: bytes) -> bool:
+    """Tell whether no line is blank."""
+    return b"\n\n" not in b"\n%b\n" % data
 
 
 def _rows(texts: Iterable[str], delimiter: str, what: str) -> Iterator[list[str]]:

@@ -49,7 +49,8 @@ def _whens(name: str, needed: bool, most: int | None) -> Iterator[sql.Composed]:
     if needed:
         yield sql.SQL("when {} is null then {}").format(column, sql.Literal(f"{name}.required"))
     if most is not None:
-        too_long = sql.SQL("when char_length({}::text) > {} then {}")
+        # bytes first: they are known without a look at the text, and there are never fewer of them than characters
+        too_long = sql.SQL("when octet_length({0}::text) > {1} and char_length({0}::text) > {1} then {2}")
         yield too_long.format(column, sql.Literal(most), sql.Literal(f"{name}.length"))
 
 
