@@ -1,4 +1,4 @@
-"""The approval system at work: cases keep coming while the demo runs."""
+"""The approval system at work: cases keep coming while the demo runs, and each result becomes a supervision task."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from datetime import datetime, timedelta
 from itertools import count
 from types import TracebackType
-from zoneinfo import ZoneInfo
 
 import psycopg2
 
-from sandbox import cases, city
+from sandbox import cases, city, messages, supervision
 
 _PACE = 1 / 1800  # an hour of a case's life passes in two seconds
 
@@ -42,12 +41,17 @@ class Producer:
         connection = psycopg2.connect(self._dsn)
         connection.autocommit = True
         numbers, order = count(1_000_000 + int(time.time()) % 100_000_000), count()
-        waiting: list[tuple[datetime, int, cases.Event]] = []
+        waiting: list[tuple[datetime, int, cases.Event, int, cases.Row]] = []
         while not self._done.wait(self._pause):
-            now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
-            for event in cases.case(next(numbers), now, self._seed, city.CERT_KEY, pace=_PACE):
-                heapq.heappush(waiting, (now + event.after, next(order), event))
+            now = datetime.now(messages.CHINA).replace(microsecond=0)
+            number, naive = next(numbers), now.replace(tzinfo=None)
+            made = list(cases.case(number, naive, self._seed, city.CERT_KEY, pace=_PACE))
+            for event in made:
+                heapq.heappush(waiting, (now + event.after, next(order), event, number, made[0].row))
             while waiting and waiting[0][0] <= now + timedelta(seconds=1):
-                event = heapq.heappop(waiting)[2]
-                city.write(connection, event.dataset, [event.row | {"cd_time": now}])
+                _, _, event, number, case = heapq.heappop(waiting)
+                city.write(connection, event.dataset, [event.row | {"cd_time": naive}])
+                if event.dataset == "case.result":
+                    task = supervision.task(number, case, now, now, self._seed, city.CERT_KEY)
+                    city.write(connection, supervision.TASK, [task])
         connection.close()

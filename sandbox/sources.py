@@ -24,7 +24,7 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
         *("case.accept", "case.process", "case.special", "case.material", "case.result"),
         *("item.directory", "item.guide", "item.material", "item.fee", "item.faq", "item.step"),
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
-        "push.message",
+        *("push.message", "superv.task"),
     ),
     "licence": ("licence.data",),  # after the cases whose licences it holds
 }

@@ -32,6 +32,7 @@ from sandbox.order import in_order
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
+from sandbox.supervision import FEEDBACK, TASK
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
@@ -105,7 +106,7 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     keys = Keys.create(folder / "keys", city.CERT_KEY)
     deployment = Deployment(catalog.load(ROOT / "catalog"), hub.dsn(name), keys, dsns.get)
     hub_tables.prepare(deployment)
-    carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
+    carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values() if not r.outbound}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
     yield Chengde(deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns)
     city.reset(source.dsn())
@@ -172,6 +173,12 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
     assert len(shown) == sent["case_accept_app"].inserted > 1_000
     assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
+    superv = peers["SUPERV"]
+    assert isinstance(superv, SupervisionSystem)
+    pushed = {row["superv_id"] for row in superv.held(TASK)}
+    assert len(pushed) == sent["superv_task_superv"].inserted > 1_000
+    fed_back = {row["superv_id"] for row in superv.rows(FEEDBACK)} - {key[0] for key, _ in superv.bad[FEEDBACK]}
+    assert len(fed_back - pushed) < 20 < len(fed_back)  # those whose task it refused
     own = {row["message_id"] for row in portal.rows("message.post")}
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500
