@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sandbox import cases, item_parts, items, orgs, pushes, supervision
+from sandbox import case_events, cases, item_parts, items, orgs, pushes, supervision
 from sandbox.messages import CHINA
 
 Row = dict[str, Any]
@@ -28,6 +28,7 @@ def tables(seed: int, key: bytes) -> Made:
         told[dataset] = rows
         yield dataset, rows, spare
     accepted = told["case.accept"]
+    yield case_events.EVENT, case_events.of_cases(told), case_events.spare
     yield from _items(now, seed)
     yield from _orgs(seed, key)
     made = (pushes.message(n, accepted[n], now, seed) for n in range(pushes.MESSAGES))

@@ -203,4 +203,5 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "parent_exists": _parent_exists,
     "not_literal": _field("无"),
     "clean": _control,
+    "in_sequence": lambda args, row, *_: {args["field"]: row[args["field"]] + 2},
 }

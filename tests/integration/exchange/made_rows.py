@@ -14,6 +14,7 @@ from gateway.model import Dataset, Field
 from sandbox import (
     approval_tables,
     breaking,
+    case_events,
     cases,
     catalogue,
     city,
@@ -207,7 +208,7 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         written = list(messages.posts(now, seed, 100))
         yield from written if name == messages.POST else messages.replies(now, seed, written[:20], 20)
-    elif name.startswith(("item.", "org.", "push.")) or name == supervision.TASK:
+    elif name.startswith(("item.", "org.", "push.")) or name in {case_events.EVENT, supervision.TASK}:
         made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
         yield from (made[name](number) for number in range(20))
     elif name == "geo.division":

@@ -172,6 +172,9 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     shown = app.progress.rows()
     assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
     assert len(shown) == sent["case_accept_app"].inserted > 1_000
+    told = app.events.rows()
+    assert len(told) == sent["case_event_app"].inserted > 5_000
+    assert {row["remark"] for row in told} == {None}
     assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
     superv = peers["SUPERV"]
     assert isinstance(superv, SupervisionSystem)
