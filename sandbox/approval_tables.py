@@ -1,4 +1,4 @@
-"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes."""
+"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes, supervision tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sandbox import cases, item_parts, items, orgs, pushes
+from sandbox import case_events, cases, item_parts, items, orgs, pushes, supervision
 from sandbox.messages import CHINA
 
 Row = dict[str, Any]
@@ -16,25 +16,45 @@ Row = dict[str, Any]
 Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
 CASES = 2_000
 _SPARE_CASES, _SPARE_EVENTS = 60, 40
+_PUSHED = timedelta(minutes=10)  # how long after its result a case's task is pushed
 _DAYS, _SPAN = 40, 30  # the oldest case was accepted so many days ago, the newest so many days later
 
 
 def tables(seed: int, key: bytes) -> Made:
     """Yield every table of the approval system."""
     now = datetime.now(CHINA).replace(microsecond=0)
-    accepted: list[Row] = []
+    told: dict[str, list[Row]] = {}
     for dataset, rows, spare in _cases(now.replace(tzinfo=None), seed, key):
-        accepted = accepted or rows
+        told[dataset] = rows
         yield dataset, rows, spare
+    accepted = told["case.accept"]
+    yield case_events.EVENT, case_events.of_cases(told), case_events.spare
     yield from _items(now, seed)
     yield from _orgs(seed, key)
     made = (pushes.message(n, accepted[n], now, seed) for n in range(pushes.MESSAGES))
     further = partial(_push, accepted=accepted, now=now, seed=seed)
     yield pushes.MESSAGE, made, further
+    yield _tasks(accepted, told["case.result"], now, seed, key)
 
 
 def _push(number: int, accepted: list[Row], now: datetime, seed: int) -> Row:
     return pushes.message(pushes.MESSAGES + number, accepted[pushes.MESSAGES + number], now, seed)
+
+
+def _tasks(
+    accepted: list[Row], decided: list[Row], now: datetime, seed: int, key: bytes
+) -> tuple[str, Iterator[Row], Callable[[int], Row]]:
+    """Return a task of each result; further ones, under supervision, are of cases that are still open."""
+    results = {row["project_no"]: row["result_date"].replace(tzinfo=CHINA) + _PUSHED for row in decided}
+    done = [row for row in accepted if row["project_no"] in results]
+    still = [row for row in accepted if row["project_no"] not in results]
+
+    def further(number: int) -> Row:
+        row = supervision.task(len(done) + number, still[number], now - timedelta(days=10), now, seed, key)
+        return row | {"return_reason": None} | supervision.claimed(row, now, seed)
+
+    made = (supervision.task(n, case, results[case["project_no"]], now, seed, key) for n, case in enumerate(done))
+    return supervision.TASK, made, further
 
 
 def _cases(now: datetime, seed: int, key: bytes) -> Iterator[tuple[str, list[Row], Callable[[int], Row]]]:

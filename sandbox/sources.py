@@ -21,10 +21,10 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
     "legal": ("legal.market_entity", "legal.institution", "legal.social_org"),
     "geo": ("geo.division", "geo.address"),
     "approval": (
-        *("case.accept", "case.process", "case.special", "case.material", "case.result"),
+        *("case.accept", "case.process", "case.special", "case.material", "case.result", "case.event"),
         *("item.directory", "item.guide", "item.material", "item.fee", "item.faq", "item.step"),
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
-        "push.message",
+        *("push.message", "superv.task"),
     ),
     "licence": ("licence.data",),  # after the cases whose licences it holds
 }

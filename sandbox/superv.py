@@ -1,7 +1,8 @@
 """The approval-supervision interaction system: a real SOAP server, strict in what it takes.
 
 SOAP 1.1 and 1.2, document/literal, WS-Security UsernameToken with a digest, arguments checked against its WSDL, pages
-of a view that stands still. What it holds survives a restart in an SQLite file, its address and its account too.
+of a view that stands still. It takes the tasks that are pushed to it, and tells what units feed back on them. What it
+holds survives a restart in an SQLite file, its address and its account too.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from sandbox.supervision import FEEDBACK, KEYS, NESTED, REPEATED, TASK
 Element = Any  # lxml has no types
 PATH = "/services/supervision"
 WSDL = Path(__file__).parent.parent / "catalog" / "wsdl" / "superv.wsdl"
-SEED = 20261125
 LARGEST_PAGE = 500
 SOAP_11, SOAP_12 = "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
@@ -47,16 +47,15 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _FRESH = timedelta(minutes=5)
 _LARGEST_REQUEST = 1 << 20
 _VIEWS = 16
-_OPERATIONS: Mapping[str, str] = {"GetTasks": TASK, "GetFeedback": FEEDBACK}
+_OPERATIONS: Mapping[str, str] = {"GetFeedback": FEEDBACK}
 _TABLES = """
 create table if not exists pushed (dataset text, key text, row text not null, primary key (dataset, key));
 create table if not exists answered (request text primary key, answer text not null)
 """
 _ARGUMENTS = ("region", "BeginTime", "EndTime", "PageNo", "PageSize")
 _OPTIONAL = frozenset({"BeginTime", "EndTime"})
-_ABSENT = frozenset({"LicenceId", "ClaimedBy", "ReturnReason"})  # left out when there is nothing; the others are nil
-_SPOILT: Mapping[str, str] = {TASK: "ProjectNo", FEEDBACK: "content"}  # where a record's XML is made wrong
-_REMARKS: Mapping[str, str] = {TASK: "由行政审批系统自动推送", FEEDBACK: "监管单位填报"}
+_SPOILT = "content"  # where a record's XML is made wrong
+_REMARK = "监管单位填报"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,16 @@ class _Query:
 class SupervisionSystem(Standin):
     """The stand-in interaction system on 127.0.0.1, in a thread of its owner's process; a context manager."""
 
-    name, keys = "supervision system", KEYS
+    name = "supervision system"
+    keys: Mapping[str, tuple[str, ...]] = {FEEDBACK: KEYS[FEEDBACK]}
 
     def __init__(
-        self, path: Path | None = None, *, seed: int = SEED, tasks: int = supervision.TASKS,
-        feedbacks: int = supervision.FEEDBACKS, key: bytes = city.CERT_KEY,
+        self, path: Path | None = None, *, seed: int = city.SEED, tasks: int = supervision.TASKS,
+        feedbacks: int = supervision.FEEDBACKS,
     ) -> None:  # fmt: skip
-        """Take the file that keeps everything (default: memory); fill it when it is new."""
-        self._seed, self._party_key = seed, key
+        """Take the file that keeps everything (default: memory); when it is new, fill it with feedback on so many tasks."""
+        self._seed = seed
         self._nonces: dict[str, float] = {}
-        self._latest = ""
         self._views: OrderedDict[tuple[Any, ...], tuple[int, ...]] = OrderedDict()
         super().__init__(path, lambda: self._fill(tasks, feedbacks))
         for statement in _TABLES.split(";"):
@@ -111,36 +110,27 @@ class SupervisionSystem(Standin):
 
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
-        held = f"{len(self.rows(TASK)):,} tasks, {len(self.rows(FEEDBACK)):,} feedbacks"
+        held = f"{len(self.held(TASK)):,} tasks were pushed to it, it has {len(self.rows(FEEDBACK)):,} feedbacks"
         return f"the supervision system answers at {self.url}: {held}"
 
     def live(self) -> None:
-        """Let the unit feed something back on the task before, and push another to it."""
-        if self._latest:
-            self.add_feedback(self._latest)
-        self._latest = str(self.add_task()["superv_id"])
-
-    def add_task(self, **changes: Any) -> Row:
-        """Take in a new task, good unless `changes` make it bad, and return it."""
-        now = _now()
-        with self.writing():
-            row = supervision.task(self._next(), now, now, self._seed, self._party_key) | changes
-            self._write(TASK, row)
-        return row
+        """Let a unit feed something back on the task that was pushed last."""
+        latest = self.ask("select row from pushed where dataset = ? order by rowid desc limit 1", TASK)
+        for (row,) in latest:
+            self.add_feedback(json.loads(row)["superv_id"])
 
     def add_feedback(self, superv_id: str, **changes: Any) -> Row:
-        """Let the unit feed something back on a task, which it supervises from then on, and return that."""
+        """Let the unit of a task that was pushed feed something back on it, and return that; KeyError without the task."""
         now, stamp = _now(), messages.moment(_now())
         with self.writing():
-            task = next((row for row in self.rows(TASK) if row["superv_id"] == superv_id), None)
+            task = next((row for row in self.held(TASK) if row["superv_id"] == superv_id), None)
             if task is None:
                 raise KeyError(superv_id)
             known = [row["feedback_no"] for row in self.rows(FEEDBACK) if row["superv_id"] == superv_id]
             number = max((n for n in known if isinstance(n, int)), default=0) + 1
-            made = supervision.feedback(task, number, now, self._seed)
+            made = supervision.feedback(superv_id, task["supervising_unit"], number, now, self._seed)
             row = made | {"feedback_at": stamp, "updated_at": stamp} | changes
             self._write(FEEDBACK, row)
-            self.edit(TASK, (superv_id,), **supervision.claimed(task, now, self._seed))
         return row
 
     # What it holds
@@ -150,35 +140,25 @@ class SupervisionSystem(Standin):
         now = _now()
         self.set("account", f"gateway-{secrets.token_hex(4)}")
         self.set("secret", secrets.token_urlsafe(24))
-        good = list(supervision.tasks(now, self._seed, self._party_key, tasks))
-        watched = [row for row in good if supervision.is_watched(row)]
-        for row in good:
-            self._write(TASK, row)
-        said = list(supervision.feedbacks(now, self._seed, watched, feedbacks))
-        for row in said:
+        for row in supervision.feedbacks(now, self._seed, tasks, feedbacks):
             self._write(FEEDBACK, row)
-        for place, rule in enumerate(supervision.breakable(TASK)):
-            pushed = now - timedelta(days=10, hours=place)
-            row = supervision.task(tasks + place, pushed, now, self._seed, self._party_key)
-            self._write_bad(TASK, rule, supervision.broken(TASK, rule, row, good[0]))
         for place, rule in enumerate(supervision.breakable(FEEDBACK)):
-            about = (watched or good)[place % len(watched or good)]
-            row = supervision.feedback(about, 50 + place, now, self._seed)
+            number = place % tasks
+            about, by = supervision.superv_id(number, self._seed), supervision.unit(number, self._seed)
+            row = supervision.feedback(about, by, 50 + place, now, self._seed)
             self._write_bad(FEEDBACK, rule, supervision.broken(FEEDBACK, rule, row, row))
-        self.set("next", tasks + len(supervision.breakable(TASK)))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
-        tag = "Task" if dataset == TASK else "Feedback"
-        record = etree.Element(f"{{{TNS}}}{tag}", nsmap={"ns2": TNS, "xsi": _XSI}, id=row["superv_id"])
-        for path, field in ELEMENTS[dataset].items():
-            _put(record, path, row[field])
-        spoilt = record.find(f"{{{TNS}}}{_SPOILT[dataset]}")
+        record = etree.Element(f"{{{TNS}}}Feedback", nsmap={"ns2": TNS, "xsi": _XSI}, id=row["superv_id"])
+        for name, field in ELEMENTS[dataset].items():
+            record.append(_told(name, row[field]))
+        spoilt = record.find(f"{{{TNS}}}{_SPOILT}")
         if fault == REPEATED:
-            spoilt.addprevious(element(_SPOILT[dataset], "前一个值"))
+            spoilt.addprevious(element(_SPOILT, "前一个值"))
         elif fault == NESTED:
             spoilt.append(element("Value", spoilt.text))
             spoilt.text = None
-        record.append(element("Remark", _REMARKS[dataset]))
+        record.append(element("Remark", _REMARK))
         return str(etree.tostring(record, encoding="unicode"))
 
     # What it answers
@@ -279,19 +259,12 @@ class SupervisionSystem(Standin):
         return answer
 
 
-def _put(record: Element, path: str, value: Any) -> None:
-    """Put a value where it belongs in a record; null is left out or nil."""
-    if value is None and path in _ABSENT:
-        return
-    *outer, name = path.split("/")
-    for step in outer:
-        found = record.find(f"{{{TNS}}}{step}")
-        record = etree.SubElement(record, f"{{{TNS}}}{step}") if found is None else found
-    made = etree.SubElement(record, f"{{{TNS}}}{name}")
+def _told(name: str, value: Any) -> Element:
+    """Return an element that holds a value; null is nil."""
+    made = element(name, None if value is None else str(value))
     if value is None:
         made.set(f"{{{_XSI}}}nil", "true")
-    else:
-        made.text = str(value)
+    return made
 
 
 def _parsed(body: bytes) -> Element:

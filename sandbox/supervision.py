@@ -1,30 +1,33 @@
 """Supervision tasks and the supervising units' feedback: good ones in numbers, and one that is bad for every reason.
 
-A record is as the approval-supervision interaction system holds it: texts, moments as text with their offset, and a
-number. What only its XML can have wrong is named by `REPEATED` and `NESTED`; the server writes it.
+The approval system makes a task of each case's result, the interaction system holds what units feed back on it. Both make
+theirs apart and must meet: what hangs on a task's number alone is the same on both sides, and what is fed back when the
+city begins came later than any task that it was filled with.
+
+A record has texts, moments as text with their offset, and a number. What only the XML of feedback can have wrong is named
+by `REPEATED` and `NESTED`; the server writes it.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice
 from itertools import count as numbers
 from random import Random
 
-from sandbox import entities, identity, items, names, places
+from sandbox import identity, items, names, places
 from sandbox.messages import CHINA, Row, due_at, moment
 
 TASK, FEEDBACK = "superv.task", "superv.feedback"
 KEYS: Mapping[str, tuple[str, ...]] = {TASK: ("superv_id",), FEEDBACK: ("superv_id", "feedback_no")}
-TASKS, FEEDBACKS = 800, 600
-DAYS = 40  # the oldest task is that old
+TASKS, FEEDBACKS = 800, 600  # of the first so many tasks, so many feedbacks
+DAYS = 40  # no task is older when the city begins
 REPEATED, NESTED = "xml.repeated", "xml.type"
 _LIMIT = 2
-_SERVICES = 10
+_FED_BACK = timedelta(days=5)  # all feedback is younger when the city begins, and all tasks are older
 _SPACE = uuid.UUID("3d1b7d2e-6a0f-5f0b-8c3e-5b2f0c9d4e71")
-_BUREAU = identity.uscc("11", "130800", identity.organisation_code(130_800, "MB"))
 _WATCHED = frozenset("45")
 _REASONS = (
     "该事项不属于我单位监管职责，建议推送至市应急管理局",
@@ -47,29 +50,22 @@ _CONTENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def tasks(now: datetime, seed: int, key: bytes, count: int = TASKS) -> Iterator[Row]:
-    """Yield good tasks from the oldest to the newest."""
-    rng = Random(f"{seed}:supervision")
-    span = DAYS * 24 * 3600
-    for number, second in enumerate(sorted(rng.randrange(600, span) for _ in range(count))):
-        yield task(number, now - timedelta(seconds=span + 600 - second), now, seed, key)
+def task(number: int, case: Row, pushed: datetime, now: datetime, seed: int, key: bytes) -> Row:
+    """Return task `number`, of an accepted case; what became of it until `now` depends on its age.
 
-
-def task(number: int, pushed: datetime, now: datetime, seed: int, key: bytes) -> Row:
-    """Return task `number`; what became of it until `now` depends on its age. Few are claimed late or sent back."""
+    Few are claimed late or sent back.
+    """
     rng = Random(f"{seed}:task:{number}")
-    county = rng.choice(places.counties())
     row: Row = {
-        "superv_id": superv_id(number, seed), "project_no": f"1308{pushed.astimezone(CHINA):%Y%m%d}{number:09d}",
-        "task_code": items.task(rng.randrange(_SERVICES)), "result_type": "1", **_party(rng, number, seed, key),
-        "licence_source_id": rng.choice((f"CD{rng.randrange(10**12):012d}",) * 5 + ("", None)), "approval_unit": _BUREAU,
-        "supervising_unit": _unit(rng, rng.choice(("130800", county.code))), "pushed_at": moment(pushed),
+        "superv_id": superv_id(number, seed), "project_no": case["project_no"], "task_code": case["task_code"], "result_type": "1",
+        **_party(case, key), "licence_source_id": rng.choice((f"CD{rng.randrange(10**12):012d}",) * 5 + ("", None)),
+        "approval_unit": items.BUREAU, "supervising_unit": unit(number, seed), "pushed_at": moment(pushed),
         "claim_due": moment(due_at(pushed, _LIMIT)),
     }  # fmt: skip
     hours = rng.uniform(120, 144) if number % 29 == 5 else rng.uniform(0.2, 20)
-    claimed, fate, progress = pushed + timedelta(hours=hours), rng.random(), rng.uniform(1, 200)
+    claimed, progress = pushed + timedelta(hours=hours), rng.uniform(1, 200)
     clerk, reason, check = names.person(rng), rng.choice(_REASONS), rng.randint(30, 180)
-    state = "1" if claimed > now or fate < 0.05 else "3" if fate < 0.11 else "2" if fate < 0.2 else rng.choice("445")
+    state = "1" if claimed > now else _fate(number, seed)
     known = state in {"2", "4", "5"} or (state == "3" and number % 2 == 0)
     updated = pushed if state == "1" else claimed
     if state in _WATCHED:
@@ -82,29 +78,24 @@ def task(number: int, pushed: datetime, now: datetime, seed: int, key: bytes) ->
     }  # fmt: skip
 
 
-def feedbacks(now: datetime, seed: int, watched: list[Row], count: int = FEEDBACKS) -> Iterator[Row]:
-    """Yield good feedback: one to each of these tasks, two to some, then more to each, until there is enough."""
-    first = ((row, n) for place, row in enumerate(watched) for n in range(1, 3 if place % 20 == 3 else 2))
-    more = ((row, number) for number in numbers(3) for row in watched)
-    for row, number in islice(chain(first, more), count if watched else 0):
-        yield feedback(row, number, now, seed)
+def feedbacks(now: datetime, seed: int, tasks: int = TASKS, count: int = FEEDBACKS) -> Iterator[Row]:
+    """Yield good feedback: one to each task under supervision, two to some, then more to each, until there is enough."""
+    watched = [number for number in range(tasks) if _fate(number, seed) in _WATCHED]
+    first = ((task, n) for place, task in enumerate(watched) for n in range(1, 3 if place % 20 == 3 else 2))
+    more = ((task, number) for number in numbers(3) for task in watched)
+    for task, number in islice(chain(first, more), count if watched else 0):
+        yield feedback(superv_id(task, seed), unit(task, seed), number, now, seed)
 
 
-def feedback(row: Row, number: int, now: datetime, seed: int) -> Row:
-    """Return feedback `number` on a task, some time after its claim, never later than `now`."""
-    rng = Random(f"{seed}:feedback:{row['superv_id']}:{number}")
-    claimed = datetime.fromisoformat(row["claimed_at"] or row["pushed_at"])
-    said = _later(claimed, timedelta(hours=rng.uniform(1, 60) + 48 * (number - 1)), now, rng)
+def feedback(about: str, by: str, number: int, now: datetime, seed: int) -> Row:
+    """Return feedback `number` on a task by a unit: of the days before `now`."""
+    rng = Random(f"{seed}:feedback:{about}:{number}")
+    said = now - _FED_BACK * rng.random() / number
     kind = rng.choice("111112234")
     return {
-        "superv_id": row["superv_id"], "feedback_no": number, "kind": kind, "content": rng.choice(_CONTENTS[kind]),
-        "feedback_at": moment(said), "unit": row["supervising_unit"], "updated_at": moment(said),
+        "superv_id": about, "feedback_no": number, "kind": kind, "content": rng.choice(_CONTENTS[kind]),
+        "feedback_at": moment(said), "unit": by, "updated_at": moment(said),
     }  # fmt: skip
-
-
-def is_watched(row: Row) -> bool:
-    """Tell whether a task is under supervision or closed: whether its unit may have fed something back."""
-    return row["state"] in _WATCHED
 
 
 def claimed(row: Row, now: datetime, seed: int) -> Row:
@@ -122,20 +113,26 @@ def superv_id(number: int, seed: int) -> str:
     return str(uuid.uuid5(_SPACE, f"{seed}:{number}"))
 
 
-def _party(rng: Random, number: int, seed: int, key: bytes) -> Row:
-    kind = rng.choices("123", (3, 6, 1))[0]
-    if kind == "1":
-        born = date(1955, 1, 1) + timedelta(rng.randrange(18_000))
-        region = rng.choice(places.counties()).on(born.isoformat())
-        citizen = identity.citizen_number(region, born, rng.randint(1, 999))
-        return {"party_kind": kind, "party_key": identity.keyed_hash(citizen, key), "party_name": names.person(rng)}
-    dataset = "legal.market_entity" if kind == "2" else "legal.institution"
-    body = entities.entity(dataset, number % 1_000, seed, key)
-    return {"party_kind": kind, "party_key": body["uscc"], "party_name": body["ent_name"]}
-
-
-def _unit(rng: Random, region: str) -> str:
+def unit(number: int, seed: int) -> str:
+    """Return the unit that supervises a task."""
+    rng = Random(f"{seed}:unit:{number}")
+    region = rng.choice(("130800", rng.choice(places.counties()).code))
     return identity.uscc("11", region, identity.organisation_code(rng.randrange(20), rng.choice(("MB", "00", "74"))))
+
+
+def _fate(number: int, seed: int) -> str:
+    """Return the state that a task comes to when it is old enough."""
+    rng = Random(f"{seed}:fate:{number}")
+    fate = rng.random()
+    return "1" if fate < 0.05 else "3" if fate < 0.11 else "2" if fate < 0.2 else rng.choice("445")
+
+
+def _party(case: Row, key: bytes) -> Row:
+    code, citizen = case["applyer_page_code"], case["applyer_page_type"] == "111"
+    return {
+        "party_kind": "1" if citizen else "2", "party_key": identity.keyed_hash(code, key) if citizen else code,
+        "party_name": case["applyer_name"],
+    }  # fmt: skip
 
 
 def _later(when: datetime, by: timedelta, now: datetime, rng: Random) -> datetime:
@@ -180,13 +177,6 @@ _BREAKERS: Mapping[str, Mapping[str, Callable[[Row, Row], Row]]] = {
         },
         "SV-05": lambda _, other: {"project_no": other["project_no"]},
         "TX-01": lambda _, __: {"party_name": "承德\x7f商贸有限公司"},
-        "project_no.required": lambda _, __: {"project_no": None},
-        "party_key.required": lambda _, __: {"party_key": None},
-        "return_reason.length": lambda _, __: _returned(return_reason="退" * 501),
-        "pushed_at.type": lambda _, __: {"pushed_at": "2026-02-30T09:00:00+08:00"},
-        "next_check_on.type": lambda _, __: {"next_check_on": "尽快"},
-        REPEATED: lambda _, __: {},
-        NESTED: lambda _, __: {},
     },
     FEEDBACK: {
         "kind-code": lambda _, __: {"kind": "9"},

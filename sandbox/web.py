@@ -1,4 +1,4 @@
-"""The official site's interface: citizens' messages out, service guides and the progress of cases in; strict in what it takes.
+"""The official site's interface: citizens' messages out, service guides and what happens to cases in; strict in what it takes.
 
 OAuth2 client credentials with short-lived tokens, a limit of requests per second, posts by cursor over a view that
 stands still, answers by page. What it holds survives a restart in an SQLite file, its address and its client too.
@@ -80,6 +80,7 @@ class WebSite(Standin):
         super().__init__(path, lambda: self._fill(posts, replies), shelf.TABLES)
         self.guides = Shelf(self, "item.guide", _NO_BOARD, seed=seed, one_in=400)
         self.progress = Shelf(self, "case.accept", _NO_CASE, seed=seed, one_in=700)
+        self.events = Shelf(self, "case.event", _NO_CASE, seed=seed, one_in=3_000)
 
     def _routes(self) -> list[Route]:
         return [
@@ -88,6 +89,7 @@ class WebSite(Standin):
             Route(f"{self._base}/v1/replies", self._guarded(self._by_page), methods=["GET"]),
             Route(f"{self._base}/v1/guides", self._guarded(self._taking(self.guides)), methods=["POST"]),
             Route(f"{self._base}/v1/progress", self._guarded(self._taking(self.progress)), methods=["POST"]),
+            Route(f"{self._base}/v1/events", self._guarded(self._taking(self.events)), methods=["POST"]),
         ]
 
     @property
@@ -224,7 +226,7 @@ class WebSite(Standin):
         return _json(f'{{"page": {number}, "size": {size}, "items": [{", ".join(self._bodies(page))}]}}')
 
     def _taking(self, shelf_: Shelf) -> Callable[[Request, bytes], Response]:
-        """Return what takes a page of service guides, or of the progress of cases."""
+        """Return what takes a page of service guides, or of what happens to cases."""
 
         def take(request: Request, body: bytes) -> Response:
             self._admitted(request, set())

@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.exchange import gate, outgoing
+from gateway.exchange import gate, outgoing, sequence
 from gateway.exchange import hub as hub_tables
 from gateway.ledger.deliveries import Extent, Range
 from gateway.model import Route
@@ -75,7 +75,7 @@ class Changes:
         )
         if self.extent.stopped:  # else nobody looks again
             query += sql.SQL(" and {} is null").format(self._reason)
-        return self._read(query, format_)
+        return self._read(query + sequence.order(self._dataset, "t"), format_)
 
     def gone(self, format_: Literal["binary", "text"]) -> Read:
         """Return the read of the keys that no source holds any more."""

@@ -14,7 +14,7 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import checks_values, rules
+from gateway.exchange import checks_values, rules, sequence
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.areas import area_changed, inside
 from gateway.exchange.earlier import unchanged, unit_slip
@@ -35,7 +35,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
     if _shared(landing.dataset, catalog):
         _refuse(landing, CLAIMED, _claimed(landing), None)
     awake, _ = rules.set_rules(landing.dataset, _connected(catalog))
-    for rule in awake:
+    for rule in sorted(awake, key=lambda r: r.check == sequence.CHECK):  # last: a row that stays out leaves a gap
         if rule.check == "keyed_hash":
             _keyed_hash(landing, rule, keys)
             continue
@@ -136,6 +136,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "inside": inside,
     "workdays": workdays,
     "within_limit": within_limit,
+    sequence.CHECK: sequence.too_early,
 }
 
 

@@ -17,7 +17,7 @@ from psycopg2.extras import Json, RealDictCursor, execute_values
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import casting, gate, raw, rules
+from gateway.exchange import casting, gate, raw, rules, sequence
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger import chain
 from gateway.model import Dataset
@@ -104,23 +104,28 @@ def load_live(landing: Landing, keys: Keys, now: datetime) -> None:
     pg.run(landing.hub, sql.SQL("analyze {}").format(live))  # joined with every key of the source after a comparison
 
 
-def land_waiting(landing: Landing, keys: Keys, *, compared: bool = False) -> None:
+def land_waiting(landing: Landing, keys: Keys, *, compared: bool = False) -> bool:
     """Land the waiting rows of the source again, to be judged once more: what they wait for may have come.
 
-    After a comparison only those that the source still holds: `_kh` knows.
+    A row behind a gap is looked at again even when it waited too long: the numbers before it may have come since.
+    After a comparison only those that the source still holds: `_kh` knows. Returns whether any row waited.
     """
     held = sql.SQL("exists (select from {} s where s.gw_hash = q.row_hash)").format(landing.name("_kh"))
     waiting = sql.SQL(
-        "from gateway.quarantine q where q.state = 'waiting' and q.dataset = {} and q.source = {}"
-    ).format(sql.Literal(landing.dataset.name), sql.Literal(landing.source))
+        "from gateway.quarantine q where (q.state = 'waiting' or q.state = 'open' and q.rule = any({}::text[])) "
+        "and q.dataset = {} and q.source = {}"
+    ).format(
+        sql.Literal(sequence.patient(landing.dataset)), sql.Literal(landing.dataset.name), sql.Literal(landing.source)
+    )
     if not pg.one(landing.hub, sql.SQL("select exists (select {})").format(waiting))[0]:
-        return  # to ask which of none is held would read all of `_kh`
+        return False  # to ask which of none is held would read all of `_kh`
     query = sql.SQL("select sealed {} and {}").format(waiting, held if compared else sql.SQL("true"))
     with landing.hub.cursor("waiting", withhold=True) as cursor:
         cursor.itersize = _SLICE
         cursor.execute(query)
         while page := cursor.fetchmany(_SLICE):
             land_records(landing, [_open(landing, keys, sealed) for (sealed,) in page])
+    return True
 
 
 def land_records(landing: Landing, records: list[dict[str, Any]]) -> None:
@@ -231,8 +236,12 @@ def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -
     found = list_rows(connection, row_id=row_id, limit=1)
     if not found:
         raise NotFound(f"there is no quarantined row {row_id}", "Run `gateway quarantine list`.")
-    chinese, english = reason(datasets, found[0]["dataset"], found[0]["rule"], found[0]["words"])
-    return {**found[0], "reason_zh": chinese, "reason_en": english}
+    row = found[0]
+    chinese, english = reason(datasets, row["dataset"], row["rule"], row["words"])
+    if row["state"] in {"open", "waiting"} and row["dataset"] in datasets:
+        gap = sequence.named(connection, datasets[row["dataset"]], row["rule"], row["masked"])
+        chinese, english = (f"{chinese}：{gap[0]}", f"{english}: {gap[1]}") if gap else (chinese, english)
+    return {**row, "reason_zh": chinese, "reason_en": english}
 
 
 def reason(datasets: Mapping[str, Dataset], dataset: str, rule: str, words: str | None = None) -> tuple[str, str]:

@@ -38,6 +38,7 @@ SET_CHECKS: Mapping[str, tuple[str, ...]] = {
     "workdays": ("from", "to", "limit"),
     "within_limit": ("to", "begun", "limit", "paused"),
     "keyed_hash": ("field", "of"),
+    "in_sequence": ("keys", "field"),
 }
 _IMPLICIT = {
     "required": ("{0}不能为空", "{1} is required"),

@@ -22,7 +22,7 @@ UPKEEP = "exchange__upkeep"
 ITEMS = ("item_directory_in", "item_faq_in", "item_fee_in", "item_guide_in", "item_material_in", "item_step_in")
 ORGS = ("org_contact_in", "org_corporator_in", "org_org_in", "org_region_in", "org_staff_in", "org_user_in")
 CHANNELS = tuple(f"message_post_{name}_in" for name in (*(c.code for c in places.counties()), "app", "wechat"))
-FOLLOWERS = ("case_material_in", "case_process_in", "case_result_in", "case_special_in")
+FOLLOWERS = ("case_event_in", "case_material_in", "case_process_in", "case_result_in", "case_special_in")
 
 
 @pytest.fixture(scope="module")

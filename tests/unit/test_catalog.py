@@ -203,7 +203,8 @@ def test_a_contract_that_others_look_into_takes_them_along(city: Path) -> None:
     _change(accept, "limit: promise_day", "limit: promised")
     found = catalog.load(city)
     cases = ("accept", "material", "process", "result", "special")
-    assert set(found.broken) == {"case_accept_app", *(f"case_{name}_{way}" for name in cases for way in ("in", "prov"))}
+    more = {"case_accept_app", "case_event_app", "case_event_in"}
+    assert set(found.broken) == {*more, *(f"case_{name}_{way}" for name in cases for way in ("in", "prov"))}
     assert "item.guide has no field promised" in found.broken["case_accept_in"]
     assert "there is no usable contract case.accept" in found.broken["case_result_in"]
     assert {"push_message_in", "push_receipt_in"} <= set(found.routes)

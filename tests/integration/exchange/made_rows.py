@@ -15,6 +15,7 @@ from gateway.model import Dataset, Field
 from sandbox import (
     approval_tables,
     breaking,
+    case_events,
     cases,
     catalogue,
     city,
@@ -122,6 +123,7 @@ _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
     catalogue.CATALOGUE: lambda seed, _: catalogue.resources(seed),
     copies.STATUS: lambda seed, _: copies.copies(_NOON, seed, 5),
     features.FEATURE: lambda seed, _: features.features(_NOON, seed),
+    supervision.FEEDBACK: lambda seed, _: supervision.feedbacks(_NOON, seed, 20, 20),
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
     "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
@@ -214,11 +216,7 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
         now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
         written = list(messages.posts(now, seed, 100))
         yield from written if name == messages.POST else messages.replies(now, seed, written[:20], 20)
-    elif name in supervision.KEYS:
-        now = datetime(2026, 11, 25, 12, tzinfo=messages.CHINA)
-        pushed = list(supervision.tasks(now, seed, key, 100))
-        yield from pushed if name == supervision.TASK else supervision.feedbacks(now, seed, pushed[:20], 20)
-    elif name.startswith(("item.", "org.", "push.")):
+    elif name.startswith(("item.", "org.", "push.")) or name in {case_events.EVENT, supervision.TASK}:
         made = {dataset: spare for dataset, _, spare in approval_tables.tables(seed, key)}
         yield from (made[name](number) for number in range(20))
     elif name == "geo.division":

@@ -88,6 +88,18 @@ def test_row_lands_when_what_it_refers_to_has_come(waiting: Waiting, whole: bool
     assert reconcile.run(waiting.city.deployment, "person_in").passed
 
 
+def test_row_that_waits_and_is_read_again_is_one_row(waiting: Waiting) -> None:
+    """A window that goes back far enough brings it once more: it is counted once, and lands without a duplicate."""
+    waiting.group_comes("known")
+    waiting.add(1, "known")
+    waiting.add(2, "later")
+    waiting.city.ask_source("update person set updated_at = now()")
+    waiting.run()
+    assert (waiting.run().waiting, waiting.states()) == (1, ["waiting"])
+    waiting.group_comes("later")
+    assert (waiting.run().inserted, waiting.landed(), waiting.states()) == (1, ["known", "later"], ["replayed"])
+
+
 def test_row_that_waited_too_long_is_somebodys_work(waiting: Waiting) -> None:
     """After its time it no longer waits: the owner has to look."""
     waiting.group_comes("known")

@@ -34,6 +34,7 @@ from sandbox.order import in_order
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
 from sandbox.superv import SupervisionSystem
+from sandbox.supervision import FEEDBACK, TASK
 from sandbox.web import WebSite
 
 ROOT = Path(__file__).parents[3]
@@ -111,7 +112,7 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     keys = Keys.create(folder / "keys", city.CERT_KEY)
     deployment = Deployment(catalog.load(ROOT / "catalog"), hub.dsn(name), keys, dsns.get)
     hub_tables.prepare(deployment)
-    carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values()}
+    carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values() if not r.outbound}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
     _transfer_messages(peers["WEB"])
     transfer.run(deployment, "message_post_in", whole=True)
@@ -207,6 +208,15 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     assert sent["push_message_push"].rejects["PU-04"] == sum(map(pushes.expired, range(pushes.MESSAGES)))
     assert min(datetime.fromisoformat(row["expires_at"]) for row in ordered) > datetime.now(UTC)
     assert sent["message_reply_portal"].rejects["gate.secrecy"] == 1
+    told = app.events.rows()
+    assert len(told) == sent["case_event_app"].inserted > 5_000
+    assert {row["remark"] for row in told} == {None}
+    superv = peers["SUPERV"]
+    assert isinstance(superv, SupervisionSystem)
+    pushed = {row["superv_id"] for row in superv.held(TASK)}
+    assert len(pushed) == sent["superv_task_superv"].inserted > 1_000
+    fed_back = {row["superv_id"] for row in superv.rows(FEEDBACK)} - {key[0] for key, _ in superv.bad[FEEDBACK]}
+    assert len(fed_back - pushed) < 20 < len(fed_back)  # those whose task it refused
     own = {row["message_id"] for row in portal.rows("message.post")}
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500

@@ -111,6 +111,21 @@ def test_cases_are_about_items_that_exist(tables: Tables) -> None:
     assert {items.promise_days(number) for number in range(len(items.SERVICES))} == {0, 1, 2, 3}
 
 
+def test_the_events_of_a_case_are_numbered_without_a_gap(tables: Tables) -> None:
+    """From 1, in the order in which they happened; each is a good row, the spare ones too, and every case has some."""
+    rows, spare = tables["case.event"]
+    judge = rules.judge(_dataset("case.event"), date.today())  # noqa: DTZ011
+    assert [row for row in map(_as_json, rows + [spare(number) for number in range(20)]) if judge(row)] == []
+    told: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        told[row["project_no"]].append(row)
+    assert set(told) == {row["project_no"] for row in tables["case.accept"][0]}
+    for events in told.values():
+        assert [row["version"] for row in events] == list(range(1, len(events) + 1))
+        assert [row["happened_at"] for row in events] == sorted(row["happened_at"] for row in events)
+    assert {row["event_type"] for row in rows} == set("023456")
+
+
 def test_the_organisation_is_one_tree(tables: Tables) -> None:
     """One root, every parent there, no way leads back; its regions are those of today."""
     parents = {row["org_code"]: row["parent_org_code"] for row in tables["org.org"][0]}

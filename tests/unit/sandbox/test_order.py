@@ -33,8 +33,10 @@ def city() -> Catalog:
             "case_result_in",
             {"case_accept_in", "case_special_in", "item_guide_in", "licence_data_in"},
         ),  # inside an argument too
+        ("case_event_in", {"case_accept_in"}),
         ("org_org_in", {"org_region_in"}),  # its own data set is not waited for
         ("push_receipt_in", {"push_message_in"}),
+        ("superv_feedback_in", {"superv_task_in"}),  # of another platform
     ],
 )
 def test_what_a_route_looks_into_comes_before_it(city: Catalog, route: str, needs: set[str]) -> None:
