@@ -111,5 +111,6 @@ def schemas(frame: Frame) -> Iterator[Change]:
     for schema in frame.old.get("schemas") or ():
         name = schema.get("name")
         for entry in sorted(set(schema.get("acl") or ()) - after.get(name, set(schema.get("acl") or ()))):
-            harm = BREAKING if entry.endswith(":USAGE") else INFO
-            yield frame.change("acl.schema", str(name), entry, None, harm, harm)
+            right = str(entry).rpartition(":")[2]
+            harm = (BREAKING, BREAKING) if right == "USAGE" else _harm(right)
+            yield frame.change("acl.schema", str(name), entry, None, *harm)

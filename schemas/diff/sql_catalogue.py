@@ -92,7 +92,7 @@ def _replaced(
     """Tell what it does that another relation answers to the name."""
     if is_view(now) and not is_view(was):
         if moved is not None:
-            yield from (c for c in _inside(frame, was, moved, name) if passed_on(c))
+            yield from (c for c in _inside(frame, was, moved, name) if passed_on(c, now))
         yield from stand_in(frame, was, now, moved, name)
         return
     if now.get("oid") in old.numbers:  # it was there before, under another name

@@ -87,7 +87,7 @@ def database(server: Server) -> Iterator[tuple[str, Connection]]:
     server.create_database(name)
     owner = pg.connect(server.dsn(name), name="test", autocommit=True)
     with owner.cursor() as cursor:
-        cursor.execute("select from pg_roles where rolname = 'unit'")
+        cursor.execute("select 1 from pg_roles where rolname = 'unit'")
         if not cursor.fetchone():
             cursor.execute("create role unit login; create role club")
     try:
