@@ -9,7 +9,8 @@ from typing import Any
 from schemas.diff.model import Change, Effect
 from schemas.diff.sql_access import access, grants, lost_grants, schemas
 from schemas.diff.sql_columns import columns
-from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Frame, Relation, check_relation, is_view, path
+from schemas.diff.sql_document import check_relation
+from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Frame, Relation, is_view, path
 from schemas.diff.sql_guards import guards
 from schemas.diff.sql_rules import rules
 from schemas.diff.sql_views import passed_on, stand_in

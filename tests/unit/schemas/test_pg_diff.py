@@ -59,10 +59,10 @@ GOOD = snapshot(column(1, "id", notnull=True), column(2, "state", "ex.state", en
         (("relations", 0, "columns", 0), "id", "old: ex.rk, columns: str where an object"),
         (("relations", 0, "columns", 0, "type"), None, "old: ex.rk, columns: type is not str"),
         (("relations", 0, "columns", 1, "enum"), [1], "a list of names holds something else"),
-        (("relations", 0, "constraints"), [{"type": "p"}], "constraints: name is not str"),
+        (("relations", 0, "constraints"), [{"type": "p"}], "constraints: def is not str"),
         (("relations", 0, "acl"), ["unit"], ""),  # not who:what, and yet nothing ends
         (("relations", 0, "indexes"), [[]], "indexes: list where an object"),
-        (("access",), [{"role": "unit"}], "access: schemas is not list"),
+        (("access",), [{"role": "unit"}], "access: rights is not dict"),
     ],
 )
 def test_a_document_that_is_no_snapshot_is_named_with_its_place(path: tuple[Any, ...], value: Any, words: str) -> None:
@@ -81,7 +81,7 @@ def test_a_document_that_is_no_snapshot_is_named_with_its_place(path: tuple[Any,
 
 _JUNK = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "r", "v", "x:SELECT", "a.b"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "def", "type", "rights"]), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "def", "type", "rights", "role", "schemas", "attnum", "domain", "checks"]), inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
 
@@ -134,11 +134,11 @@ def test_a_rename_carries_its_rules_along() -> None:
 
 def test_two_candidates_make_no_suspect() -> None:
     """A guess that could as well be another is none."""
-    old = snapshot(column(1, "addr", "text"), column(2, "id"))
-    new = snapshot(column(2, "id"), column(3, "addr1", "text"), column(4, "addr2", "text"))
+    old = snapshot(column(1, "addr", "text", comment="住址"))
+    new = snapshot(column(1, "addr1", "text", comment="住址"), column(2, "addr2", "text", comment="住址"))
     new["server"]["database_oid"] = 6
     assert not [c for c in judged(old, new).changes if "suspected" in c.rule]
-    new["relations"][0]["columns"].pop()
+    del new["relations"][0]["columns"][1]
     assert [c.rule for c in judged(old, new).changes if "suspected" in c.rule] == ["pg.column.rename.suspected"]
 
 
