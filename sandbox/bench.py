@@ -403,6 +403,7 @@ def main() -> int:
     from sandbox.bench_delivery import deliver, front_end  # noqa: PLC0415 - they import this module
     from sandbox.bench_files import files_load  # noqa: PLC0415
     from sandbox.bench_rest import rest_load  # noqa: PLC0415
+    from sandbox.bench_shapes import shapes  # noqa: PLC0415
 
     options = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
     options.add_argument("--rows", type=int, default=2_000_000, help="rows of the person table (default 2,000,000)")
@@ -418,7 +419,8 @@ def main() -> int:
         try:
             lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), key_compare(bench)]
             lines += [one_percent(bench), full_width(bench, chosen.persons), deliver(bench), front_end(bench)]
-            lines += [rest_load(bench, chosen.records, 3), files_load(bench, chosen.records, 3), memory_flat(bench, 5)]
+            lines += [rest_load(bench, chosen.records, 3), files_load(bench, chosen.records, 3), *shapes(bench, 5)]
+            lines += [memory_flat(bench, 5)]
         finally:
             bench.close()
     (BUILD / "bench.json").write_text(json.dumps(lines, indent=2))
