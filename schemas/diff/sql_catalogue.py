@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.diff.model import Change, Effect
-from schemas.diff.sql_access import access, grants, lost_grants, schemas
+from schemas.diff.sql_access import access, draws, grants, lost_grants, schemas
 from schemas.diff.sql_columns import columns
 from schemas.diff.sql_document import check_relation
 from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Frame, Relation, is_view, path
@@ -84,6 +84,7 @@ def _inside(frame: Frame, was: Relation, now: Relation, name: str, *, same: bool
         *rules(frame, was, now, name, found),
         *guards(frame, was, now, name),
         *grants(frame, was, now, name, found.renamed),
+        *draws(frame, was, now, name),
     ]
 
 

@@ -20,6 +20,7 @@ _COLUMN: Mapping[str, tuple[type, ...]] = {
 _PARTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "constraints": {"type": _TEXT, "name": _TEXT, "def": _TEXT, "columns": _MANY, "references": (str, type(None))},
     "triggers": {"name": _TEXT, "def": _TEXT},
+    "sequences": {"column": _TEXT, "acl": _MANY},
     "policies": {"name": _TEXT},
     "indexes": {"def": _TEXT, "columns": _MANY},
 }
@@ -84,7 +85,7 @@ def check_relation(relation: Relation, side: str) -> None:
     for part, keys in _PARTS.items():
         for thing in relation.get(part) or ():
             _of(thing, keys, f"{where}, {part}")
-            _texts(thing.get("columns"), f"{where}, {part}")
+            _texts([*(thing.get("columns") or ()), *(thing.get("acl") or ())], f"{where}, {part}")
 
 
 def _of(thing: Any, keys: Mapping[str, tuple[type, ...]], where: str) -> None:
