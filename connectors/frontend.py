@@ -18,10 +18,10 @@ from connectors import frontend_format, frontend_options
 from connectors.frontend_mysql import MysqlFrontend
 from connectors.frontend_mysql_target import MysqlFrontendTarget
 from connectors.frontend_target import FrontendTarget
-from connectors.mysql_address import is_mysql
 from connectors.postgres import Postgres, PostgresSnapshot
 from connectors.postgres_projection import table
 from gateway.model import Dataset, Platform
+from gateway.mysql_address import is_mysql
 from gateway.ports import Probe, Shape, Source, Target
 
 OPTIONS = frontend_options.OPTIONS

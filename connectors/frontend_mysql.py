@@ -17,9 +17,9 @@ import pymysql
 from connectors import frontend_format, frontend_options, mysql_shape
 from connectors import mysql_session as session
 from connectors.frontend_options import Exchange
-from connectors.mysql_address import address
 from gateway import records
 from gateway.model import Dataset, Platform
+from gateway.mysql_address import address
 from gateway.ports import Probe, Shape, Window
 from gateway.sql import queries
 

@@ -22,9 +22,9 @@ from connectors.frontend_format import batch_name, repeated_row, returned, table
 from connectors.frontend_mysql_batch import Batch
 from connectors.frontend_mysql_refusal import places
 from connectors.frontend_options import Resource
-from connectors.mysql_address import address
 from gateway.errors import PlatformUnavailable, SchemaMismatch
 from gateway.model import Dataset, Platform
+from gateway.mysql_address import address
 from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
 from gateway.sql import queries
 

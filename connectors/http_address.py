@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from gateway.errors import SettingMissing
-from gateway.http_session import loopback
+from gateway.hosts import loopback
 from gateway.model import Platform
 
 

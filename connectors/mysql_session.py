@@ -11,8 +11,8 @@ from pymysql.constants import CR, ER, FIELD_TYPE
 from pymysql.converters import escape_bool, escape_string
 from pymysql.cursors import Cursor, SSCursor
 
-from connectors.mysql_address import Address
 from gateway.errors import AccessDenied, GatewayError, PlatformUnavailable, SchemaMismatch
+from gateway.mysql_address import Address
 from gateway.ports import UNDECODABLE
 
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 10, 300, 60  # a sort of a large table is silent until it ends

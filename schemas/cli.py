@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.frame import DONE, FAILED, USAGE, Json, err, out, print_line
+from schemas.cli_snapshot import snapshot
 from schemas.diff import documents
 from schemas.diff.batch import answers
 from schemas.diff.compare import KINDS, compare
@@ -23,6 +24,9 @@ group = typer.Typer(no_args_is_help=True, help="Structures of endpoints (表结�
 @group.callback()
 def top() -> None:
     """Keep `schema` a group of commands."""
+
+
+group.command()(snapshot)
 
 
 @group.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gateway.errors import ConnectionUnknown, SettingMissing
-from gateway.http_session import loopback
+from gateway.hosts import loopback
 
 Resolve = Callable[[str], str | None]
 

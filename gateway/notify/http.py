@@ -13,7 +13,8 @@ import requests
 import urllib3
 
 from gateway.errors import AccessDenied, ChannelUnavailable, GatewayError, SettingMissing
-from gateway.http_session import Watchdog, loopback, plain_session
+from gateway.hosts import loopback
+from gateway.http_session import Watchdog, plain_session
 from gateway.notify.address import Address
 
 _SECONDS = 15.0

@@ -8,7 +8,8 @@ from typing import Any
 from schemas.diff import sql_catalogue
 from schemas.diff.model import Change, Policy
 from schemas.diff.pg_types import parsed
-from schemas.diff.sql_frame import Frame, check
+from schemas.diff.sql_document import check
+from schemas.diff.sql_frame import Frame
 
 _MAJOR = 10_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from schemas.diff.sql_types import ENDLESS, Type
 
@@ -13,7 +13,7 @@ _FLOATS = {"real": 6, "double precision": 15}
 _TEXTS = {"character varying": "text", "text": "text", "character": "padded"}
 
 
-@cache
+@lru_cache(4096)
 def parsed(written: str) -> Type:
     """Return a type by its written form."""
     parts = _WRITTEN.fullmatch(written)

@@ -37,6 +37,20 @@ def grants(frame: Frame, old: Relation, new: Relation, where: str, renamed: Mapp
             yield frame.change("acl.grant", where, None, f"{who}:{right}", INFO, NONE)
 
 
+def draws(frame: Frame, old: Relation, new: Relation, where: str) -> Iterator[Change]:
+    """Yield who may no more draw numbers for a column that a sequence fills: leaving it out fails then."""
+    after = {s["column"]: _drawers(s) for s in new.get("sequences") or ()}
+    for sequence in old.get("sequences") or ():
+        name = sequence["column"]
+        for who in sorted(_drawers(sequence) - after.get(name, _drawers(sequence))):
+            yield frame.change("acl.revoke", f"{where}.{name}", f"{who}:USAGE", None, NONE, BREAKING)
+
+
+def _drawers(sequence: Mapping[str, Any]) -> set[str]:
+    entries = (entry.rpartition(":") for entry in sequence.get("acl") or ())
+    return {who for who, _, right in entries if right in {"USAGE", "UPDATE"}}
+
+
 def lost_grants(old: Relation, new: Relation) -> bool:
     """Tell whether somebody may do less with what stands under the name now."""
     return bool(set(_granted(old, {})) - set(_granted(new, {})))
@@ -83,6 +97,10 @@ def access(frame: Frame, told: Collection[Change], served: Mapping[str, Relation
     empty: Mapping[str, Any] = {"schemas": [], "rights": {}}
     for role in frame.old.get("access") or ():
         name, after = role["role"], now.get(role["role"], empty)
+        if role.get("login") and role["role"] in now and not after.get("login"):
+            yield frame.change("access.login", name, True, False, BREAKING, BREAKING)
+        if role.get("bypass_rls") and not after.get("bypass_rls") and name in now:
+            yield frame.change("access.bypass", name, True, False, BREAKING, BREAKING)
         for schema in sorted(set(map(str, role["schemas"])) - set(map(str, after["schemas"]))):
             yield frame.change("access.schema", schema, f"{name}:USAGE", None, BREAKING, BREAKING)
         for relation, rights in sorted(role["rights"].items()):
@@ -111,5 +129,6 @@ def schemas(frame: Frame) -> Iterator[Change]:
     for schema in frame.old.get("schemas") or ():
         name = schema.get("name")
         for entry in sorted(set(schema.get("acl") or ()) - after.get(name, set(schema.get("acl") or ()))):
-            harm = BREAKING if entry.endswith(":USAGE") else INFO
-            yield frame.change("acl.schema", str(name), entry, None, harm, harm)
+            right = str(entry).rpartition(":")[2]
+            harm = (BREAKING, BREAKING) if right == "USAGE" else _harm(right)
+            yield frame.change("acl.schema", str(name), entry, None, *harm)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.diff.model import Change, Effect
-from schemas.diff.sql_access import access, grants, lost_grants, schemas
+from schemas.diff.sql_access import access, draws, grants, lost_grants, schemas
 from schemas.diff.sql_columns import columns
-from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Frame, Relation, check_relation, is_view, path
+from schemas.diff.sql_document import check_relation
+from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Frame, Relation, is_view, path
 from schemas.diff.sql_guards import guards
 from schemas.diff.sql_rules import rules
 from schemas.diff.sql_views import passed_on, stand_in
@@ -83,6 +84,7 @@ def _inside(frame: Frame, was: Relation, now: Relation, name: str, *, same: bool
         *rules(frame, was, now, name, found),
         *guards(frame, was, now, name),
         *grants(frame, was, now, name, found.renamed),
+        *draws(frame, was, now, name),
     ]
 
 
@@ -92,7 +94,7 @@ def _replaced(
     """Tell what it does that another relation answers to the name."""
     if is_view(now) and not is_view(was):
         if moved is not None:
-            yield from (c for c in _inside(frame, was, moved, name) if passed_on(c))
+            yield from (c for c in _inside(frame, was, moved, name) if passed_on(c, now))
         yield from stand_in(frame, was, now, moved, name)
         return
     if now.get("oid") in old.numbers:  # it was there before, under another name

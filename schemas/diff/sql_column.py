@@ -10,6 +10,7 @@ from schemas.diff.model import Change
 from schemas.diff.sql_frame import BREAKING, INFO, NONE, WARN, Column, Frame, default, fills, required
 from schemas.diff.sql_types import judge
 
+_EVERY_SIGN = "utf8mb4"
 _CAST = re.compile(r"::[a-z ]+(\(\d+(,\d+)?\))?$")
 
 
@@ -22,7 +23,10 @@ def compare(frame: Frame, old: Column, new: Column, path: str) -> Iterator[Chang
     yield from _null(frame, old, new, path)
     yield from _identity(frame, old, new, path)
     yield from _default(frame, old, new, path, cast=bool(retyped))
-    if old.get("collation") != new.get("collation"):
+    before, after = (str(c.get("collation") or "").partition("_")[0] for c in (old, new))
+    if frame.dialect == "mysql" and before != after and before and after:
+        yield frame.change("charset", path, before, after, WARN, NONE if after == _EVERY_SIGN else BREAKING)
+    elif old.get("collation") != new.get("collation"):
         yield frame.change("collation", path, old.get("collation"), new.get("collation"), WARN, NONE)
     if old.get("comment") != new.get("comment"):
         yield frame.change("comment", path, old.get("comment"), new.get("comment"), INFO, INFO)

@@ -96,6 +96,8 @@ def _kept(frame: Frame, old: Relation, new: Relation, path: str) -> Iterator[Cha
     if old.get("persistence") != new.get("persistence"):
         effect = WARN if new.get("persistence") == "u" else INFO
         yield frame.change("unlogged", path, old.get("persistence"), new.get("persistence"), effect, effect)
+    if old.get("engine") != new.get("engine"):
+        yield frame.change("engine", path, old.get("engine"), new.get("engine"), WARN, WARN)
     if old.get("replica") != new.get("replica") and not is_view(new):
         yield frame.change("replica.identity", path, old.get("replica"), new.get("replica"), WARN, NONE)
     if old.get("comment") != new.get("comment"):

@@ -44,7 +44,7 @@ def judge(old: Type, new: Type) -> Verdict | None:
 
 
 def _unlike(old: Type, new: Type) -> Verdict:
-    if new.family == "text" and not old.array and old.family != "other":
+    if new.family == "text" and not new.array and old.family != "other":
         return ("type.family", BREAKING, WARN if new.size >= _letters(old) else BREAKING)
     if new.family == "text" and new.size == ENDLESS:
         return ("type.family", BREAKING, WARN)

@@ -44,10 +44,10 @@ def stand_in(frame: Frame, old: Relation, view: Relation, base: Relation | None,
         yield frame.change("view.compat", path, old["kind"], view.get("view"), NONE, WARN)
 
 
-def passed_on(change: Change) -> bool:
-    """Tell whether a change of the table behind reaches those who use the view."""
+def passed_on(change: Change, view: Relation) -> bool:
+    """Tell whether a change of the table behind reaches those who use the view: its grants do where the view asks for them."""
     rule = change.rule.partition(".")[2]
-    own = ("column.rename", "column.swap", "acl.", "comment", "index.", "owner.")
+    own = ("column.rename", "column.swap", "comment", "index.", "owner.", *(() if invoker(view) else ("acl.",)))
     return not rule.startswith(own) and (not rule.startswith("column.add") or rule == "column.add.required")
 
 

@@ -29,6 +29,7 @@ _COLUMN = (
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "constraints": ("type", "name", "columns", "def", "deferrable", "valid", "references"),
     "triggers": ("name", "enabled", "def", "body"),
+    "sequences": ("column", "acl"),
     "policies": ("name", "cmd", "permissive", "using", "check", "roles"),
     "indexes": ("name", "def", "unique", "columns"),
 }
@@ -132,17 +133,8 @@ def _access(connection: Connection, values: Mapping[str, Any], wanted: Sequence[
     rows = _rows(connection, "roles", {**values, "roles": list(wanted) if wanted else None})
     if missing := sorted(set(wanted or ()) - {row[0] for row in rows}):
         raise NotFound(f"there is no role {', '.join(missing)}", "Name the role that a unit logs in with.")
-    roles = {
-        name: {
-            "role": name,
-            "superuser": superuser,
-            "bypass_rls": bypass,
-            "member_of": of or [],
-            "schemas": [],
-            "rights": {},
-        }
-        for name, superuser, bypass, of in rows
-    }
+    keys = ("role", "superuser", "bypass_rls", "login", "member_of")
+    roles = {row[0]: {**_told(keys, row), "schemas": [], "rights": {}} for row in rows}
     values = {**values, "roles": list(roles)}
     for name, schema in _rows(connection, "usage", values):
         roles[name]["schemas"].append(schema)

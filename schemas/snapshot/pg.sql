@@ -83,7 +83,7 @@ select k.conrelid::int8, k.contype::text, k.conname,
  where n.nspname = any(%(schemas)s::text[]) and (%(relation)s::oid is null or c.oid = %(relation)s::oid)
  order by k.conrelid, k.contype, k.conname;
 
--- name: triggers: what runs on a write, with a hash of the body of what it calls
+-- name: triggers: triggers and rewrite rules: what runs on a write, with a hash of the body of what it calls
 select g.tgrelid::int8, g.tgname, g.tgenabled::text, pg_get_triggerdef(g.oid),
        encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
   from pg_class c
@@ -91,7 +91,26 @@ select g.tgrelid::int8, g.tgname, g.tgenabled::text, pg_get_triggerdef(g.oid),
   join pg_trigger g on g.tgrelid = c.oid and not g.tgisinternal
   join pg_proc p on p.oid = g.tgfoid
  where n.nspname = any(%(schemas)s::text[]) and (%(relation)s::oid is null or c.oid = %(relation)s::oid)
- order by g.tgrelid, g.tgname;
+union all
+select w.ev_class::int8, w.rulename, w.ev_enabled::text, pg_get_ruledef(w.oid), null
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_rewrite w on w.ev_class = c.oid and w.rulename <> '_RETURN'
+ where n.nspname = any(%(schemas)s::text[]) and (%(relation)s::oid is null or c.oid = %(relation)s::oid)
+ order by 1, 2;
+
+-- name: sequences: who may draw numbers for the columns that a sequence fills; identity needs no such right
+select d.refobjid::int8, a.attname,
+       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by 1)
+          from aclexplode(s.relacl) e left join pg_roles r on r.oid = e.grantee where e.grantee <> s.relowner)
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_depend d on d.refobjid = c.oid and d.refclassid = 'pg_class'::regclass and d.classid = 'pg_class'::regclass
+   and d.deptype = 'a'
+  join pg_class s on s.oid = d.objid and s.relkind = 'S'
+  join pg_attribute a on (a.attrelid, a.attnum) = (d.refobjid, d.refobjsubid)
+ where n.nspname = any(%(schemas)s::text[]) and (%(relation)s::oid is null or c.oid = %(relation)s::oid)
+ order by d.refobjid, a.attnum;
 
 -- name: policies: which rows whom
 select o.polrelid::int8, o.polname, o.polcmd::text, o.polpermissive, pg_get_expr(o.polqual, c.oid),
@@ -135,7 +154,7 @@ with recursive granted as (
   union
   select m.member from pg_auth_members m join holders h on h.oid = m.roleid
 )
-select r.rolname, r.rolsuper, r.rolbypassrls,
+select r.rolname, r.rolsuper, r.rolbypassrls, r.rolcanlogin,
        (select array_agg(g.rolname::text order by g.rolname) from pg_auth_members m join pg_roles g on g.oid = m.roleid
          where m.member = r.oid)
   from pg_roles r

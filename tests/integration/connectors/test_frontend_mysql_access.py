@@ -11,8 +11,8 @@ import pytest
 
 from connectors import mysql_session
 from connectors.frontend_mysql_target import MysqlFrontendTarget
-from connectors.mysql_address import address
 from gateway.errors import AccessDenied, PlatformUnavailable, SchemaMismatch
+from gateway.mysql_address import address
 from tests.conformance.mariadb import PASSWORD, MariaDb
 from tests.integration.connectors.mysql_front import PERSON, Front, batch, many
 from tests.integration.proxy import Proxy

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gateway.errors import SettingMissing
-from gateway.http_session import loopback
+from gateway.hosts import loopback
 
 _SCHEME = "mysql://"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.mysql_address import address, is_mysql
 from gateway.errors import SettingMissing
+from gateway.mysql_address import address, is_mysql
 
 
 def test_every_part_is_understood() -> None:
