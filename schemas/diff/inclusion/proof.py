@@ -1,0 +1,117 @@
+"""Whether one schema accepts all that another accepts: yes, no with a document that shows it, or unknown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import jsonschema_rs
+
+from schemas.diff.inclusion.document import Document, share
+from schemas.diff.inclusion.search import STEPS, OutOfSteps, Search
+from schemas.diff.inclusion.terms import MISSING, Node, Status
+
+PART = 2_000  # steps for one difference of many
+_VALIDATORS = {
+    4: jsonschema_rs.Draft4Validator,
+    6: jsonschema_rs.Draft6Validator,
+    7: jsonschema_rs.Draft7Validator,
+    2019: jsonschema_rs.Draft201909Validator,
+    2020: jsonschema_rs.Draft202012Validator,
+}
+
+
+class Verdict(NamedTuple):
+    """The answer; where it is no, a document that the one accepts and the other refuses."""
+
+    said: Literal["yes", "no", "unknown"]
+    witness: Any = None
+
+
+class Pair:
+    """Two documents that are compared, and the search they share."""
+
+    def __init__(self, old: Document, new: Document, seconds: float = 3.0) -> None:
+        self.old, self.new = old, new
+        share(old, new)
+        self.search = Search()
+        self._judges: dict[int, Any] = {}
+        self._until = time.monotonic() + seconds
+
+    def node(self, document: Document, raw: Any, base: str = "") -> Node:
+        """Return a schema of one of the documents."""
+        return self.search.node(document, raw, base)
+
+    def included(self, sub: Node, sup: Node, steps: int = STEPS) -> Verdict:
+        """Tell whether every document that `sub` accepts is accepted by `sup`."""
+        if sub is sup:
+            return Verdict("yes")
+        self.search.steps = steps
+        self.search.until = self._until
+        self.search.guesses.clear()
+        try:
+            outcome = self.search.solve([(sub, True), (sup, False)])
+        except (OutOfSteps, RecursionError):
+            return Verdict("unknown")
+        if outcome.status is Status.empty:
+            return Verdict("yes")
+        for value in [outcome.value, *self.search.guesses]:
+            if value is not MISSING and (self._shows(value, sub, sup) or self._certain(outcome, sub, sup)):
+                return Verdict("no", value)
+        return Verdict("unknown")
+
+    def _certain(self, outcome: Any, sub: Node, sup: Node) -> bool:
+        """Tell whether a document that was found needs no second opinion: there is none for part of a document."""
+        return outcome.status is Status.found and not (_whole(sub) and _whole(sup))
+
+    def _shows(self, value: Any, sub: Node, sup: Node) -> bool:
+        """Ask a validator of its own whether a document tells the schemas apart."""
+        if not (_whole(sub) and _whole(sup)):
+            return False
+        before, after = self._judge(sub.document), self._judge(sup.document)
+        try:
+            return before is not None and after is not None and before.is_valid(value) and not after.is_valid(value)
+        except (ValueError, OverflowError):
+            return False
+
+    def _judge(self, document: Document) -> Any:
+        if id(document) not in self._judges:
+            self._judges[id(document)] = _validator(document)
+        return self._judges[id(document)]
+
+
+def _whole(node: Node) -> bool:
+    return node.place.raw is node.document.root
+
+
+def _validator(document: Document) -> Any:
+    root, draft = document.root, document.draft
+    if draft is None:
+        draft = _guessed(root)
+    if document.dialect != "jsonschema" or draft not in _VALIDATORS:
+        return None
+    try:
+        return _VALIDATORS[draft](root, validate_formats=document.formats, retriever=_nothing)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return None
+
+
+def _nothing(address: str) -> Any:
+    raise ValueError(f"{address} is not part of the document")  # nothing is ever fetched
+
+
+def _guessed(root: Any) -> int:
+    """Return the draft of a document that names none: the newest, unless its words are older ones."""
+    rest = [root]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("exclusiveMinimum"), bool) or isinstance(value.get("exclusiveMaximum"), bool):
+                return 4
+            if isinstance(value.get("items"), list):
+                return 2019
+            rest.extend(value.values())
+        elif isinstance(value, list):
+            rest.extend(value)
+    return 2020
