@@ -178,5 +178,7 @@ class _Shape:
 
     def _too_few(self, place: int) -> bool:
         """Tell whether there may be enough values after all: the ones before could have been chosen otherwise."""
-        alike = not self.placed_at and not self.most_of and len({frozenset(self.goals(p)) for p in range(place + 1)}) == 1
+        alike = (
+            not self.placed_at and not self.most_of and len({frozenset(self.goals(p)) for p in range(place + 1)}) == 1
+        )
         return False if alike else self._give_up()

@@ -102,7 +102,9 @@ def of_object(search: Search, node: Node) -> Iterator[Pair]:
         yield every(search, declared(node)._replace(others=True), search.below(node, rest))
     required = raw.get("required")
     if isinstance(required, list) and document.active(raw, "required"):
-        yield from (has(search, name) for name in required)
+        mine = node.place.raw.get("properties") if node.document.foreign else None
+        known = mine if isinstance(mine, Mapping) else {}
+        yield from (has(search, name) for name in required if not _foreign(node, known.get(name)))
     if document.active(raw, "propertyNames"):
         names = Keys(nodes=(search.below(node, raw["propertyNames"]),), others=True)
         yield every(search, names, search.nothing)
@@ -113,7 +115,15 @@ def of_object(search: Search, node: Node) -> Iterator[Pair]:
 
 def _named(node: Node, word: str) -> Mapping[str, Any]:
     found = node.place.raw.get(word)
-    return found if isinstance(found, Mapping) and node.document.active(node.place.raw, word) else {}
+    if not isinstance(found, Mapping) or not node.document.active(node.place.raw, word):
+        return {}
+    if word == "properties" and node.document.foreign:
+        return {name: item for name, item in found.items() if not _foreign(node, item)}
+    return found
+
+
+def _foreign(node: Node, item: Any) -> bool:
+    return isinstance(item, Mapping) and item.get(node.document.foreign) is True
 
 
 def declared(node: Node) -> Keys:

@@ -31,6 +31,8 @@ class Document:
     closed: bool = False
     draft: int | None = None
     dialect: str = "jsonschema"
+    foreign: str = ""  # the keyword of properties that never travel this way: readOnly, writeOnly
+    starts: tuple[str, ...] = ()  # addresses that are looked at although the root, being no schema, refers to none
     _by_address: dict[str, Place] = field(default_factory=dict)
     _dynamic: dict[str, list[Place]] = field(default_factory=dict)
     _bases: dict[int, str] = field(default_factory=dict)
@@ -147,12 +149,12 @@ class Document:
 
     def _text(self, raw: Mapping[str, Any], base: str) -> str:
         said = [f"{word}:{json.dumps(raw[word], sort_keys=True)}" for word in PLAIN if word in raw]
-        for word in ("nullable", "discriminator"):
-            if self.dialect == "openapi" and word in raw:
-                said.append(f"{word}:{json.dumps(raw[word], sort_keys=True)}")
-        for place, item in children(raw):
-            if place[0] not in {"$defs", "definitions"}:
-                said.append(f"{json.dumps(place)}:{self.text(item, base)}")
+        if self.dialect == "openapi" and raw.get("nullable") is True:
+            said.append("nullable")
+        if self.foreign and raw.get(self.foreign) is True:
+            said.append("foreign")
+        below = [(place, item) for place, item in children(raw) if place[0] not in {"$defs", "definitions"}]
+        said.extend(f"{json.dumps(place)}:{self.text(item, base)}" for place, item in below)
         said.extend(f"{word}:[]" for word in (*MANY, *NAMED) if word in raw and not raw[word])
         deps = raw.get("dependencies")
         if isinstance(deps, Mapping):
@@ -193,34 +195,38 @@ class Document:
 
 def share(old: Document, new: Document) -> None:
     """Find the references of two documents that lead to the same text, whatever is reached from it."""
-    links: dict[str, set[str]] = {}
-    differing: set[str] = set()
-    rest = list(old.referred(old.root, "") | new.referred(new.root, ""))
-    while rest:
-        address = rest.pop()
-        if address in links:
-            continue
-        before, after = old.at(address), new.at(address)
-        links[address] = set()
-        for document, place in ((old, before), (new, after)):
-            if place is not None:
-                links[address] |= document.referred(place.raw, place.base)
-        rest.extend(links[address])
-        if before is None or after is None or _plain(old, before) != _plain(new, after):
-            differing.add(address)
+    links = _links(old, new)
     users: dict[str, set[str]] = {}
     for address, targets in links.items():
         for target in targets:
             users.setdefault(target, set()).add(address)
+    differing = {address for address in links if not _equal(old, new, address)}
     spread = list(differing)
     while spread:
-        for user in users.get(spread.pop(), ()):
-            if user not in differing:
-                differing.add(user)
-                spread.append(user)
+        fresh = users.get(spread.pop(), set()) - differing
+        differing |= fresh
+        spread.extend(fresh)
     old.shared = new.shared = frozenset(links) - differing
     old.forget_texts()
     new.forget_texts()
+
+
+def _links(old: Document, new: Document) -> dict[str, set[str]]:
+    """Return every address that is referred to, with those its schemas refer to."""
+    links: dict[str, set[str]] = {}
+    rest = [*old.referred(old.root, ""), *new.referred(new.root, ""), *old.starts, *new.starts]
+    while rest:
+        address = rest.pop()
+        if address not in links:
+            places = [(document, document.at(address)) for document in (old, new)]
+            links[address] = set[str]().union(*(d.referred(p.raw, p.base) for d, p in places if p is not None))
+            rest.extend(links[address])
+    return links
+
+
+def _equal(old: Document, new: Document, address: str) -> bool:
+    before, after = old.at(address), new.at(address)
+    return before is not None and after is not None and _plain(old, before) == _plain(new, after)
 
 
 def _plain(document: Document, place: Place) -> str:

@@ -146,26 +146,28 @@ class Languages:
         return found
 
     def _step(self, part: Language, char: int) -> Language:
+        found = self.none
         match part.kind:
             case "all":
-                return part
-            case "chars":
-                return self.empty if any(a <= char <= z for a, z in part.ranges) else self.none
+                found = part
+            case "chars" if any(a <= char <= z for a, z in part.ranges):
+                found = self.empty
             case "then":
                 first, second = part.parts
-                goes_on = self.then(self.step(first, char), second)
-                return self.either([goes_on, self.step(second, char)]) if first.nullable else goes_on
+                found = self.then(self.step(first, char), second)
+                if first.nullable:
+                    found = self.either([found, self.step(second, char)])
             case "any":
-                return self.either([self.step(p, char) for p in part.parts])
+                found = self.either([self.step(p, char) for p in part.parts])
             case "both":
-                return self.both([self.step(p, char) for p in part.parts])
+                found = self.both([self.step(p, char) for p in part.parts])
             case "not":
-                return self.complement(self.step(part.parts[0], char))
+                found = self.complement(self.step(part.parts[0], char))
             case "repeat":
                 high = None if part.high is None else part.high - 1
                 rest = self.repeat(part.parts[0], max(part.low - 1, 0), high)
-                return self.then(self.step(part.parts[0], char), rest)
-        return self.none
+                found = self.then(self.step(part.parts[0], char), rest)
+        return found
 
     def contains(self, part: Language, text: str) -> bool:
         """Tell whether a string is in a set."""
@@ -224,7 +226,9 @@ def invert(ranges: Iterable[tuple[int, int]]) -> Ranges:
 def _letters(part: Language) -> Iterator[str]:
     """Yield one character for each kind of character that the set tells apart."""
     sets = {p.ranges for p in _within(part) if p.ranges}
-    starts = {0, SURROGATES[0], SURROGATES[1] + 1} | {a for s in sets for a, _ in s} | {z + 1 for s in sets for _, z in s}
+    starts = (
+        {0, SURROGATES[0], SURROGATES[1] + 1} | {a for s in sets for a, _ in s} | {z + 1 for s in sets for _, z in s}
+    )
     # Cells that begin with a letter or digit come first: a witness should read well.
     points = sorted(p for p in starts if p <= LAST)
     seen = set()

@@ -99,7 +99,7 @@ class _Shape:
         """Tell whether a name is in a set; None when a pattern of it is not understood."""
         if name in keys.names:
             return not keys.others
-        answers = [self._meets(atom, name) for atom in (*keys.patterns, *keys.nodes)]
+        answers = [self._meets(atom, name) for atom in _atoms(keys)]
         if any(answers):
             return not keys.others
         return None if None in answers else keys.others
@@ -178,9 +178,7 @@ class _Shape:
                 yield "", UNKNOWN
 
     def _cells(self) -> Iterator[_Cell]:
-        atoms: list[_Atom] = list(
-            dict.fromkeys(atom for keys, _ in (*self.every, *self.some) for atom in (*keys.patterns, *keys.nodes))
-        )
+        atoms: list[_Atom] = list(dict.fromkeys(atom for keys, _ in (*self.every, *self.some) for atom in _atoms(keys)))
         if 2 ** len(atoms) > CELLS:
             self.sure = False
             self.lost = True
@@ -190,7 +188,7 @@ class _Shape:
 
     def _covers(self, keys: Keys, cell: _Cell) -> bool:
         met = {atom for atom, sign in cell if sign}
-        return any(atom in met for atom in (*keys.patterns, *keys.nodes)) is not keys.others
+        return any(atom in met for atom in _atoms(keys)) is not keys.others
 
     def _name(self, cell: _Cell) -> Found:
         """Look for a name of a cell that is neither spoken of nor used."""
@@ -221,3 +219,7 @@ class _Shape:
                 return False
             self._put(*usable)
         return self.high is None or len(self.value) <= self.high
+
+
+def _atoms(keys: Keys) -> list[_Atom]:
+    return [*keys.patterns, *keys.nodes]

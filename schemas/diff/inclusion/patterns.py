@@ -7,11 +7,16 @@ from typing import Any
 
 from schemas.diff.inclusion.languages import LAST, Language, Languages, Ranges, invert, merge
 
-Tree = tuple[Any, ...]  # ("chars", ranges) | ("repeat", tree, low, high) | ("then", [trees]) | ("any", [trees]) | ("^",) | ("$",)
+Tree = tuple[
+    Any, ...
+]  # ("chars", ranges) | ("repeat", tree, low, high) | ("then", [trees]) | ("any", [trees]) | ("^",) | ("$",)
 
 _DIGIT: Ranges = ((48, 57),)
 _WORD: Ranges = ((48, 57), (65, 90), (95, 95), (97, 122))
-_SPACE: Ranges = ((9, 13), (32, 32), (160, 160), (5760, 5760), (8192, 8202), (8232, 8233), (8239, 8239), (8287, 8287), (12288, 12288), (65279, 65279))  # fmt: skip
+_SPACE: Ranges = (
+    (9, 13), (32, 32), (160, 160), (5760, 5760), (8192, 8202), (8232, 8233), (8239, 8239), (8287, 8287), (12288, 12288),
+    (65279, 65279),
+)  # fmt: skip
 _NEWLINE: Ranges = ((10, 10), (13, 13), (8232, 8233))
 _CLASSES = {
     "d": _DIGIT, "D": invert(_DIGIT), "w": _WORD, "W": invert(_WORD), "s": _SPACE, "S": invert(_SPACE),
@@ -72,7 +77,7 @@ class _Parser:
             return tree
         if self._peek() == "?":  # lazy: which match is found first makes no difference here
             self._at += 1
-        if self._peek() and self._peek() in "*+?" or max(low, high or 0) > _REPEATS:
+        if (self._peek() and self._peek() in "*+?") or max(low, high or 0) > _REPEATS:
             raise Unsupported(self._text)
         return ("repeat", tree, low, high)
 

@@ -36,12 +36,17 @@ class Pair:
         self.old, self.new = old, new
         share(old, new)
         self.search = Search()
+        self._kept: list[Any] = []
         self._judges: dict[int, Any] = {}
         self._until = time.monotonic() + seconds
 
     def node(self, document: Document, raw: Any, base: str = "") -> Node:
         """Return a schema of one of the documents."""
         return self.search.node(document, raw, base)
+
+    def keep(self, *raws: Any) -> None:
+        """Keep schemas made for one question alive: nodes are found by the identity of what they were made of."""
+        self._kept.extend(raws)
 
     def included(self, sub: Node, sup: Node, steps: int = STEPS) -> Verdict:
         """Tell whether every document that `sub` accepts is accepted by `sup`."""

@@ -137,7 +137,7 @@ def _between(limits: _Numbers) -> Found:
     if high is None:
         high = low + 1
     ceiling = -(-low // 1)
-    whole = [v for i in range(-8, 8) if limits.fits(v := Fraction(ceiling + i))]
+    whole = [v for i in (*range(8), *range(-1, -8, -1)) if limits.fits(v := Fraction(ceiling + i))]
     # Between two different numbers lie more of them than any finite set and any steps can take away.
     parts = [low + (high - low) * Fraction(i, n) for n in (2, 4, 10, 16, 100, 1024) for i in range(1, min(n, 32))]
     fitting = [*whole, *(p for p in parts if limits.fits(p))]

@@ -27,6 +27,7 @@ from schemas.diff.inclusion.terms import EMPTY, TYPES, UNKNOWN, Claim, Found, Go
 STEPS = 20_000
 DEPTH = 120
 _NOBODY = DEPTH + 1
+_SIGNED = {"whole", "pattern", "format", "unique", "opaque"}
 _CHECKS: Mapping[str, Callable[[Search, list[Claim]], Found]] = {
     "null": check_null,
     "boolean": check_boolean,
@@ -157,7 +158,9 @@ class Search:
     def _better(self, one: Found, two: Found) -> Found:
         if len(self._open) == 1 and two.status is Status.unknown and len(self.guesses) < 20:  # noqa: PLR2004 - enough
             self.guesses.append(two.value)
-        return one if (one.status, one.value is not UNKNOWN.value) >= (two.status, two.value is not UNKNOWN.value) else two
+        return (
+            one if (one.status, one.value is not UNKNOWN.value) >= (two.status, two.value is not UNKNOWN.value) else two
+        )
 
     def explore(self, kind: str, claims: list[Claim]) -> Found:
         """Look for a document of one type for which all claims hold."""
@@ -242,7 +245,7 @@ class Search:
 
 
 def _opposite(fact: Claim) -> Claim:
-    return (*fact[:-1], not fact[-1]) if isinstance(fact[-1], bool) else None
+    return (*fact[:-1], not fact[-1]) if fact[1] in _SIGNED else None
 
 
 def _forced(facts: _Facts) -> list[Claim]:

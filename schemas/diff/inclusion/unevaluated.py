@@ -59,7 +59,7 @@ def items(search: Search, node: Node, raw: Any) -> tuple[Claim, Claim]:
 
 
 def _joined(pairs: list[tuple[_Case, tuple[Claim, Claim]]]) -> tuple[Claim, Claim]:
-    """The cases exclude each other and leave none out, so both claims are unions over them."""
+    """Return unions over the cases: they exclude each other and leave none out."""
     return (
         either(both([*case.holds, obeyed[0]]) for case, obeyed in pairs),
         either(both([*case.holds, obeyed[1]]) for case, obeyed in pairs),

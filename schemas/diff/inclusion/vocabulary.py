@@ -52,4 +52,6 @@ def children(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Raw]]:
     elif isinstance(items, dict | bool):
         yield ("items",), items
     if isinstance(raw.get("dependencies"), dict):
-        yield from ((("dependencies", n), item) for n, item in raw["dependencies"].items() if not isinstance(item, list))
+        yield from (
+            (("dependencies", n), item) for n, item in raw["dependencies"].items() if not isinstance(item, list)
+        )
