@@ -81,8 +81,6 @@ def _pair(old: Mapping[str, Any], new: Mapping[str, Any], side: Side, policy: Po
 def _judged(pair: Pair, side: Side, old: Any, new: Any) -> Iterator[Change]:
     """Yield the differences with the effect on the one role that this side touches."""
     one, two = pair.node(pair.old, old), pair.node(pair.new, new)
-    if old == new and one is two:
-        return
     verdict = pair.included(one, two) if side == "request" else pair.included(two, one)
     worst = Effect.none
     for difference in Walk(pair).between(old, new):

@@ -23,15 +23,16 @@ _GROUPS = {
     "contains": ("contains", "minContains", "maxContains"), "if": ("if", "then", "else"),
     "items": ("items", "prefixItems", "additionalItems"),
     "additionalProperties": ("properties", "patternProperties", "additionalProperties"),
-    "unevaluatedProperties": ("properties", "patternProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "$ref"),
-    "unevaluatedItems": ("items", "prefixItems", "unevaluatedItems", "contains", "allOf", "anyOf", "oneOf", "$ref"),
+    "unevaluatedProperties": (
+        "properties", "patternProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "$ref",
+    ),
+    "unevaluatedItems": (
+        "items", "prefixItems", "unevaluatedItems", "contains", "allOf", "anyOf", "oneOf", "$ref",
+    ),
 }  # fmt: skip
-_HEAD = {word: head for head, words in _GROUPS.items() for word in words if head not in {"nullable", "unevaluatedItems", "unevaluatedProperties"}} | {
+_ASIDE = {"nullable", "unevaluatedItems", "unevaluatedProperties"}  # their groups share words with others
+_HEAD = {word: head for head, words in _GROUPS.items() for word in words if head not in _ASIDE} | {
     "properties": "properties", "patternProperties": "patternProperties", "required": "required",
-}  # fmt: skip
-_TYPED = {
-    "minimum": "number", "maximum": "number", "multipleOf": "number", "required": "object", "properties": "object",
-    "items": "array", "contains": "array", "additionalProperties": "object", "pattern": "string",
 }  # fmt: skip
 _PLACED = ("properties", "patternProperties", "dependentSchemas")
 _DEEPER = ("additionalProperties", "propertyNames", "unevaluatedProperties", "unevaluatedItems", "contains")

@@ -63,16 +63,16 @@ class Document:
         if isinstance(own, str) and not ("$ref" in raw and self.draft in {3, 4, 6, 7}):
             whole, fragment = urldefrag(urljoin(base, own))
             if fragment:
-                self._by_address.setdefault(f"{base}#{fragment}", Place(raw, base, f"{base}#{fragment}"))
+                address = f"{'' if base == self._home else base}#{fragment}"
+                self._by_address.setdefault(address, Place(raw, base, address))
             elif is_root:
-                self._by_address[whole] = Place(raw, base, "")
-                self._home = whole
+                base = self._home = whole
             else:
                 base = whole
                 self._by_address.setdefault(base, Place(raw, base, base))
         for word in ("$anchor", "$dynamicAnchor"):
             if isinstance(raw.get(word), str):
-                place = Place(raw, base, f"{base}#{raw[word]}")
+                place = Place(raw, base, f"{'' if base == self._home else base}#{raw[word]}")
                 self._by_address.setdefault(place.address, place)
                 if word == "$dynamicAnchor":
                     self._dynamic.setdefault(raw[word], []).append(place)

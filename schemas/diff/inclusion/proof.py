@@ -61,40 +61,37 @@ class Pair:
             return Verdict("unknown")
         if outcome.status is Status.empty:
             return Verdict("yes")
+        judges = self._judge(sub), self._judge(sup)
+        if None in judges:  # nobody else knows part of a document, or what was agreed beside it
+            sure = outcome.status is Status.found
+            return Verdict("no", outcome.value) if sure else Verdict("unknown")
         for value in [outcome.value, *self.search.guesses]:
-            if value is not MISSING and (self._shows(value, sub, sup) or self._certain(outcome, sub, sup)):
+            if value is not MISSING and _shows(value, *judges):
                 return Verdict("no", value)
         return Verdict("unknown")
 
-    def _certain(self, outcome: Any, sub: Node, sup: Node) -> bool:
-        """Tell whether a document that was found needs no second opinion: there is none for part of a document."""
-        return outcome.status is Status.found and not (_whole(sub) and _whole(sup))
-
-    def _shows(self, value: Any, sub: Node, sup: Node) -> bool:
-        """Ask a validator of its own whether a document tells the schemas apart."""
-        if not (_whole(sub) and _whole(sup)):
-            return False
-        before, after = self._judge(sub.document), self._judge(sup.document)
-        try:
-            return before is not None and after is not None and before.is_valid(value) and not after.is_valid(value)
-        except (ValueError, OverflowError):
-            return False
-
-    def _judge(self, document: Document) -> Any:
+    def _judge(self, node: Node) -> Any:
+        document = node.document
+        if node.place.raw is not document.root:
+            return None
         if id(document) not in self._judges:
             self._judges[id(document)] = _validator(document)
         return self._judges[id(document)]
 
 
-def _whole(node: Node) -> bool:
-    return node.place.raw is node.document.root
+def _shows(value: Any, before: Any, after: Any) -> bool:
+    """Ask validators of their own whether a document tells the schemas apart."""
+    try:
+        return bool(before.is_valid(value)) and not after.is_valid(value)
+    except (ValueError, OverflowError):
+        return False
 
 
 def _validator(document: Document) -> Any:
     root, draft = document.root, document.draft
     if draft is None:
         draft = _guessed(root)
-    if document.dialect != "jsonschema" or draft not in _VALIDATORS:
+    if document.dialect != "jsonschema" or document.closed or draft not in _VALIDATORS:
         return None
     try:
         return _VALIDATORS[draft](root, validate_formats=document.formats, retriever=_nothing)
