@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.diff.inclusion.containers import of_array, of_object
+from schemas.diff.inclusion.disjoint import apart
 from schemas.diff.inclusion.terms import Claim, Node, atom, both, either, kind_of, number
 from schemas.diff.inclusion.vocabulary import REFERENCES
 from schemas.diff.model import BadDocument
@@ -114,7 +115,7 @@ def _any(search: Search, node: Node, _kind: str, branches: Any) -> Pair:
 
 def _one(search: Search, node: Node, _kind: str, branches: Any) -> Pair:
     parts = [of_node(search.below(node, b)) for b in branches]
-    pairs = [(i, j) for j in range(len(parts)) for i in range(j)]
+    pairs = [] if apart(node, branches) else [(i, j) for j in range(len(parts)) for i in range(j)]
     alone = both(either([parts[i][1], parts[j][1]]) for i, j in pairs)
     two = either(both([parts[i][0], parts[j][0]]) for i, j in pairs)
     return both([either(p[0] for p in parts), alone]), either([both(p[1] for p in parts), two])

@@ -145,13 +145,13 @@ class Walk:
 
     def _branches(self, word: str, old: Any, new: Any, path: str, bases: tuple[str, str]) -> Iterator[Difference]:
         before, after = old.get(word), new.get(word)
-        if isinstance(before, list) and isinstance(after, list) and len(before) == len(after) and word != "oneOf":
+        if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
             inner = [
                 d
                 for i, (a, b) in enumerate(zip(before, after, strict=True))
                 for d in self.between(a, b, f"{path}/{word}/{i}", bases)
             ]
-            if sum(d.note is None for d in inner) <= 1 or word != "anyOf":
+            if sum(d.note is None for d in inner) <= 1 or word not in {"anyOf", "oneOf"}:
                 yield from inner
                 return
         yield from self._plain(word, old, new, path, bases)

@@ -12,6 +12,9 @@ from schemas.diff.inclusion.vocabulary import DRAFTS, MANY, NAMED, PLAIN, REFERE
 from schemas.diff.model import BadDocument
 
 
+_LIMITS = frozenset(PLAIN)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A schema within its document: as written, the address its references start from, its own address."""
@@ -148,13 +151,13 @@ class Document:
         return self._texts[key]
 
     def _text(self, raw: Mapping[str, Any], base: str) -> str:
-        said = [f"{word}:{json.dumps(raw[word], sort_keys=True)}" for word in PLAIN if word in raw]
+        said = [f"{word}:{_said(raw[word])}" for word in raw if word in _LIMITS]
         if self.dialect == "openapi" and raw.get("nullable") is True:
             said.append("nullable")
         if self.foreign and raw.get(self.foreign) is True:
             said.append("foreign")
         below = [(place, item) for place, item in children(raw) if place[0] not in {"$defs", "definitions"}]
-        said.extend(f"{json.dumps(place)}:{self.text(item, base)}" for place, item in below)
+        said.extend(f"{place}:{self.text(item, base)}" for place, item in below)
         said.extend(f"{word}:[]" for word in (*MANY, *NAMED) if word in raw and not raw[word])
         deps = raw.get("dependencies")
         if isinstance(deps, Mapping):
@@ -191,6 +194,10 @@ class Document:
     def forget_texts(self) -> None:
         """Read texts anew: what they share with another document is known by now."""
         self._texts.clear()
+
+
+def _said(value: Any) -> str:
+    return repr(value) if isinstance(value, str | int) else json.dumps(value, sort_keys=True)
 
 
 def share(old: Document, new: Document) -> None:

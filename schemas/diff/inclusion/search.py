@@ -22,12 +22,14 @@ from schemas.diff.inclusion.document import Document, Place
 from schemas.diff.inclusion.languages import Languages
 from schemas.diff.inclusion.objects import check_object
 from schemas.diff.inclusion.scalars import check_boolean, check_null, check_number, check_string
-from schemas.diff.inclusion.terms import EMPTY, TYPES, UNKNOWN, Claim, Found, Goal, Node, State, Status, found
+from schemas.diff.inclusion.terms import EMPTY, TYPES, UNKNOWN, Claim, Found, Goal, Keys, Node, State, Status, found
 
 STEPS = 20_000
 DEPTH = 120
+MANY_CHOICES = 8
 _NOBODY = DEPTH + 1
 _SIGNED = {"whole", "pattern", "format", "unique", "opaque"}
+_ALL = {"some": "every", "item": "items"}  # one value that does, against all that do not
 _CHECKS: Mapping[str, Callable[[Search, list[Claim]], Found]] = {
     "null": check_null,
     "boolean": check_boolean,
@@ -111,7 +113,7 @@ class Search:
     def spend(self, steps: int = 1) -> None:
         """Count work; raises OutOfSteps when there was too much of it."""
         self.steps -= steps
-        if self.steps < 0 or (self.steps % 64 == 0 and time.monotonic() > self.until):
+        if self.steps < 0 or time.monotonic() > self.until:
             raise OutOfSteps
 
     def solve(self, goals: Iterable[Goal]) -> Found:
@@ -177,6 +179,8 @@ class Search:
             if not pending:
                 break
         outcome = self._check(kind, facts.facts)
+        if outcome.status is not Status.empty and len(facts.choices) > MANY_CHOICES:
+            self._drop_implied(facts)
         if outcome.status is Status.empty or not facts.choices:
             return outcome
         if len(facts.choices) > 1 and not self._narrow(kind, facts):
@@ -193,13 +197,33 @@ class Search:
     def _narrow(self, kind: str, facts: _Facts) -> bool:
         """Leave out what a single further claim already makes impossible; False when nothing is left of a choice."""
         kept = []
-        for choice in facts.choices:
+        for choice in sorted(facts.choices, key=len):
             possible = tuple(part for part in choice if not self._impossible(kind, facts, part))
             if not possible:
                 return False
             kept.append(possible)
         facts.choices = kept
         return True
+
+    def _drop_implied(self, facts: _Facts) -> None:
+        """Drop choices that hold anyway: a required property that obeys one schema breaks another."""
+        every: dict[Keys, list[Goal]] = {}
+        for fact in facts.facts:
+            if fact[1] == "every":
+                every.setdefault(fact[2], []).append(fact[3])
+        there = {f[2] for f in facts.facts if f[1:2] == ("some",) and f[2] in every and f[2].single is not None}
+
+        def holds(part: Claim) -> bool:
+            if part[0] != "fact" or part[1] != "some" or part[2] not in there:
+                return False
+            node, sign = part[3]
+            return self.solve([*every[part[2]], (node, not sign)]).status is Status.empty
+
+        before, self._leaned = self._leaned, _NOBODY
+        kept = [choice for choice in facts.choices if not any(map(holds, choice))]
+        leaned, self._leaned = self._leaned, min(before, self._leaned)
+        if leaned == _NOBODY:  # an assumption may only make fewer documents, never drop what limits them
+            facts.choices = kept
 
     def _impossible(self, kind: str, facts: _Facts, part: Claim) -> bool:
         if part[0] != "fact":
@@ -268,4 +292,9 @@ def _forced(facts: _Facts) -> list[Claim]:
 def _contradicted(facts: _Facts, part: Claim) -> bool:
     if part[0] == "node":
         return (part[1], not part[2]) in facts.nodes
-    return part[0] == "fact" and _opposite(part) in facts.facts
+    if part[0] != "fact":
+        return False
+    if part[1] in _ALL:
+        *place, (node, sign) = part[2:]
+        return ("fact", _ALL[part[1]], *place, (node, not sign)) in facts.facts
+    return _opposite(part) in facts.facts

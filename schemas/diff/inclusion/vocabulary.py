@@ -35,23 +35,22 @@ PLAIN = (
 )  # fmt: skip
 
 
+_SHAPES = {
+    **dict.fromkeys(ONE, "one"), **dict.fromkeys(MANY, "many"), **dict.fromkeys(NAMED, "named"),
+    "items": "items", "dependencies": "named",
+}  # fmt: skip
+
+
 def children(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Raw]]:
     """Yield each sub-schema directly below a schema with its place."""
-    for word in ONE:
-        if isinstance(raw.get(word), dict | bool):
-            yield (word,), raw[word]
-    for word in MANY:
-        if isinstance(raw.get(word), list):
-            yield from (((word, str(i)), item) for i, item in enumerate(raw[word]))
-    for word in NAMED:
-        if isinstance(raw.get(word), dict):
-            yield from (((word, name), item) for name, item in raw[word].items())
-    items = raw.get("items")
-    if isinstance(items, list):
-        yield from ((("items", str(i)), item) for i, item in enumerate(items))
-    elif isinstance(items, dict | bool):
-        yield ("items",), items
-    if isinstance(raw.get("dependencies"), dict):
-        yield from (
-            (("dependencies", n), item) for n, item in raw["dependencies"].items() if not isinstance(item, list)
-        )
+    for word, value in raw.items():
+        shape = _SHAPES.get(word)
+        if shape is None:
+            continue
+        if shape != "named" and isinstance(value, dict | bool) and shape != "many":
+            yield (word,), value
+        elif shape in {"many", "items"} and isinstance(value, list):
+            yield from (((word, str(i)), item) for i, item in enumerate(value))
+        elif shape == "named" and isinstance(value, dict):
+            dependent = word == "dependencies"
+            yield from (((word, n), item) for n, item in value.items() if not (dependent and isinstance(item, list)))
