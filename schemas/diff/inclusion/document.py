@@ -11,7 +11,6 @@ from urllib.parse import unquote, urldefrag, urljoin
 from schemas.diff.inclusion.vocabulary import DRAFTS, MANY, NAMED, PLAIN, REFERENCES, SINCE, Raw, children
 from schemas.diff.model import BadDocument
 
-
 _LIMITS = frozenset(PLAIN)
 
 
