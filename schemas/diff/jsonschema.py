@@ -19,7 +19,14 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     for side, document in (("old", old), ("new", new)):
         if not isinstance(document, dict | bool):
             raise BadDocument(f"{side}: a JSON Schema is an object or a boolean")
-    pair = _pair(old, new, policy)
+    try:
+        return _judged(old, new, policy)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
+        raise BadDocument(f"a keyword does not hold what it should: {error}") from None
+
+
+def _judged(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
+    pair = _pair(old, new, policy, SECONDS)
     one, two = pair.node(pair.old, old), pair.node(pair.new, new)
     reader, writer = pair.included(two, one), pair.included(one, two)
     found = list(Walk(pair).between(old, new))
@@ -30,13 +37,10 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     return settle(found, {"reader": reader, "writer": writer}, eased)
 
 
-def _pair(old: Any, new: Any, policy: Policy) -> Pair:
+def _pair(old: Any, new: Any, policy: Policy, seconds: float) -> Pair:
     formats, closed = policy.format == "assert", policy.content_model == "closed"
-    try:
-        # No text of a schema holds the sign that marks whose reference it is.
-        return Pair(Document(old, "\0old", formats, closed), Document(new, "\0new", formats, closed), SECONDS)
-    except (AttributeError, TypeError, ValueError, KeyError) as error:
-        raise BadDocument(f"a keyword does not hold what it should: {error}") from None
+    # No text of a schema holds the sign that marks whose reference it is.
+    return Pair(Document(old, "\0old", formats, closed), Document(new, "\0new", formats, closed), seconds)
 
 
 def _eased(verdict: Verdict, sub: Any, sup: Any, policy: Policy, *, reads: bool) -> Effect | None:
@@ -45,7 +49,7 @@ def _eased(verdict: Verdict, sub: Any, sup: Any, policy: Policy, *, reads: bool)
     if verdict.said == "yes" or not softer:
         return None
     for eased, effect in ((Policy(mode=policy.mode), Effect.none), (policy, Effect.warn)):
-        pair = _pair(sub, forgiving(sub, sup, eased, reads=reads), policy)
+        pair = _pair(sub, forgiving(sub, sup, eased, reads=reads), policy, SECONDS / 4)
         if pair.included(pair.node(pair.old, sub), pair.node(pair.new, pair.new.root)).said == "yes":
             return effect
     return None

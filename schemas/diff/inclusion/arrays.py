@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from schemas.diff.inclusion.search import Search
 
 LONGEST = 300
+ALIKE = 100_000  # so many values may follow the last place that differs
 
 
 def check_array(search: Search, facts: list[Claim]) -> Found:
@@ -21,7 +22,7 @@ def check_array(search: Search, facts: list[Claim]) -> Found:
         shape.add(fact)
     if not shape.fits():
         return EMPTY
-    if max(shape.low, shape.last) > LONGEST:
+    if shape.last > LONGEST or shape.low > (ALIKE if shape.plain else LONGEST):
         return UNKNOWN
     for step in (shape.placed, shape.counted, shape.repeated, shape.filled):
         if not step():
@@ -63,6 +64,11 @@ class _Shape:
             self.low = max(self.low, int(fact[1]))
         elif word == "most":
             self.high = int(fact[1]) if self.high is None else min(self.high, int(fact[1]))
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether values that may be equal follow each other at the end."""
+        return True not in self.signs and not self.most_of and not self.least_of
 
     @property
     def last(self) -> int:
@@ -168,6 +174,9 @@ class _Shape:
                 return self._give_up()
             self.sure &= outcome.status is Status.found
             self.value.append(outcome.value)
+            if self.plain and place > max(self.last, *self.placed_at, 0):
+                self.value.extend([outcome.value] * (length - place - 1))
+                break
         self.sure &= not unique or max(Counter(map(same_text, self.value)).values(), default=1) == 1
         return True
 

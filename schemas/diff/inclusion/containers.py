@@ -95,6 +95,8 @@ def of_object(search: Search, node: Node) -> Iterator[Pair]:
     raw, document = node.place.raw, node.document
     for name, item in _named(node, "properties").items():
         yield every(search, Keys(frozenset([name])), search.below(node, item))
+        if document.draft is None and isinstance(item, Mapping) and item.get("required") is True:
+            yield has(search, name)  # as draft 3 had it, and many a document without a draft still has
     for pattern, item in _named(node, "patternProperties").items():
         yield every(search, Keys(patterns=(pattern,)), search.below(node, item))
     rest = additional(node)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from schemas.diff.inclusion.vocabulary import DRAFTS, MANY, NAMED, PLAIN, REFERENCES, SINCE, Raw, children
+from schemas.diff.inclusion.vocabulary import DRAFTS, MANY, NAMED, ONE, PLAIN, REFERENCES, SINCE, Raw, children
 from schemas.diff.model import BadDocument
 
 _LIMITS = frozenset(PLAIN)
@@ -44,6 +44,8 @@ class Document:
     def __post_init__(self) -> None:
         """Read the draft and note every address that a reference may name."""
         if isinstance(self.root, Mapping) and self.draft is None:
+            if "draft-03" in str(self.root.get("$schema", "")):
+                raise BadDocument("$schema: draft 3 is another language; drafts 4 to 2020-12 are read")
             self.draft = DRAFTS.get(str(self.root.get("$schema", "")).rstrip("#"))
         self._by_address[""] = Place(self.root, "", "")
         if isinstance(self.root, Mapping):
@@ -157,7 +159,11 @@ class Document:
             said.append("foreign")
         below = [(place, item) for place, item in children(raw) if place[0] not in {"$defs", "definitions"}]
         said.extend(f"{place}:{self.text(item, base)}" for place, item in below)
-        said.extend(f"{word}:[]" for word in (*MANY, *NAMED) if word in raw and not raw[word])
+        broken = [
+            word for word in (*MANY, *NAMED) if word in raw and not (raw[word] and isinstance(raw[word], dict | list))
+        ]
+        broken += [word for word in (*ONE, "items") if word in raw and not isinstance(raw[word], dict | bool | list)]
+        said.extend(f"{word}!{json.dumps(raw[word])}" for word in broken)
         deps = raw.get("dependencies")
         if isinstance(deps, Mapping):
             said.extend(f"dep {json.dumps([n, d])}" for n, d in deps.items() if isinstance(d, list))

@@ -38,7 +38,7 @@ class Pair:
         self.search = Search()
         self._kept: list[Any] = []
         self._judges: dict[int, Any] = {}
-        self._until = time.monotonic() + seconds
+        self._each, self._until = seconds / 2, time.monotonic() + seconds
 
     def node(self, document: Document, raw: Any, base: str = "") -> Node:
         """Return a schema of one of the documents."""
@@ -53,7 +53,7 @@ class Pair:
         if sub is sup:
             return Verdict("yes")
         self.search.steps = steps
-        self.search.until = self._until
+        self.search.until = min(self._until, time.monotonic() + self._each)
         self.search.guesses.clear()
         try:
             outcome = self.search.solve([(sub, True), (sup, False)])

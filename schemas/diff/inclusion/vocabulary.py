@@ -8,7 +8,6 @@ from typing import Any
 Raw = Any  # a schema as written: an object or a boolean
 
 DRAFTS = {
-    "http://json-schema.org/draft-03/schema": 3,
     "http://json-schema.org/draft-04/schema": 4,
     "http://json-schema.org/draft-06/schema": 6,
     "http://json-schema.org/draft-07/schema": 7,
