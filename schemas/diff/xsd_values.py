@@ -136,9 +136,9 @@ def _measured(sub: Simple, sup: Simple) -> bool | None:
     if not all(_tighter(sub, sup, upper=upper) for upper in (False, True)) or not _digits(sub, sup):
         return None
     sized = sup.least <= sub.least and (sup.most is None or (sub.most is not None and sub.most <= sup.most))
-    if sized and (sub.base in TEXTS or sub.base == sup.base):
+    if (sup.least, sup.most) == (0, None) or (sized and (sub.base in TEXTS or sub.base == sup.base)):
         return True
-    return False if sup.base in TEXTS else (None if sup.least or sup.most is not None else True)
+    return False if sup.base in TEXTS else None
 
 
 def _tighter(sub: Simple, sup: Simple, *, upper: bool) -> bool:
