@@ -45,7 +45,9 @@ def _same(code: str, old: Code, new: Code, right: dict[str, Code]) -> Iterable[C
     if old["replaced_by"] != new["replaced_by"] and new["replaced_by"] is not None:
         loaded = new["replaced_by"] in right
         effect = WARN if loaded else BREAKING
-        yield Change("code_replaced", code, old["replaced_by"], new["replaced_by"], effect, effect, "codelist.code.replace")
+        yield Change(
+            "code_replaced", code, old["replaced_by"], new["replaced_by"], effect, effect, "codelist.code.replace"
+        )
     elif old["valid_to"] != new["valid_to"]:
         if new["valid_to"] is not None and (old["valid_to"] is None or new["valid_to"] < old["valid_to"]):
             yield Change("code_retired", code, old["valid_to"], new["valid_to"], NONE, BREAKING, "codelist.code.retire")

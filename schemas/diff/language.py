@@ -34,9 +34,7 @@ class Pool:
         self.none = Term("none", (), frozenset(), nullable=False, plain=True)
         self.empty = Term("empty", (), frozenset(), nullable=True, plain=True)
 
-    def _make(
-        self, kind: Kind, parts: Any, first: frozenset[Hashable], *, nullable: bool, plain: bool
-    ) -> Term:
+    def _make(self, kind: Kind, parts: Any, first: frozenset[Hashable], *, nullable: bool, plain: bool) -> Term:
         key = (kind, parts)
         if (found := self._known.get(key)) is None:
             found = self._known[key] = Term(kind, parts, first, nullable=nullable, plain=plain)
@@ -196,7 +194,7 @@ def _word(came: dict[Any, Any], here: Any) -> tuple[Hashable, ...]:
     return tuple(reversed(atoms))
 
 
-def surely(sub: Term, sup: Term) -> bool:
+def surely(sub: Term, sup: Term) -> bool:  # noqa: PLR0911 - one answer a kind
     """Tell whether the build of two terms alone proves that one lies within the other; False proves nothing."""
     if sub is sup or sub.kind == "none":
         return True

@@ -25,7 +25,11 @@ _FACTS: dict[str, tuple[str, Effect]] = {
     "split_mb": ("file.split", WARN),
     "cut_off": ("file.cut_off", WARN),
 }
-_ENCODINGS = {"utf8": "utf-8", "gb2312": "gb18030", "gbk": "gb18030"}  # a reader of the last reads what the others wrote
+_ENCODINGS = {
+    "utf8": "utf-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}  # a reader of the last reads what the others wrote
 Columns = dict[str, dict[str, Any]]
 
 
@@ -37,7 +41,7 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     yield from _whole(before, after)
     if placed[0] != placed[1]:
         ways = ["position" if one else "name" for one in placed]
-        yield Change("reading_changed", "", *ways, BREAKING, BREAKING, "file.read_by")
+        yield Change("reading_changed", "", ways[0], ways[1], BREAKING, BREAKING, "file.read_by")
     checked = placed[0] or bool(before.get("header_checked")) or bool(after.get("header_checked"))
     yield from _columns(left, right, placed=placed[0], checked=checked, suspect=policy.renames == "suspect")
     for name in left:
@@ -55,7 +59,9 @@ def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
                     yield _within_gb(before, after)
                 continue
         if before != after and (fact in old) != (fact in new) and fact not in ("compression", "check_file", "split_mb"):
-            yield Change(f"{fact}_changed", "", before, after, WARN, WARN, f"{rule}{UNDECIDED}")  # one side does not say
+            yield Change(
+                f"{fact}_changed", "", before, after, WARN, WARN, f"{rule}{UNDECIDED}"
+            )  # one side does not say
         elif before != after:
             yield Change(f"{fact}_changed", "", before, after, BREAKING, writer, rule)
 
@@ -89,7 +95,9 @@ def _columns(left: Columns, right: Columns, *, placed: bool, checked: bool, susp
     shared = [name for name in left if name in right]
     if shared != [name for name in order if name in left]:
         reader = BREAKING if placed else INFO
-        yield Change("columns_moved", "columns", shared, [n for n in order if n in left], reader, writer, "file.column.move")
+        yield Change(
+            "columns_moved", "columns", shared, [n for n in order if n in left], reader, writer, "file.column.move"
+        )
 
 
 def _renamed(left: Columns, right: Columns) -> dict[str, str]:
@@ -111,4 +119,6 @@ def _column(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
     path = f"columns/{name}"
     for fact in ("type", "format", "width"):
         if old.get(fact) != new.get(fact):
-            yield Change(f"{fact}_changed", path, old.get(fact), new.get(fact), BREAKING, BREAKING, f"file.column.{fact}")
+            yield Change(
+                f"{fact}_changed", path, old.get(fact), new.get(fact), BREAKING, BREAKING, f"file.column.{fact}"
+            )

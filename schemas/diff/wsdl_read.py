@@ -98,10 +98,14 @@ class _Reader:
             for kind, port in children(service, WSDL):
                 if kind == "port":
                     address = next((child.get("location", "") for child in port if _protocol(child)), "")
-                    found[f"{name}/{port.get('name')}"] = self._port(self._find("binding", port, port.get("binding", "")), address)
+                    found[f"{name}/{port.get('name')}"] = self._port(
+                        self._find("binding", port, port.get("binding", "")), address
+                    )
         if "service" not in self._named:
             for kind in ("binding", "portType") if "binding" in self._named else ("portType",):
-                found.update((f"{kind}/{name}", self._port(node, "")) for name, node in self._named.get(kind, {}).items())
+                found.update(
+                    (f"{kind}/{name}", self._port(node, "")) for name, node in self._named.get(kind, {}).items()
+                )
                 if found:
                     break
         return found

@@ -23,10 +23,14 @@ def compare(found: Comparison, path: str, old: Complex, new: Complex) -> None:
             _both(found, where, left, right)
         elif right is not None:
             reader, writer = _one_sided(found, name, right, old.wild, 0)
-            found.add("attribute_added", where, None, use(right), reader, writer, f"xsd.attribute.add{_required(right)}")
+            found.add(
+                "attribute_added", where, None, use(right), reader, writer, f"xsd.attribute.add{_required(right)}"
+            )
         elif left is not None:
             writer, reader = _one_sided(found, name, left, new.wild, 1)
-            found.add("attribute_removed", where, use(left), None, reader, writer, f"xsd.attribute.remove{_required(left)}")
+            found.add(
+                "attribute_removed", where, use(left), None, reader, writer, f"xsd.attribute.remove{_required(left)}"
+            )
     _wildcards(found, f"{path}/@*", old.wild, new.wild)
 
 
@@ -59,7 +63,9 @@ def _both(found: Comparison, where: str, old: Attribute, new: Attribute) -> None
     xsd_types.compare(found, where, old.type, new.type)
 
 
-def preset(found: Comparison, where: str, old: tuple[str | None, str | None], new: tuple[str | None, str | None]) -> None:
+def preset(
+    found: Comparison, where: str, old: tuple[str | None, str | None], new: tuple[str | None, str | None]
+) -> None:
     """Judge defaults and fixed values: a fixed value narrows what may be sent, a default is another value for nothing."""
     if old[1] != new[1]:
         writer = Effect.breaking if new[1] is not None else Effect.none

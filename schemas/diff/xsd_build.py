@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from schemas.diff import xsd_facets as facets
 from schemas.diff.model import BadDocument
 from schemas.diff.xml import children, clark, named, space_of
 from schemas.diff.xsd_builtin import XSD
-from schemas.diff.xsd_model import ANY, Attribute, Complex, Element, Particle, Type, Wild
-from schemas.diff.xsd_schema import Component, Components, Home
+from schemas.diff.xsd_families import Families
+from schemas.diff.xsd_model import ANY, Attribute, Complex, Element, Particle, Type
+from schemas.diff.xsd_parts import Once, constraint, occurs, true, wild
+from schemas.diff.xsd_schema import Components, Home
 from schemas.diff.xsd_simple import Simple
 
 _GROUPS = ("sequence", "choice", "all")
@@ -28,8 +29,7 @@ class Builder:
         self._types: dict[str, Type] = {}
         self._inline: dict[Any, Type] = {}
         self._open = set[Any]()
-        self._members: dict[str, list[str]] | None = None
-        self._extensions: dict[str, list[str]] | None = None
+        self.families = Families(components)
 
     def element(self, node: Any, home: Home, *, top: bool) -> Element:
         """Return a declaration; what refers to a global one is that one."""
@@ -41,8 +41,8 @@ class Builder:
             qualified = top or (node.get("form") or ("qualified" if home.qualified else "")) == "qualified"
             found = Element(
                 clark(node.get("targetNamespace", home.target) if qualified else None, node.get("name", "").strip()),
-                node, home, _true(node, "nillable"), node.get("default"), node.get("fixed"), _true(node, "abstract"),
-                frozenset(_constraint(kind, n) for kind, n in children(node, XSD) if kind in {"key", "unique", "keyref"}),
+                node, home, true(node, "nillable"), node.get("default"), node.get("fixed"), true(node, "abstract"),
+                frozenset(constraint(kind, n) for kind, n in children(node, XSD) if kind in {"key", "unique", "keyref"}),
             )  # fmt: skip
         self._elements[node] = found
         return found
@@ -52,7 +52,9 @@ class Builder:
         component = self.components.elements.get(name)
         if component is not None:
             return self.element(component.node, component.home, top=True)
-        return self._elements.setdefault(name, Element(name, None, Home("", qualified=False, qualified_attributes=False, block="")))
+        return self._elements.setdefault(
+            name, Element(name, None, Home("", qualified=False, qualified_attributes=False, block=""))
+        )
 
     def type_of(self, element: Element) -> Type:
         """Return an element's type."""
@@ -97,10 +99,14 @@ class Builder:
         for kind, child in children(node, XSD):
             if kind == "restriction":
                 return facets.restricted(self._base(child, home), child)
-            inner = [self._plain(self.inline("simpleType", n, home)) for k, n in children(child, XSD) if k == "simpleType"]
+            inner = [
+                self._plain(self.inline("simpleType", n, home)) for k, n in children(child, XSD) if k == "simpleType"
+            ]
             if kind == "list":
                 named_item = child.get("itemType")
-                return facets.listed(self._named(child, named_item) if named_item else (inner or [facets.ANY_SIMPLE])[0])
+                return facets.listed(
+                    self._named(child, named_item) if named_item else (inner or [facets.ANY_SIMPLE])[0]
+                )
             if kind == "union":
                 return facets.united([*(self._named(child, n) for n in child.get("memberTypes", "").split()), *inner])
         raise BadDocument(f"line {node.sourceline}: a simpleType without restriction, list or union")
@@ -125,13 +131,11 @@ class Builder:
         space = space_of(name)
         return facets.missing(name, sorted(location for s, location in self.components.outside if s == space))
 
-    def _once(self, key: Any, name: str) -> _Once:
-        return _Once(self._open, key, name)
-
-    # ------------------------------------------------------------------ complex types
+    def _once(self, key: Any, name: str) -> Once:
+        return Once(self._open, key, name)
 
     def _complex(self, node: Any, home: Home) -> Complex:
-        found = Complex(mixed=_true(node, "mixed"), abstract=_true(node, "abstract"))
+        found = Complex(mixed=true(node, "mixed"), abstract=true(node, "abstract"))
         derived = next(((k, n) for k, n in children(node, XSD) if k in {"simpleContent", "complexContent"}), None)
         if derived is None:
             self._own(found, node, home)
@@ -143,7 +147,7 @@ class Builder:
         how, held = step
         base = self.type(named(held, held.get("base", "")))
         if content.get("mixed") is not None:
-            found.mixed = _true(content, "mixed")
+            found.mixed = true(content, "mixed")
         above = base if isinstance(base, Complex) else Complex(simple=base)
         if kind == "simpleContent":
             self._simple_content(found, how, held, above, home)
@@ -182,7 +186,7 @@ class Builder:
             elif kind == "attributeGroup":
                 self._attribute_group(found, child)
             elif kind == "anyAttribute":
-                found.wild = _wild(child, home)
+                found.wild = wild(child, home)
             elif kind in _ODD:
                 found.odd |= {f"{kind} {child.get('test', '')} {child.get('mode', '')}"}
 
@@ -215,7 +219,9 @@ class Builder:
         if node.get("ref") is not None:
             component = self.components.attributes.get(name)
             if component is None:
-                found.attributes[name] = Attribute(self._missing(name), node.get("use") == "required", node.get("default"), node.get("fixed"))
+                found.attributes[name] = Attribute(
+                    self._missing(name), node.get("use") == "required", node.get("default"), node.get("fixed")
+                )
                 return
             declared, where = component.node, component.home
         found.attributes[name] = Attribute(
@@ -231,20 +237,20 @@ class Builder:
                 return self._plain(self.inline(kind, child, home))
         return facets.ANY_SIMPLE
 
-    # ------------------------------------------------------------------ particles
-
     def _particle(self, kind: str, node: Any, home: Home) -> Particle | None:
-        least, most = _occurs(node, "minOccurs"), _occurs(node, "maxOccurs")
+        least, most = occurs(node, "minOccurs"), occurs(node, "maxOccurs")
         assert least is not None
         if most == 0:
             return None
         if kind == "element":
             return self._elements_of(node, home, least, most)
         if kind == "any":
-            return Particle("any", least, most, wild=_wild(node, home))
+            return Particle("any", least, most, wild=wild(node, home))
         if kind == "group":
             return self._group(node, least, most)
-        parts = [self._particle(k, n, home) for k, n in children(node, XSD) if k in (*_GROUPS, "element", "any", "group")]
+        parts = [
+            self._particle(k, n, home) for k, n in children(node, XSD) if k in (*_GROUPS, "element", "any", "group")
+        ]
         return Particle(kind, least, most, tuple(p for p in parts if p is not None))  # type: ignore[arg-type]
 
     def _group(self, node: Any, least: int, most: int | None) -> Particle:
@@ -260,96 +266,9 @@ class Builder:
 
     def _elements_of(self, node: Any, home: Home, least: int, most: int | None) -> Particle:
         element = self.element(node, home, top=False)
-        names = self.members(element.name) if node.get("ref") is not None else []
+        names = self.families.members(element.name) if node.get("ref") is not None else []
         if not names:
             return Particle("element", least, most, element=element)
         several = [self.top(name) for name in names]
         parts = tuple(Particle("element", element=one) for one in (element, *several) if not one.abstract)
         return Particle("choice", least, most, parts)
-
-    def members(self, head: str) -> list[str]:
-        """Return the global elements that may stand for another, by name and in order; a head that forbids it has none."""
-        if self._members is None:
-            self._members = {}
-            for name, component in self.components.elements.items():
-                for group in (component.node.get("substitutionGroup") or "").split():
-                    self._members.setdefault(named(component.node, group), []).append(name)
-        if not self._members or head not in self._members or self._blocked(self.components.elements.get(head)):
-            return []
-        found, waiting = dict[str, None](), [head]
-        while waiting:
-            for name in self._members.get(waiting.pop(), ()):
-                if name not in found and name != head:
-                    found[name] = None
-                    waiting.append(name)
-        return sorted(found)
-
-    def _blocked(self, component: Component | None) -> bool:
-        words = (component.node.get("block", component.home.block) if component else "").split()
-        return "#all" in words or "substitution" in words
-
-    def extensions(self, base: str) -> list[str]:
-        """Return the named complex types that extend a type, directly or not."""
-        if self._extensions is None:
-            self._extensions = {}
-            for name, component in self.components.types.items():
-                for how in component.node.iterfind(f"{{{XSD}}}*/{{{XSD}}}extension"):
-                    self._extensions.setdefault(named(how, how.get("base", "")), []).append(name)
-        found, waiting = dict[str, None](), [base]
-        while waiting:
-            for name in self._extensions.get(waiting.pop(), ()):
-                if name not in found:
-                    found[name] = None
-                    waiting.append(name)
-        return sorted(found)
-
-
-class _Once:
-    """Refuses to resolve what is being resolved: a definition that needs itself first."""
-
-    def __init__(self, opened: set[Any], key: Any, name: str) -> None:
-        self._opened, self._key, self._name = opened, key, name
-
-    def __enter__(self) -> None:
-        if self._key in self._opened:
-            raise BadDocument(f"the definition of {self._name} needs itself")
-        self._opened.add(self._key)
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.discard(self._key)
-
-
-def _true(node: Any, name: str) -> bool:
-    return node.get(name, "").strip() in {"true", "1"}
-
-
-def _occurs(node: Any, name: str) -> int | None:
-    text = node.get(name, "1").strip()
-    if text == "unbounded" and name == "maxOccurs":
-        return None
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9:  # noqa: PLR2004 - digits
-        raise BadDocument(f"line {node.sourceline}: {name} {text!r} is no number")
-    return int(text)
-
-
-def _wild(node: Any, home: Home) -> Wild:
-    words = node.get("namespace", "##any").split()
-    process = node.get("processContents", "strict")
-    if words == ["##any"]:
-        return Wild(frozenset(), others=True, process=process)
-    if words == ["##other"]:
-        return Wild(frozenset({home.target, ""}), others=True, process=process)
-    spaces = {"##targetNamespace": home.target, "##local": ""}
-    return Wild(frozenset(spaces.get(word, word) for word in words), others=False, process=process)
-
-
-def _constraint(kind: str, node: Any) -> str:
-    """Return a constraint in words that no prefix and no name of its own changes."""
-    paths = [_path(n) for _, n in children(node, XSD) if n.get("xpath")]
-    refer = named(node, node.get("refer", "")) if kind == "keyref" else ""
-    return " ".join([kind, refer, *paths])
-
-
-def _path(node: Any) -> str:
-    text = "".join(node.get("xpath").split())
-    return re.sub(r"([\w.\-]+):(?=[\w.\-*])", lambda m: f"{{{node.nsmap.get(m[1], m[1])}}}", text)

@@ -71,7 +71,7 @@ def category(name: str) -> Ranges | None:
 
 
 @cache
-def escape(letter: str) -> Ranges | None:
+def escape(letter: str) -> Ranges | None:  # noqa: PLR0911 - one answer a letter
     """Return the characters of an escape such as `d` or `W`; None when there is none such."""
     if letter.isupper():
         inner = escape(letter.lower())

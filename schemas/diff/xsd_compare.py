@@ -37,9 +37,11 @@ class Comparison:
 
     def judged(self, kind: str, path: str, before: Any, after: Any, writer: Fits, reader: Fits, rule: str) -> None:
         """Take a change by what is known of inclusion: old within new (writer), new within old (reader)."""
-        effects = [Effect.none if fits else Effect.warn if fits is None else Effect.breaking for fits in (reader, writer)]
+        to_reader, to_writer = (
+            Effect.none if fits else Effect.warn if fits is None else Effect.breaking for fits in (reader, writer)
+        )
         sides = [fits for fits, asked in ((reader, self.reads), (writer, self.writes)) if asked]
-        self.add(kind, path, before, after, *effects, f"{rule}{UNDECIDED}" if None in sides else rule)
+        self.add(kind, path, before, after, to_reader, to_writer, f"{rule}{UNDECIDED}" if None in sides else rule)
 
     def elements(self, path: str, old: Element, new: Element) -> None:
         """Compare two declarations, and their types."""
@@ -91,7 +93,9 @@ class Comparison:
 
     def _extensions(self, path: str, old: Complex, new: Complex) -> None:
         """Compare the types that may stand for a named type: a document says so by xsi:type."""
-        left, right = (b.extensions(t.name) if t.name else [] for b, t in zip(self.builders, (old, new), strict=True))
+        left, right = (
+            b.families.extensions(t.name) if t.name else [] for b, t in zip(self.builders, (old, new), strict=True)
+        )
         for one in sorted({*left, *right}):
             if one in left and one in right:
                 self.types(f"{path}/({one})", self.builders[0].type(one), self.builders[1].type(one))

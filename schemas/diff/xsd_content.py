@@ -118,7 +118,9 @@ class Models:
             inner = self._element(particle.element, side, ignored=ignored)
         elif particle.kind == "any":
             assert particle.wild is not None
-            inner = pool.empty if ignored and not self._wilds[1 - side] else pool.atoms(self._taken(particle.wild, side))
+            inner = (
+                pool.empty if ignored and not self._wilds[1 - side] else pool.atoms(self._taken(particle.wild, side))
+            )
         elif particle.kind == "unknown":
             inner = pool.atoms(frozenset({("unknown", particle.name)}))
         else:

@@ -54,8 +54,7 @@ def content(found: Comparison, path: str, old: Complex, new: Complex) -> None:
         found.judged("content_changed", path, _manner(old), _manner(new), writer, reader, "xsd.content.kind")
         return
     if old.mixed != new.mixed:
-        reader, writer = (BREAKING, NONE) if new.mixed else (NONE, BREAKING)
-        found.add("mixed_changed", path, old.mixed, new.mixed, reader, writer, "xsd.mixed")
+        found.judged("mixed_changed", path, old.mixed, new.mixed, new.mixed, old.mixed, "xsd.mixed")
     _models(found, path, old, new, models)
     _children(found, path, old, new)
 
@@ -98,7 +97,15 @@ def _models(found: Comparison, path: str, old: Complex, new: Complex, models: Mo
     rest_writer = NONE if writer or named_writer else Effect.warn if writer is None else BREAKING
     unsure = (reader is None and rest_reader) or (writer is None and rest_writer)
     rule = _arranged(old, new, details) + (UNDECIDED if unsure else "")
-    found.add("content_changed", path, xsd_content.words(sent) or None, xsd_content.words(got) or None, rest_reader, rest_writer, rule)
+    found.add(
+        "content_changed",
+        path,
+        xsd_content.words(sent) or None,
+        xsd_content.words(got) or None,
+        rest_reader,
+        rest_writer,
+        rule,
+    )
 
 
 def _fits(pool: Pool, sub: Term, sup: Term, old: Complex, new: Complex) -> tuple[Fits, tuple[Any, ...]]:
@@ -127,21 +134,30 @@ def _details(path: str, old: Complex, new: Complex) -> list[Detail]:
         if name not in left:
             needed = right[name][0] > 0
             rule = f"xsd.element.add{'.required' if needed else ''}"
-            found.append(("element_added", where, None, _often(right, name), BREAKING, BREAKING if needed else NONE, rule))
+            found.append(
+                ("element_added", where, None, _often(right, name), BREAKING, BREAKING if needed else NONE, rule)
+            )
         elif name not in right:
             needed = left[name][0] > 0
             rule = f"xsd.element.remove{'.required' if needed else ''}"
-            found.append(("element_removed", where, _often(left, name), None, BREAKING if needed else NONE, BREAKING, rule))
+            found.append(
+                ("element_removed", where, _often(left, name), None, BREAKING if needed else NONE, BREAKING, rule)
+            )
         elif left[name] != right[name]:
             found.extend(_occurrence(where, left, right, name))
     if (before := _taken(old)) != (after := _taken(new)):
-        reader, writer = (BREAKING if set(after) - set(before) else NONE), (BREAKING if set(before) - set(after) else NONE)
+        reader, writer = (
+            (BREAKING if set(after) - set(before) else NONE),
+            (BREAKING if set(before) - set(after) else NONE),
+        )
         found.append(("wildcard_changed", f"{path}/*", before, after, reader, writer, "xsd.any"))
     return found
 
 
 def _taken(one: Complex) -> list[str]:
-    return sorted(f"{'all but ' if w.others else ''}{sorted(w.spaces)} {w.process}" for w in xsd_content.wilds(one.particle))
+    return sorted(
+        f"{'all but ' if w.others else ''}{sorted(w.spaces)} {w.process}" for w in xsd_content.wilds(one.particle)
+    )
 
 
 def _often(counted: Counts, name: str) -> str:

@@ -100,7 +100,9 @@ def _spelling(base: Simple, value: str) -> str:
 
 
 def _spelled(node: Any) -> str:
-    return ", ".join(sorted(f"{name}={child.get('value')}" for name, child in children(node, XSD) if name != "annotation"))
+    return ", ".join(
+        sorted(f"{name}={child.get('value')}" for name, child in children(node, XSD) if name != "annotation")
+    )
 
 
 def listed(item: Simple) -> Simple:
@@ -112,7 +114,9 @@ def united(members: list[Simple]) -> Simple:
     """Return the union of types; unions within it that hold nothing of their own are taken apart."""
     flat = list[Simple]()
     for member in members:
-        flat.extend(member.parts if member.variety == "union" and not member.steps and member.values is None else (member,))
+        flat.extend(
+            member.parts if member.variety == "union" and not member.steps and member.values is None else (member,)
+        )
     found = tuple(dict.fromkeys(flat))
     return Simple(variety="union", parts=found, space=PRESERVE) if found else Simple(variety="union", space=PRESERVE)
 
@@ -120,5 +124,3 @@ def united(members: list[Simple]) -> Simple:
 def missing(name: str, locations: list[str]) -> Simple:
     """Return what stands for a type whose document is not here."""
     return Simple(variety="unknown", base=" ".join([name, *locations]))
-
-

@@ -6,22 +6,63 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
-from schemas.diff import xsd_builtin as builtin
 from schemas.diff.xsd_builtin import NUMBERS, TEXTS, number
 from schemas.diff.xsd_patterns import Alphabet
 from schemas.diff.xsd_regex import tree
 from schemas.diff.xsd_simple import Simple, accepts
 
 _LONG, _MANY = 100_000, 40
-_NUMBERS = ("0", "1", "-1", "+1", "01", "12", "1000", "0.5", "1.25", "-0.125", "1E5", "INF", "NaN", "9" * 10, "9" * 20, "-" + "9" * 20)
-_TEXTS = ("", "a", "A", "0", " ", "a b", "a  b", "\t", "中文", "x" * 64, "a:b", "-1", "_", "http://example.org/", "#", "\U00020087")
+_NUMBERS = (
+    "0",
+    "1",
+    "-1",
+    "+1",
+    "01",
+    "12",
+    "1000",
+    "0.5",
+    "1.25",
+    "-0.125",
+    "1E5",
+    "INF",
+    "NaN",
+    "9" * 10,
+    "9" * 20,
+    "-" + "9" * 20,
+)
+_TEXTS = (
+    "",
+    "a",
+    "A",
+    "0",
+    " ",
+    "a b",
+    "a  b",
+    "\t",
+    "中文",
+    "x" * 64,
+    "a:b",
+    "-1",
+    "_",
+    "http://example.org/",
+    "#",
+    "\U00020087",
+)
 _PLAIN = {
-    "boolean": ("true", "false", "1", "0"), "date": ("2020-02-29", "2000-01-01+08:00", "1999-12-31Z", "0001-01-01", "9999-12-31"),
-    "dateTime": ("2020-02-29T12:00:00", "2000-01-01T00:00:00+08:00", "1999-12-31T23:59:59.5Z", "0001-01-01T00:00:00", "9999-12-31T00:00:00"),
-    "time": ("00:00:00", "01:00:00+08:00", "12:30:00.5", "23:59:59Z"), "gYear": ("2020", "2000+08:00", "0001", "9999"), "gYearMonth": ("2020-02",),
-    "gMonth": ("--02",), "gDay": ("---29",), "gMonthDay": ("--02-29",), "duration": ("P1Y", "PT1S"),
-    "hexBinary": ("", "0A", "0A0B"), "base64Binary": ("", "AAAA", "AA=="), "QName": ("a", "xml:a"),
-}  # fmt: skip
+    "boolean": ("true", "false", "1", "0"),
+    "date": ("2020-02-29", "2000-01-01+08:00", "1999-12-31Z", "0001-01-01", "9999-12-31"),
+    "dateTime": ("2020-02-29T12:00:00", "2000-01-01T00:00:00+08:00", "1999-12-31T23:59:59.5Z", "9999-12-31T00:00:00"),
+    "time": ("00:00:00", "01:00:00+08:00", "12:30:00.5", "23:59:59Z"),
+    "gYear": ("2020", "2000+08:00", "0001", "9999"),
+    "gYearMonth": ("2020-02",),
+    "gMonth": ("--02",),
+    "gDay": ("---29",),
+    "gMonthDay": ("--02-29",),
+    "duration": ("P1Y", "PT1S"),
+    "hexBinary": ("", "0A", "0A0B"),
+    "base64Binary": ("", "AAAA", "AA=="),
+    "QName": ("a", "xml:a"),
+}
 
 
 @lru_cache(maxsize=4096)

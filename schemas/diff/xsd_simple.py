@@ -105,7 +105,9 @@ def _bounded(one: Simple, text: str) -> bool | None:
         return True
     if one.base in NUMBERS:
         return _numeric(one, number(text))
-    found = [_ordered(one.base, bound, text, upper=upper) for bound, upper in ((one.low, False), (one.high, True)) if bound]
+    found = [
+        _ordered(one.base, bound, text, upper=upper) for bound, upper in ((one.low, False), (one.high, True)) if bound
+    ]
     return False if False in found else None if None in found else True
 
 

@@ -24,13 +24,22 @@ def compare(found: Comparison, path: str, old: Simple, new: Simple) -> None:
         _enumerations(found, path, old, new, writer=writer, reader=reader)
         return
     rule = _rule(old, new)
-    if rule == "xsd.enum" and found.policy.enum == "extensible" and reader is False and old.values is not None:
-        if included(replace(new, values=None), replace(old, values=None)):
-            effect = Effect.none if writer else Effect.warn if writer is None else Effect.breaking
-            suffix = UNDECIDED if writer is None else ""
-            found.add("type_changed", path, shown(old), shown(new), Effect.warn, effect, f"xsd.enum{suffix}")
-            return
+    if _spared(found, old, new, reader) and included(replace(new, values=None), replace(old, values=None)):
+        effect = Effect.none if writer else Effect.warn if writer is None else Effect.breaking
+        suffix = UNDECIDED if writer is None else ""
+        found.add("type_changed", path, shown(old), shown(new), Effect.warn, effect, f"{rule}{suffix}")
+        return
     found.judged("type_changed", path, shown(old), shown(new), writer, reader, rule)
+
+
+def _spared(found: Comparison, old: Simple, new: Simple, reader: bool | None) -> bool:  # noqa: FBT001 - a verdict
+    """Tell whether a reader bears values that its enumeration lacks, and nothing else may trouble it."""
+    return (
+        found.policy.enum == "extensible"
+        and reader is False
+        and old.values is not None
+        and _rule(old, new) == "xsd.enum"
+    )
 
 
 def _alike(old: Simple, new: Simple) -> bool:
@@ -38,7 +47,9 @@ def _alike(old: Simple, new: Simple) -> bool:
     return bool(included(bare[0], bare[1])) and bool(included(bare[1], bare[0]))
 
 
-def _enumerations(found: Comparison, path: str, old: Simple, new: Simple, *, writer: bool | None, reader: bool | None) -> None:
+def _enumerations(
+    found: Comparison, path: str, old: Simple, new: Simple, *, writer: bool | None, reader: bool | None
+) -> None:
     assert old.values is not None
     assert new.values is not None
     more = [value for value in sorted(new.values) if not included(replace(new, values=frozenset({value})), old)]
@@ -49,7 +60,15 @@ def _enumerations(found: Comparison, path: str, old: Simple, new: Simple, *, wri
         found.add("enum_added", path, None, more, effect, Effect.none, rule)
     if less:
         effect = Effect.warn if writer is None else Effect.breaking
-        found.add("enum_removed", path, less, None, Effect.none, effect, "xsd.enum.remove" + (UNDECIDED if writer is None else ""))
+        found.add(
+            "enum_removed",
+            path,
+            less,
+            None,
+            Effect.none,
+            effect,
+            "xsd.enum.remove" + (UNDECIDED if writer is None else ""),
+        )
 
 
 def _rule(old: Simple, new: Simple) -> str:

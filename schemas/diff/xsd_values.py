@@ -21,7 +21,7 @@ _SOLID: Any = ("rep", ("set", without(SPACE)), 0, None)
 
 
 @lru_cache(maxsize=20_000)
-def included(sub: Simple, sup: Simple) -> bool | None:
+def included(sub: Simple, sup: Simple) -> bool | None:  # noqa: PLR0911 - one answer a rule
     """Tell whether every text of one type is one of another's."""
     if sub == sup:
         return True
@@ -55,7 +55,10 @@ def _ways(sub: Simple, sup: Simple, value: str) -> Iterator[str]:
     if sub.space > sup.space and accepts(sub, f" {value} "):
         yield f" {value} "
     if sub.variety == "atomic" and sub.base in NUMBERS and not sub.steps:
-        yield from (value if value[:1] in "+-" else f"+{value}", f"{value[:1]}0{value[1:]}" if value[:1] in "+-" else f"0{value}")
+        yield from (
+            value if value[:1] in "+-" else f"+{value}",
+            f"{value[:1]}0{value[1:]}" if value[:1] in "+-" else f"0{value}",
+        )
         if sub.base != "integer" and "." not in value and "E" not in value.upper():
             yield f"{value}.0"
     if sub.variety == "atomic" and sub.base == "boolean" and not sub.steps:
@@ -177,7 +180,7 @@ def _digits(sub: Simple, sup: Simple) -> bool:
     return max(len(str(abs(low))), len(str(abs(high)))) + fraction <= sup.total
 
 
-def _written(sub: Simple, sup: Simple, witnesses: list[str], *, sized: bool) -> bool:
+def _written(sub: Simple, sup: Simple, witnesses: list[str], *, sized: bool) -> bool:  # noqa: PLR0911 - one answer a rule
     """Prove that the form of each text is one of the other type's, its white space included."""
     related = builtin.below(sub.base, sup.base)
     if not related and sup.base not in builtin.FORMAL:

@@ -1,7 +1,7 @@
-"""Snapshots of file layouts.
+r"""Snapshots of file layouts.
 
     {"format": "gateway.snapshot/1", "kind": "file", "name": "person_{yyyymmdd}.csv", "encoding": "gb18030",
-     "bom": false, "delimiter": ",", "quote": "\\"", "line_end": "\\r\\n", "compression": null, "check_file": "md5",
+     "bom": false, "delimiter": ",", "quote": "\"", "line_end": "\r\n", "compression": null, "check_file": "md5",
      "date_format": "yyyy-MM-dd", "number_format": "1234.5", "split_mb": null, "cut_off": "02:00",
      "read_by": "name", "header_checked": false,
      "columns": [{"name": "id_no", "type": "text", "width": null, "format": null}]}
