@@ -17,8 +17,7 @@ def parsed(text: Any, what: str) -> Any:
     if not isinstance(text, str):
         raise BadDocument(f"{what}: the document is XML, given as a text")
     parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-        remove_pis=True, collect_ids=False,
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
     )  # fmt: skip
     try:
         root = etree.fromstring(text.lstrip("\ufeff \t\r\n").encode("utf-8", "surrogatepass"), parser)
