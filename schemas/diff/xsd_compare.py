@@ -7,10 +7,11 @@ from typing import Any
 
 from schemas.diff import xsd_attributes, xsd_elements, xsd_types
 from schemas.diff.model import UNDECIDED, Change, Effect, Policy
-from schemas.diff.xml import clark
+from schemas.diff.xml import clark, local, named
 from schemas.diff.xsd_build import Builder
 from schemas.diff.xsd_builtin import XSD
 from schemas.diff.xsd_model import ANY, Complex, Element, Type
+from schemas.diff.xsd_same import changed
 from schemas.diff.xsd_schema import Components
 from schemas.diff.xsd_simple import Simple
 
@@ -26,6 +27,7 @@ class Comparison:
         self.policy = policy
         self.found: list[Change] = []
         self.reads = self.writes = True
+        self._changed = changed(old, new)
         self._seen: set[tuple[Any, ...]] = set()
         self._keep: list[Any] = []
 
@@ -48,6 +50,8 @@ class Comparison:
         if self._again("element", old, new):
             return
         xsd_elements.compare(self, path, old, new)
+        if old.node is not None and new.node is not None and self._same_type(old.node, new.node):
+            return
         self.types(path, self.builders[0].type_of(old), self.builders[1].type_of(new))
 
     def types(self, path: str, old: Type, new: Type) -> None:
@@ -70,6 +74,13 @@ class Comparison:
         xsd_elements.content(self, path, left, right)
         self._items(path, left, right)
         self._extensions(path, left, right)
+
+    def _same_type(self, old: Any, new: Any) -> bool:
+        """Tell whether two declarations name one type that says the same on both sides."""
+        if self._changed is None or old.get("type") is None or new.get("type") is None:
+            return False
+        left, right = named(old, old.get("type")), named(new, new.get("type"))
+        return left == right and local(left) not in self._changed
 
     def _again(self, kind: str, old: Any, new: Any) -> bool:
         plain = isinstance(old, Simple) and isinstance(new, Simple)
@@ -108,6 +119,8 @@ class Comparison:
     def globals(self, names: Iterable[str]) -> None:
         """Compare global elements that both sides have."""
         for one in names:
+            if self._changed is not None and local(one) not in self._changed:
+                continue
             self.elements(f"/{one}", self.builders[0].top(one), self.builders[1].top(one))
 
 
