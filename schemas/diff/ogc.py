@@ -63,7 +63,7 @@ def _property(path: str, old: Facts, new: Facts, policy: Policy) -> Iterator[Cha
     if shown[0] == shown[1]:
         return
     left, right = _simple(path, old), _simple(path, new)
-    fits = [None if left is None or right is None else included(*pair) for pair in ((right, left), (left, right))]
+    fits = _fits(right, new, left, old), _fits(left, old, right, new)
     reader, writer = (NONE if fit else WARN if fit is None else BREAKING for fit in fits)
     values = "enum" in old and "enum" in new and fits[0] is False
     if values and policy.enum == "extensible" and left is not None and right is not None and _alike(old, new):
@@ -72,6 +72,14 @@ def _property(path: str, old: Facts, new: Facts, policy: Policy) -> Iterator[Cha
         yield Change(
             "type_changed", path, shown[0], shown[1], reader, writer, f"ogc.type{UNDECIDED if None in fits else ''}"
         )
+
+
+def _fits(sub: Simple | None, one: Facts, sup: Simple | None, other: Facts) -> bool | None:
+    """Tell whether each value of one property is one of another's: a number is no text, however it is written."""
+    if sub is None or sup is None:
+        return None
+    kinds = one.get("type"), other.get("type")
+    return included(sub, sup) if kinds[0] == kinds[1] or kinds == ("integer", "number") else False
 
 
 def _alike(old: Facts, new: Facts) -> bool:
