@@ -37,6 +37,7 @@ OCCURS = (
     ' minOccurs="0" maxOccurs="unbounded"',
     ' minOccurs="2" maxOccurs="3"',
 )
+USES = ("", ' use="required"')
 PATTERNS = ("[A-Z]+", "[A-Z]{2}", "[0-9]{1,3}", "A|B", "[a-zA-Z0-9]*", ".*", "[A-C ]*")
 
 
@@ -101,7 +102,7 @@ class Maker:
         """Return a complex type."""
         names = [n for n in "abcd" if self.dice.random() < 0.6]
         attributes = "".join(
-            f'<xs:attribute name="{n}"{self.dice.choice(["", " use=%srequired%s" % (chr(34), chr(34))])}>{self.simple()}</xs:attribute>'
+            f'<xs:attribute name="{n}"{self.dice.choice(USES)}>{self.simple()}</xs:attribute>'
             for n in "kl" if self.dice.random() < 0.3
         )  # fmt: skip
         mixed = ' mixed="true"' if self.dice.random() < 0.08 else ""
