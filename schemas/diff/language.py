@@ -162,7 +162,7 @@ class Pool:
         return found[0] if len(found) == 1 else self.alt(found)
 
     def within(self, sub: Term, sup: Term, steps: int = STEPS) -> tuple[bool | None, tuple[Hashable, ...]]:
-        """Tell whether each word of `sub` is one of `sup`; if not, with the beginning of one that is not.
+        """Tell whether each word of `sub` is one of `sup`; if not, with one that is not.
 
         None: nobody knows after so many steps.
         """
@@ -174,7 +174,7 @@ class Pool:
             here = waiting.popleft()
             left, right = here
             if (left.nullable and not right.nullable) or (right is self.none and left.plain and left is not self.none):
-                return False, _word(came, here)
+                return False, _word(came, here) + (self.shortest(left) if right is self.none else ())
             for atom in left.first:
                 steps -= 1
                 if steps < 0:
@@ -184,6 +184,23 @@ class Pool:
                     came[there] = (here, atom)
                     waiting.append(there)
         return True, ()
+
+    def shortest(self, term: Term, steps: int = STEPS) -> tuple[Hashable, ...]:
+        """Return the shortest word of a language that has one; what was found of it when it takes too many steps."""
+        waiting: deque[Term] = deque([term])
+        came: dict[Any, Any] = {term: None}
+        here = term
+        while waiting and steps > 0:
+            here = waiting.popleft()
+            if here.nullable:
+                break
+            for atom in sorted(here.first, key=repr):
+                steps -= 1
+                there = self.after(here, atom)
+                if there not in came:
+                    came[there] = (here, atom)
+                    waiting.append(there)
+        return _word(came, here)
 
 
 def _word(came: dict[Any, Any], here: Any) -> tuple[Hashable, ...]:

@@ -11,7 +11,7 @@ from schemas.diff.xsd_patterns import Alphabet
 from schemas.diff.xsd_regex import tree
 from schemas.diff.xsd_simple import Simple, accepts
 
-_LONG, _MANY = 100_000, 40
+_LONG, _MANY = 100_000, 60
 _NUMBERS = (
     "0",
     "1",
@@ -92,7 +92,7 @@ def _worded(one: Simple) -> Iterator[str]:
             found = tree(pattern)
             if found is not None:
                 alphabet = Alphabet([found])
-                yield alphabet.text(alphabet.pool.within(alphabet.term(found), alphabet.pool.none, 5000)[1])
+                yield alphabet.text(alphabet.pool.shortest(alphabet.term(found), 5000))
 
 
 def _edges(one: Simple) -> Iterator[str]:
@@ -103,6 +103,8 @@ def _edges(one: Simple) -> Iterator[str]:
                 for step in ("0", "1", "-1", "0.5", "-0.5", "0.01", "-0.01"):
                     moved = value + (number(step) or 0)
                     yield f"{int(moved)}" if moved == moved.to_integral_value() else f"{moved:f}"
+                    if moved > 0:
+                        yield f"+{moved:f}"
         if one.total is not None:
             yield from ("9" * min(one.total, _LONG), f"0.{'9' * min(one.total, one.fraction or one.total)}")
             yield f"{'9' * max(one.total - (one.fraction or 0), 0)}.{'9' * (one.fraction or 0)}".strip(".")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.diff import xsd_builtin as builtin
-from schemas.diff.xsd_builtin import COLLAPSE, NUMBERS, PRESERVE, TEXTS, moment, number
+from schemas.diff.xsd_builtin import COLLAPSE, NUMBERS, PRESERVE, REPLACE, TEXTS, moment, number
 from schemas.diff.xsd_chars import SPACE, XML, without
 from schemas.diff.xsd_patterns import Alphabet
 from schemas.diff.xsd_regex import tree
@@ -186,9 +186,13 @@ def _written(sub: Simple, sup: Simple, witnesses: list[str], *, sized: bool) -> 
     if not related and sup.base not in builtin.FORMAL:
         return False
     bound = bool(sup.steps) or sup.values is not None or not sized
-    if not bound and sup.space == COLLAPSE and sup.base == "token" and sub.base in TEXTS:
-        return True  # any text is a token once its white space was treated
-    if sub.space > sup.space and bound and not (sup.space == PRESERVE and _only_least(sub, sup)):
+    if (
+        not bound
+        and sub.base in TEXTS
+        and (sup.base, sup.space) in {("normalizedString", REPLACE), ("token", COLLAPSE)}
+    ):
+        return True  # any text is one once its white space was treated
+    if sub.space > sup.space and bound and not (sup.space == PRESERVE and _only_least(sup)):
         return False
     if related and not bound:
         return True
@@ -199,8 +203,9 @@ def _written(sub: Simple, sup: Simple, witnesses: list[str], *, sized: bool) -> 
     return _by_form(sub, sup, witnesses)
 
 
-def _only_least(sub: Simple, sup: Simple) -> bool:
-    return not sup.steps and sup.values is None and sup.most is None and sub.least >= sup.least
+def _only_least(sup: Simple) -> bool:
+    """Tell whether white space around a text can only help it."""
+    return not sup.steps and sup.values is None and sup.most is None
 
 
 def _only_most(sub: Simple, sup: Simple) -> bool:

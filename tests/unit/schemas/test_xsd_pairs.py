@@ -12,7 +12,7 @@ from schemas.diff.compare import compare
 from schemas.diff.model import Policy
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
-PAIRS, DOCUMENTS = 250, 24
+PAIRS, DOCUMENTS = 150, 24
 TEXTS = ("", "1", "A", "AB", "B", "-1", "12", "true", "2020-01-01", "abc", "1.5", "D e", " A ", "12345", "1 2", "a:b")
 TYPES = (
     "string",
@@ -233,7 +233,7 @@ def test_what_is_called_compatible_no_document_refutes(seed: int) -> None:
                 assert not verdicts[role], f"{role}\n{old}\n{new}\n{etree.tostring(document).decode()}"
         safe += sum(verdicts.values())
     assert safe > 20
-    assert refuted > 100
+    assert refuted > 50
 
 
 @pytest.mark.parametrize("seed", range(2))
