@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Literal
 
 Kind = Literal["none", "empty", "set", "seq", "alt", "rep", "all", "and"]
-STEPS = 60_000
+STEPS = 25_000
 
 
 class Term:

@@ -10,8 +10,10 @@ from lxml import etree
 from schemas.diff.xml import local
 from schemas.diff.xsd_schema import KINDS, Component, Components
 
-_REFERENCES = ("type", "ref", "base", "itemType", "memberTypes", "substitutionGroup", "refer")
-_ARRAY = "{http://schemas.xmlsoap.org/wsdl/}arrayType"
+_REFERENCES = frozenset({
+    "type", "ref", "base", "itemType", "memberTypes", "substitutionGroup", "refer",
+    "{http://schemas.xmlsoap.org/wsdl/}arrayType",
+})  # fmt: skip
 
 
 def changed(old: Components, new: Components) -> frozenset[str] | None:
@@ -24,9 +26,10 @@ def changed(old: Components, new: Components) -> frozenset[str] | None:
         for name in left.keys() | right.keys():
             own = local(name)
             one, other = left.get(name), right.get(name)
-            if one is None or other is None or _text(one) != _text(other):
+            same = one is not None and other is not None and _text(one) == _text(other)
+            if not same:
                 differing.add(own)
-            for component in (one, other):
+            for component in (one, None if same else other):
                 if component is not None:
                     _enter(users, own, component.node)
     return _spread(differing, users)
@@ -39,8 +42,8 @@ def _text(one: Component) -> tuple[Any, bytes]:
 def _enter(users: dict[str, set[str]], own: str, node: Any) -> None:
     """Remember whom a change reaches: who refers to a component, and the head or base that it may stand for."""
     for inner in node.iter():
-        for word in (*_REFERENCES, _ARRAY):
-            if (value := inner.get(word)) is None:
+        for word, value in inner.items():
+            if word not in _REFERENCES:
                 continue
             for name in value.split():
                 plain = name.rpartition(":")[2].partition("[")[0]
