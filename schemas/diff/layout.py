@@ -1,0 +1,124 @@
+"""Compare two layouts of files, for readers that take columns by name or by position, as the layout says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from schemas.diff.model import UNDECIDED, Change, Effect, Policy
+from schemas.snapshot import frame
+from schemas.snapshot.layout import by_position, columns
+
+NONE, INFO, WARN, BREAKING = Effect.none, Effect.info, Effect.warn, Effect.breaking
+# What each fact of a whole file does to readers and to writers when it changes.
+_FACTS: dict[str, tuple[str, Effect]] = {
+    "encoding": ("file.encoding", BREAKING),
+    "bom": ("file.bom", BREAKING),
+    "delimiter": ("file.delimiter", BREAKING),
+    "quote": ("file.quote", BREAKING),
+    "line_end": ("file.line_end", BREAKING),
+    "compression": ("file.compression", BREAKING),
+    "check_file": ("file.check_file", BREAKING),
+    "date_format": ("file.date_format", BREAKING),
+    "number_format": ("file.number_format", BREAKING),
+    "name": ("file.name", WARN),
+    "split_mb": ("file.split", WARN),
+    "cut_off": ("file.cut_off", WARN),
+}
+_ENCODINGS = {
+    "utf8": "utf-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}  # a reader of the last reads what the others wrote
+Columns = dict[str, dict[str, Any]]
+
+
+def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
+    """Return what differs between two snapshots of layouts; BadDocument when one of them is none."""
+    before, after = frame.checked(old, "file", "old"), frame.checked(new, "file", "new")
+    left, right = columns(before, "old"), columns(after, "new")
+    placed = by_position(before), by_position(after)
+    yield from _whole(before, after)
+    if placed[0] != placed[1]:
+        ways = ["position" if one else "name" for one in placed]
+        yield Change("reading_changed", "", ways[0], ways[1], BREAKING, BREAKING, "file.read_by")
+    checked = placed[0] or bool(before.get("header_checked")) or bool(after.get("header_checked"))
+    yield from _columns(left, right, placed=placed[0], checked=checked, suspect=policy.renames == "suspect")
+    for name in left:
+        if name in right:
+            yield from _column(name, left[name], right[name])
+
+
+def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for fact, (rule, writer) in _FACTS.items():
+        before, after = old.get(fact), new.get(fact)
+        if fact == "encoding" and isinstance(before, str) and isinstance(after, str):
+            before, after = before.lower(), after.lower()
+            if _ENCODINGS.get(before, before) == _ENCODINGS.get(after, after):
+                if before != after and "utf" not in before:
+                    yield _within_gb(before, after)
+                continue
+        if before != after and (fact in old) != (fact in new) and fact not in ("compression", "check_file", "split_mb"):
+            yield Change(
+                f"{fact}_changed", "", before, after, WARN, WARN, f"{rule}{UNDECIDED}"
+            )  # one side does not say
+        elif before != after:
+            yield Change(f"{fact}_changed", "", before, after, BREAKING, writer, rule)
+
+
+def _within_gb(before: str, after: str) -> Change:
+    """Judge a change between GB 2312, GBK and GB 18030, of which each contains the one before."""
+    order = ("gb2312", "gbk", "gb18030")
+    wider = order.index(after) > order.index(before)
+    reader, writer = (BREAKING, NONE) if wider else (NONE, BREAKING)
+    return Change("encoding_changed", "", before, after, reader, writer, "file.encoding")
+
+
+def _columns(left: Columns, right: Columns, *, placed: bool, checked: bool, suspect: bool) -> Iterator[Change]:
+    heirs = _renamed(left, right) if suspect else {}
+    writer = BREAKING if checked else NONE
+    order = list(right)
+    last = max((order.index(name) for name in left if name in right), default=-1)
+    last = max([last, *(order.index(heir) for heir in heirs.values())])
+    for name in left:
+        if name in heirs:
+            reader = WARN if placed else BREAKING
+            yield Change("column_renamed", f"columns/{name}", name, heirs[name], reader, BREAKING, "file.column.rename")
+        elif name not in right:
+            yield Change("column_removed", f"columns/{name}", name, None, BREAKING, BREAKING, "file.column.remove")
+    for at, name in enumerate(order):
+        if name not in left and name not in heirs.values():
+            appended = at > last
+            reader = (WARN if appended else BREAKING) if placed else INFO
+            rule = "file.column.append" if appended else "file.column.insert"
+            yield Change("column_added", f"columns/{name}", None, name, reader, writer, rule)
+    shared = [name for name in left if name in right]
+    if shared != [name for name in order if name in left]:
+        reader = BREAKING if placed else INFO
+        yield Change(
+            "columns_moved", "columns", shared, [n for n in order if n in left], reader, writer, "file.column.move"
+        )
+
+
+def _renamed(left: Columns, right: Columns) -> dict[str, str]:
+    """Return columns whose place and facts another name took over: suspected to be renamed, each is a loss to who asks by name."""
+    if len(left) != len(right):
+        return {}
+    pairs = zip(left.items(), right.items(), strict=True)
+    return {
+        old: new for (old, facts), (new, other) in pairs
+        if old not in right and new not in left and _facts(facts) == _facts(other)
+    }  # fmt: skip
+
+
+def _facts(column: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in column.items() if key != "name"}
+
+
+def _column(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    path = f"columns/{name}"
+    for fact in ("type", "format", "width"):
+        if old.get(fact) != new.get(fact):
+            yield Change(
+                f"{fact}_changed", path, old.get(fact), new.get(fact), BREAKING, BREAKING, f"file.column.{fact}"
+            )
