@@ -69,7 +69,7 @@ class Mailbox:
     def mails(self) -> list[EmailMessage]:
         """Return what came, in the order in which it came."""
         files = sorted(self.folder.glob("*.eml"))
-        return [cast("EmailMessage", message_from_bytes(f.read_bytes(), policy=default)) for f in files]
+        return [message_from_bytes(f.read_bytes(), policy=default) for f in files]
 
     def count(self) -> int:
         """Return how many mails came."""
