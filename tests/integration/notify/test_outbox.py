@@ -69,7 +69,7 @@ def test_a_failing_channel_does_not_keep_the_others(post: Post) -> None:
     assert post.deliver() == (0, 0, 0)
     post.at(0.1)
     assert post.deliver() == (1, 0, 0)
-    assert [sent for _, _, sent, _ in post.tries() if _ is not None].count(True) == 4
+    assert sum(sent for _, _, sent, _ in post.tries()) == 4
 
 
 def test_a_server_that_is_down_for_a_day_gets_everything_then(post: Post) -> None:
@@ -77,11 +77,11 @@ def test_a_server_that_is_down_for_a_day_gets_everything_then(post: Post) -> Non
     to = [post.contact(address=f"user{i}@gaj.example.gov.cn") for i in range(5)]
     post.put(*to)
     post.mailbox.stop()
-    for minute in range(0, 24 * 60, 30):
-        post.at(minute / 60)
+    for hour in range(24):
+        post.at(hour)
         sent, _, dead = post.deliver()
         assert (sent, dead) == (0, 0)
-    assert len(post.tries()) == 48  # one a round, not five
+    assert len(post.tries()) == 24  # one a round, not five
     post.mailbox.start()
     post.at(25)
     assert post.deliver() == (5, 0, 0)
