@@ -402,6 +402,7 @@ def main() -> int:
     """Run the benchmark and return 0 when every job's result was right."""
     from sandbox.bench_delivery import deliver, front_end  # noqa: PLC0415 - they import this module
     from sandbox.bench_files import files_load  # noqa: PLC0415
+    from sandbox.bench_notices import notices  # noqa: PLC0415
     from sandbox.bench_rest import rest_load  # noqa: PLC0415
     from sandbox.bench_shapes import shapes  # noqa: PLC0415
     from sandbox.bench_soap import soap_parse  # noqa: PLC0415
@@ -421,7 +422,12 @@ def main() -> int:
             lines = [copy_plain(bench), first_load(bench, chosen.pairs), exact_compare(bench), key_compare(bench)]
             lines += [one_percent(bench), full_width(bench, chosen.persons), deliver(bench), front_end(bench)]
             lines += [rest_load(bench, chosen.records, 3), files_load(bench, chosen.records, 3)]
-            lines += [soap_parse(bench, chosen.records // 4, 5), *shapes(bench, 5), memory_flat(bench, 5)]
+            lines += [
+                soap_parse(bench, chosen.records // 4, 5),
+                *shapes(bench, 5),
+                notices(bench),
+                memory_flat(bench, 5),
+            ]
         finally:
             bench.close()
     (BUILD / "bench.json").write_text(json.dumps(lines, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,14 @@ _SECONDS = 15.0
 _CONNECT = 5.0
 _CAP = 65_536  # bytes of an answer
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _tells_nothing(record: logging.LogRecord) -> bool:
+    """Keep away what urllib3 would log of a robot's address when everything is logged: the key stands in it."""
+    return "key=" not in record.getMessage()
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_tells_nothing)
 
 
 @dataclass(frozen=True, slots=True)

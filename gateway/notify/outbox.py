@@ -29,6 +29,7 @@ from gateway.sql import queries
 _SQL = queries(__file__)
 _GIVEN_UP = timedelta(hours=72)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+_CHUNK = 500  # messages looked up at once
 _DOUBLINGS = 6  # beyond them the longest wait holds
 _GIVE_UP_HINT = "Mend what it names, then run `gateway outbox retry MESSAGE`."
 STATES = ("waiting", "sent", "dead")
@@ -116,21 +117,28 @@ class _Round:
             pg.hub_errors("send messages"),
         ):
             try:
-                while sum(self.counts.values()) < limit and self._one(hub):
-                    pass
+                while (left := limit - sum(self.counts.values())) > 0 and (due := self._due(hub, min(left, _CHUNK))):
+                    if not sum([self._one(hub, message) for message in due]):
+                        break  # another worker has all of them
             finally:
                 for channel in self.opened.values():
                     channel.close()
         return self.counts
 
-    def _one(self, hub: Connection) -> bool:
-        """Take, send and note one message; tell whether there was one."""
+    def _due(self, hub: Connection, limit: int) -> list[int]:
+        with hub, hub.cursor() as cursor:
+            cursor.execute(
+                _SQL["next"], {"now": settings.now(), "resting": self.resting, "limit": limit, **self._whose()}
+            )
+            return [message for (message,) in cursor.fetchall()]
+
+    def _one(self, hub: Connection, message: int) -> bool:
+        """Take, send and note one message; tell whether it was there to take, by an account that works."""
         with hub:
-            values = {"now": settings.now(), "resting": self.resting, **self._whose()}
             with hub.cursor(cursor_factory=RealDictCursor) as cursor:
-                cursor.execute(_SQL["take"], values)
+                cursor.execute(_SQL["take"], {"message": message, "now": settings.now()})
                 row = cursor.fetchone()
-            if row is None:
+            if row is None or channels.account(self.channel, row["address"]) in self.resting:
                 return False
             answer = self._tried(hub, row)
             settings.failpoint("notice")

@@ -7,12 +7,16 @@ on conflict (topic, contact, purpose) do nothing returning message;
 select distinct c.channel from gateway.outbox o join gateway.contact c using (contact)
  where o.state = 'waiting' and o.next_try <= %(now)s order by c.channel;
 
--- name: take: the message of a channel that is due longest, held until the transaction ends; not by an account in `resting`
-select o.message, o.topic, o.contact, o.purpose, o.sealed, o.attempts, o.queued_at, c.address, c.until
-  from gateway.outbox o join gateway.contact c using (contact)
+-- name: next: the messages of a channel that are due longest; not by an account in `resting`
+select o.message from gateway.outbox o join gateway.contact c using (contact)
  where o.state = 'waiting' and o.next_try <= %(now)s and c.channel = %(channel)s
    and not coalesce(%(account)s, c.address) = any (%(resting)s::text[])
- order by o.next_try, o.message limit 1 for update of o skip locked;
+ order by o.next_try, o.message limit %(limit)s;
+
+-- name: take: a message that is still due, held until the transaction ends; nothing when another worker has it
+select o.message, o.topic, o.contact, o.purpose, o.sealed, o.attempts, o.queued_at, c.address, c.until
+  from gateway.outbox o join gateway.contact c using (contact)
+ where o.message = %(message)s and o.state = 'waiting' and o.next_try <= %(now)s for update of o skip locked;
 
 -- name: note: what came of a try
 with tried as (

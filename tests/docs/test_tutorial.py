@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.backups import BackupReports
+from sandbox.mailbox import Mailbox
 from sandbox.maps import MapService
+from sandbox.robot import Robot
 from sandbox.superv import SupervisionSystem
 from sandbox.supervision import FEEDBACK
 from sandbox.web import WebSite
@@ -28,6 +30,7 @@ DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 FILES = ROOT / "docs" / "how-to" / "exchange-files.md"
 BY_REST = ROOT / "docs" / "how-to" / "deliver-by-rest.md"
+CHANNELS = ROOT / "docs" / "how-to" / "contacts-and-channels.md"
 SECONDS = 600.0
 
 
@@ -79,6 +82,15 @@ def test_files_are_exchanged_by_yaml_alone(shell: Shell, tmp_path: Path) -> None
     reports = BackupReports(tmp_path)
     shell.run(f"gateway init city && cd city && export GATEWAY_CONN_SELF_ZJJ='{reports.dsn}'")
     follow(shell, FILES)
+
+
+def test_contacts_are_added_and_reached(shell: Shell, tmp_path: Path) -> None:
+    """The how-to's commands add a person and a robot, and both hear of it."""
+    with Mailbox(tmp_path) as mailbox, Robot() as robot:
+        shell.run(f"gateway init city && cd city && export GATEWAY_CONN_NOTIFY_MAIL='{mailbox.dsn}'")
+        shell.run(f"export GATEWAY_CONN_ROBOT_GXJ='{robot.connections['ROBOT']}'")
+        follow(shell, CHANNELS)
+        assert (mailbox.count(), len(robot.taken("robot"))) == (1, 1)
 
 
 def test_the_tutorial_and_the_deliveries_after_it_do_what_they_show(shell: Shell) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import click
 import typer
 
 from gateway.cli.frame import Json, guarded, hub, out, show
@@ -16,13 +15,13 @@ group = typer.Typer(no_args_is_help=True, help="Messages that are sent, wait, or
 
 @group.command("list")
 def outbox_list(
-    state: Annotated[
-        str | None, typer.Option(click_type=click.Choice(outbox.STATES), help="Only those in this state.")
-    ] = None,
+    state: Annotated[str | None, typer.Option(help="waiting, sent or dead; all when left out.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many messages.")] = 50,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """List messages, newest first, with what the other side said last. Example: gateway outbox list --state dead."""
+    if state not in {None, *outbox.STATES}:
+        raise typer.BadParameter(f"--state is one of {', '.join(outbox.STATES)}.")
 
     def call() -> None:
         with hub(Deployment.open()) as connection:
