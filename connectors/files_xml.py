@@ -23,7 +23,7 @@ def elements(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
 def _walked(texts: Iterable[str], record: str, what: str) -> Iterator[Any]:
     parser = etree.XMLPullParser(
         events=("start", "end"), tag=f"{{*}}{record}", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True, collect_ids=False, encoding="utf-8",
+        remove_comments=True, remove_pis=True, encoding="utf-8",
     )  # fmt: skip
     depth, stretch = 0, 0
     for text in texts:

@@ -78,7 +78,7 @@ class Features:
         events = etree.iterparse(
             self, events=("start", "end"), tag=(_ROOT, _MEMBER, _BROKEN, _REPORT),
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-            remove_pis=True, collect_ids=False,
+            remove_pis=True,
         )  # fmt: skip
         for event, element in events:
             if element.getparent() is None:

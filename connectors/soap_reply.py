@@ -79,7 +79,7 @@ class Reply:
         events = etree.iterparse(
             self, events=("start", "end"), tag=(*_FRAME, *wanted),
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-            remove_pis=True, collect_ids=False,
+            remove_pis=True,
         )  # fmt: skip
         kept = 0
         for event, element in events:
