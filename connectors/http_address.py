@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import ssl
 from base64 import b64encode
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from gateway.errors import SettingMissing
+from gateway.http_session import loopback
 from gateway.model import Platform
 
 
@@ -75,14 +75,6 @@ def _allowed(parts: SplitResult, query: Mapping[str, str]) -> bool:
     if not re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host):
         return False
     return parts.scheme == "https" or (not query and loopback(host))
-
-
-def loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_credentials(platform: Platform, found: Address) -> None:

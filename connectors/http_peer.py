@@ -20,7 +20,6 @@ import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connectors.http_address import Address
-from connectors.http_session import Watchdog, plain_session
 from gateway.errors import (
     AccessDenied,
     GatewayError,
@@ -30,6 +29,7 @@ from gateway.errors import (
     SettingMissing,
     SourceChanged,
 )
+from gateway.http_session import Watchdog, plain_session
 from gateway.ports import Turns
 
 T = TypeVar("T")

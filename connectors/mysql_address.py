@@ -7,8 +7,8 @@ import ssl
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from connectors.http_address import loopback
 from gateway.errors import SettingMissing
+from gateway.http_session import loopback
 
 _SCHEME = "mysql://"
 

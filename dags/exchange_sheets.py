@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +10,8 @@ from airflow.sdk import DAG, task
 from gateway_operator import RETRY, connection_of
 
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, NotFound, NotNow, PermanentError
-from gateway.exchange import reconcile, sheets
+from gateway.exchange import nightly, sheets
 
-log = logging.getLogger(__name__)
 AGAIN: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(minutes=2), "retry_policy": RETRY}
 
 with DAG(
@@ -36,29 +33,9 @@ with DAG(
 
     @task(task_display_name="逐条比对 compare", **AGAIN)
     def compare() -> dict[str, int]:
-        """Compare every route that was loaded; one that cannot be compared does not keep the others from it."""
-        deployment = Deployment.open(connection_of)
-        differing, unreachable, waiting = list[str](), list[str](), list[str]()
-        for name in deployment.catalog.routes:
-            try:
-                found = reconcile.run(deployment, name)
-            except NotFound:
-                continue  # not loaded yet
-            except NotNow as early:  # the platform's owner wants it so; inside its window `gateway reconcile` compares
-                log.info("%s: %s", name, early.message)
-                waiting.append(name)
-            except GatewayError as error:
-                log.warning("%s: %s", name, error)
-                unreachable.append(name)
-            else:
-                log.info("%s: %s (%s)", name, found.passed, found.method)
-                differing += [name] if found.passed is False else []
-        if differing or unreachable:
-            raise PermanentError(
-                f"differing: {', '.join(differing) or 'none'}; not compared: {', '.join(unreachable) or 'none'}",
-                "Run `gateway reconcile ROUTE --repair` for each that differs.",
-            )
-        return {"compared": len(deployment.catalog.routes) - len(waiting), "waiting": len(waiting)}
+        """Compare every route that was loaded."""
+        night = nightly.compare_all(Deployment.open(connection_of))
+        return {"compared": len(night.agreeing), "waiting": len(night.waiting)}
 
     @task(task_display_name="签发日对账单 sign", trigger_rule="all_done", **AGAIN)
     def sign() -> int:

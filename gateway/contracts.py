@@ -22,6 +22,7 @@ from gateway import yamlfile
 from gateway.errors import ContractInvalid
 from gateway.exchange.patterns import is_supported
 from gateway.exchange.rules import SET_CHECKS, refuse_broken_rules
+from gateway.exchange.sending import refuse_timeless
 from gateway.model import Dataset, DeleteLimit, Field, Rule
 from gateway.yamlfile import Located
 
@@ -36,8 +37,10 @@ _LONGEST_KEY = 600  # characters of up to four bytes; an index entry holds 2,704
 _LONGEST_NAME = 40  # leaves room for the suffixes of partitions and landing tables
 _REPAIRS = {"trim", "upper", "open_end", "nullify"}
 _CLASSES = {"L1", "L2", "L3", "L4"}
-_FIELD_ARGUMENTS = ("field", "fields", "id", "date", "sex", "code", "parent", "from", "to", "value", "type", "parts",
-                    "other", "differs_from", "present", "absent", "keys", "of", "level")  # fmt: skip
+_FIELD_ARGUMENTS = (
+    *("field", "fields", "id", "date", "sex", "code", "parent", "from", "to", "value", "type", "parts", "other", "differs_from"),
+    *("present", "absent", "keys", "of", "level", "when_more", "lon", "lat", "version", "unless"),
+)  # fmt: skip
 
 
 def load(path: Path) -> Dataset:
@@ -145,7 +148,8 @@ def preflight_rule(entry: Mapping[str, Any], dataset: Dataset) -> Rule:
         hint = "Write a check of the row alone; what looks elsewhere belongs into the contract."
         raise ContractInvalid(f"rule {entry['id']}: check {check} looks at more than the row", hint)
     rule = Rule(entry["id"], check, args, "error", entry["description"], entry["english"], None, _fields_of(args, None))
-    refuse_broken_rules(replace(dataset, rules=(rule,)))
+    refuse_broken_rules(replace(dataset, rules=(rule,)), leaving=True)
+    refuse_timeless(dataset, check, args)
     return rule
 
 
@@ -235,11 +239,12 @@ def _fields_of(args: Mapping[str, Any], needs: str | None) -> tuple[str, ...]:
     for key in _FIELD_ARGUMENTS:
         value = args.get(key)
         names += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
-    names += [
-        str(inner["field"])
-        for inner in (args.get("when"), args.get("in"))
-        if isinstance(inner, dict) and "field" in inner
-    ]
+    inner = [args.get("when"), args.get("in")]
+    while inner:
+        found = inner.pop(0)
+        if isinstance(found, dict):
+            names += [str(found["field"])] if "field" in found else []
+            inner.append(found.get("and"))
     return tuple(dict.fromkeys(names))
 
 

@@ -188,3 +188,41 @@ class ChainBroken(PermanentError):
 
     code = "GW-407"
     chinese = "回执链断裂"
+
+
+# 7xx: notices and what is sent
+
+
+class ChannelUnavailable(RetryableError):
+    """Raised when a channel does not answer, or asks to come again later; what waits is sent when it does."""
+
+    code = "GW-701"
+    chinese = "通知渠道不可用"
+
+
+class ChannelRefused(PermanentError):
+    """Raised when a channel refuses this message or its recipient for good; the message is given up."""
+
+    code = "GW-702"
+    chinese = "通知被拒收"
+
+
+class ContactInvalid(PermanentError):
+    """Raised when a contact is given an address that its channel cannot use, or one that it has already."""
+
+    code = "GW-703"
+    chinese = "联系人有误"
+
+
+class MessageInvalid(PermanentError):
+    """Raised before a message is queued when something of it cannot be sent, such as a line break in its subject."""
+
+    code = "GW-704"
+    chinese = "通知内容有误"
+
+
+class NoticeRefused(PermanentError):
+    """Raised when a notice may not be announced, moved or answered as asked, from the notices; the words say what may."""
+
+    code = "GW-705"
+    chinese = "变更通知单不能这样办理"

@@ -19,6 +19,7 @@ import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway.errors import SettingMissing
@@ -34,6 +35,17 @@ def home() -> Path:
 def catalog_folder() -> Path:
     """Return the folder of the city's declarations."""
     return Path(os.environ.get("GATEWAY_CATALOG", "catalog")).resolve()
+
+
+def public_url() -> str | None:
+    """Return the address under which units reach the pages, without a slash at its end, or None; links need it."""
+    found = secret("GATEWAY_PUBLIC_URL")
+    if not found:
+        return None
+    parts = urlsplit(found)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}):
+        return found.rstrip("/")
+    raise SettingMissing("GATEWAY_PUBLIC_URL is no https address", "Write https://HOST, as units' browsers reach it.")
 
 
 def hub_dsn() -> str:

@@ -1,10 +1,12 @@
-"""Mounts the pages and the callbacks below /exchange, and shows pages as tabs: a DAG's route, a task's receipt."""
+"""Mounts the pages, the notices of units and the callbacks below /exchange, and shows pages as tabs: a DAG's route, a task's receipt."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
-from gateway_callbacks import PREFIX
+from gateway_callbacks import PREFIX as CALLBACKS
 from gateway_callbacks import app as callbacks
+from gateway_notices import PREFIX as NOTICES
+from gateway_notices import app as notices
 from gateway_pages import app
 
 
@@ -13,7 +15,8 @@ class GatewayPlugin(AirflowPlugin):
 
     name = "exchange_gateway"
     fastapi_apps = [  # noqa: RUF012 - Airflow's form; the longer address first, or the pages would take its calls
-        {"app": callbacks, "url_prefix": PREFIX, "name": "exchange callbacks"},
+        {"app": callbacks, "url_prefix": CALLBACKS, "name": "exchange callbacks"},
+        {"app": notices, "url_prefix": NOTICES, "name": "exchange notices"},
         {"app": app, "url_prefix": "/exchange", "name": "exchange"},
     ]
     external_views = [  # noqa: RUF012

@@ -85,7 +85,7 @@ def _items(now: datetime, seed: int) -> Made:
     yield "item.material", item_parts.materials(seed), lambda i: item_parts.spare_material(i, seed)
     yield "item.fee", item_parts.fees(seed), lambda i: item_parts.spare_fee(i, seed)
     yield "item.faq", item_parts.faqs(seed), lambda i: item_parts.spare_faq(i, seed)
-    yield "item.step", item_parts.steps(seed), lambda i: item_parts.step(i, 21, seed)
+    yield "item.step", item_parts.steps(seed), lambda i: item_parts.spare_step(i, seed)
 
 
 def _orgs(seed: int, key: bytes) -> Made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -86,8 +87,9 @@ def _later(field: str, table: SourceTable) -> Iterator[str]:
 
 
 def _implication(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row:
-    field, values, then = args["when"]["field"], args["when"].get("in"), args.get("in")
+    field, values, then, more = args["when"]["field"], args["when"].get("in"), args.get("in"), args["when"].get("and")
     found: Row = {field: values[0] if values else date(2025, 12, 31)}
+    found |= {more["field"]: more["in"][0]} if more else {}
     if then:
         return found | _unlisted(then["field"], then["values"], table.listed(then["field"]) or ("2", "1", "0"), table)
     declared = args.get("present", [])
@@ -107,6 +109,11 @@ def _values(args: Mapping[str, Any], _: Row, __: Row, table: SourceTable) -> Row
 
 def _text(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
     return {args["field"]: row[args["differs_from"]] if "differs_from" in args else "材料不齐"}
+
+
+def _ending(args: Mapping[str, Any], row: Row, *_: Any) -> Row:
+    ending = next(ending for ending, kind in args["endings"].items() if str(row[args["type"]]) != str(kind))
+    return {args["field"]: f"试办{ending}"}
 
 
 def _bound(field: str, table: SourceTable) -> Iterator[str]:
@@ -165,6 +172,11 @@ def _control(_: Mapping[str, Any], row: Row, __: Row, table: SourceTable) -> Row
     return {plain: f"{str(row.get(plain) or '')[:1]}\x02"}
 
 
+def _object(held: Any, member: str, value: str) -> str:
+    """Return a document, which a table holds as its text, with another member."""
+    return json.dumps((json.loads(held) if isinstance(held, str) else held) | {member: value}, ensure_ascii=False)
+
+
 def _names(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -202,6 +214,12 @@ _BREAKERS: Mapping[str, Callable[..., Row]] = {
     "no_overlap": _overlap,
     "parent_exists": _parent_exists,
     "not_literal": _field("无"),
+    "ending": _ending,
+    "sum_within": _field("90.0"),
+    "members": lambda args, row, *_: {args["field"]: _object(row[args["field"]], next(iter(args["members"])), "")},
+    "impersonal": lambda args, row, *_: {
+        args["field"]: _object(row[args["field"]], args["members"][0], "请致电13803140001")
+    },
     "clean": _control,
     "in_sequence": lambda args, row, *_: {args["field"]: row[args["field"]] + 2},
 }

@@ -102,7 +102,10 @@ class DocumentLibrary(Standin):
             self._write(META, row)
         for place, rule in enumerate(documents.breakable()):
             row = documents.document(self._count + place, 1, now, self._seed, self._owner_key)
-            self._write_bad(META, rule, documents.broken(rule, row))
+            made = documents.broken(rule, row)
+            if rule == documents.BESIDE_LOWER:
+                self._write(META, documents.lower(made))
+            self._write_bad(META, rule, made)
         self.set("next", self._count + len(documents.breakable()))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:  # noqa: ARG002 - the protocol's

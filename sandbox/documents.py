@@ -17,6 +17,7 @@ from sandbox.messages import CHINA, Row, moment
 META = "document.meta"
 KEYS: Mapping[str, tuple[str, ...]] = {META: ("document_id", "version")}
 DOCUMENTS = 600
+BESIDE_LOWER = "DO-02"  # such a record is bad only beside the version before it
 DAYS = 300  # the oldest document was made that many days ago
 _SPACE = uuid.UUID("5f0c2a84-1d4b-5c7e-8a36-0e9b7d2f6c11")
 _FIRMS = 1_000
@@ -53,7 +54,7 @@ def document(number: int, version: int, now: datetime, seed: int, key: bytes) ->
         "size": rng.randrange(8_000, 4_000_000), "sha256": digest, "sm3": rng.choice((None, digest[::-1])), "trust": trust,
         **_owner(rng, title, number, seed, key),
         "source_project_no": rng.choice((None, "", f"1308{day:%Y%m%d}{rng.randrange(10**9):09d}")),
-        "source_unit": _unit(rng) if trust != "A" else items.BUREAU, "valid_to": ends,
+        "source_unit": _unit(rng) if trust != "A" else items.BUREAU, **_verified(rng, trust, version), "valid_to": ends,
         "seal": f"{items.BUREAU_NAME}电子印章" if trust == "A" else rng.choice((None, "")), "class": rng.choice(("L2", "L3", "L4")),
         "uri": f"https://document.example.invalid/objects/{digest}.{_SUFFIX.get(mime, 'docx')}", "created_at": moment(made),
         "revoked_at": moment(revoked), "updated_at": moment(revoked or made),
@@ -85,6 +86,18 @@ def _unit(rng: Random) -> str:
     return identity.uscc("11", region, identity.organisation_code(rng.randrange(20), rng.choice(("MB", "00", "74"))))
 
 
+def _verified(rng: Random, trust: str, version: int) -> Row:
+    """Return who stands for the grade: whoever issued the document, or looked at it at a window, or again later."""
+    if trust not in "AB" and version == 1:
+        return {"verified_unit": rng.choice((None, "")), "verified_by": None}
+    return {"verified_unit": items.BUREAU, "verified_by": names.person(rng)}
+
+
+def lower(row: Row) -> Row:
+    """Return the version before a second one, of the lowest grade."""
+    return row | {"version": row["version"] - 1, "trust": "D", "verified_unit": None, "verified_by": None}
+
+
 def _moved(row: Row, field: str, days: float) -> str:
     return str(moment(datetime.fromisoformat(row[field]) + timedelta(days=days)))
 
@@ -103,6 +116,8 @@ _BREAKERS: Mapping[str, Callable[[Row], Row]] = {
     "DO-04": lambda _: {"mime": "application/x-msdownload"},
     "DO-05": lambda _: {"uri": "data:application/pdf;base64,JVBERi0xLjQK"},
     "owner_key-uscc": lambda row: {"owner_kind": "2", "owner_key": _wrong(row["source_unit"])},
+    "verified_unit-uscc": lambda row: {"verified_unit": _wrong(row["source_unit"])},
+    BESIDE_LOWER: lambda _: {"version": 2, "trust": "C", "verified_unit": None, "verified_by": None},
     "seal-present": lambda _: {"trust": "A", "seal": None},
     "created_at-future": lambda row: {"created_at": _moved(row, "created_at", 1_000)},
     "revoked_at-order": lambda row: {"revoked_at": _moved(row, "created_at", -1)},

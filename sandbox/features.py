@@ -72,7 +72,7 @@ def _outline(county: places.County, rng: Random, number: int) -> Row:
     if number % 5 == 4:
         apart = _ring(county.lon + 0.6, county.lat, 0.05, rng)
         return {"type": "MultiPolygon", "coordinates": [[outer], [apart]]}
-    hole = [_ring(county.lon, county.lat, 0.03, rng)[::-1]] if number % 5 == 2 else []
+    hole = [_ring(county.lon + 0.075, county.lat, 0.0125, rng)[::-1]] if number % 5 == 2 else []  # where no address is
     return {"type": "Polygon", "coordinates": [outer, *hole]}
 
 

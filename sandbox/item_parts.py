@@ -27,6 +27,7 @@ _STEPS = (
     ("决定", "审批一科"),
     ("制证送达", "证照管理科"),
 )
+_STEPLESS = items.ITEMS - 20  # from this item on nobody has said by which steps it goes
 _QUESTIONS = (
     ("材料可以容缺受理吗？", "次要材料可以容缺，作出书面承诺后五个工作日内补齐。"),
     ("可以委托他人代办吗？", "可以，代办人需携带委托书和双方身份证明到窗口办理。"),
@@ -74,17 +75,22 @@ def spare_faq(number: int, seed: int) -> Row:
 
 
 def steps(seed: int) -> Iterator[Row]:
-    """Yield the steps of every guide that is no spare one; their limits add up to no more than the promise."""
+    """Yield the steps of the guides but the last ones and spare ones; their limits add up to no more than the promise."""
     for number, ahead in items.versions():
-        if number < items.ITEMS:
+        if number < _STEPLESS:
             chosen = _STEPS if items.promise_days(number) else _STEPS[:1]
             yield from (step(number, place, seed, len(chosen), ahead=ahead) for place in range(1, len(chosen) + 1))
 
 
+def spare_step(number: int, seed: int) -> Row:
+    """Return the only step of one of the last guides."""
+    return step(_STEPLESS + number, 1, seed, 1)
+
+
 def step(number: int, place: int, seed: int, of: int = 5, *, ahead: bool = False) -> Row:
-    """Return step `place` of `of` of an item; places beyond the known steps are spare ones."""
+    """Return step `place` of `of` of an item."""
     rng = Random(f"{seed}:step:{number}:{place}:{ahead}")
-    name, office = _STEPS[(place - 1) % len(_STEPS)]
+    name, office = _STEPS[place - 1]
     tenths = items.promise_days(number) * 10 // of
     return {
         "task_code": items.task(number), "task_version": items.version(number) + ahead, "step_no": place, "step_name": name, "office": office,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import chinese_calendar
 
-from sandbox import identity, names, places
+from sandbox import names, orgs, places
 from sandbox.places import County
 
 Row = dict[str, Any]
@@ -30,7 +30,6 @@ _LIMIT = 5
 _SPACE = uuid.UUID("0b9c3c1e-4f4e-5c52-9a59-8d2c6a7b1e10")
 _FIXED = {(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)}  # holidays of every year, published or not
 _CITY = "130800000000"
-_UNITS = ("MB", "00", "74")  # how codes of offices begin
 _TOPICS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "1": (
         ("新生儿落户需要哪些材料", "孩子上个月出生，户口想落在{county}，请问需要准备哪些材料？可以在网上预约吗？"),
@@ -77,6 +76,8 @@ _ANSWERS: Mapping[str, tuple[str, ...]] = {
     ),
     "4": ("您好，您指出的问题已更正，感谢您对网站工作的支持！", "您好，链接已修复，由此给您带来的不便敬请谅解。"),
 }  # fmt: skip
+_MARKED = "您好，所询事项见附件。\n【秘密】附件：专项工作方案"
+_MARKED_NO = 7  # the answer that bears a secrecy mark: it is kept, and goes nowhere
 _NOTES = ("涉及他人隐私，不宜公开", "内容与其他留言重复，合并答复", "含有未经核实的指名投诉")
 
 
@@ -134,7 +135,7 @@ def post(
         "content": content + ("谢谢🙏" if number % 17 == 0 else ""), "submitted_at": moment(submitted),
         "author_key": rng.randbytes(32).hex() if rng.random() < 0.7 else None, "contact": _contact(rng),
         "division": _CITY if whole_city else county.code + "000000", "item_code": None,
-        "handling_unit": _unit(rng, "130800" if whole_city else county.code), "assigned_at": moment(assigned),
+        "handling_unit": _unit(rng, "130800" if whole_city or number % 400 == 150 else county.code), "assigned_at": moment(assigned),
         "transfers": rng.choice((0, 0, 0, 1, 2)) if assigned else 0, "author_public": author_public,
         "publish": "0" if reason else "1", "no_publish_reason": reason,
         "no_publish_note": rng.choice(_NOTES) if reason == "3" else None, "due_at": moment(due_at(submitted)),
@@ -148,7 +149,8 @@ def replies(now: datetime, seed: int, answered: list[Row], count: int = REPLIES)
     for number, row in enumerate(answered):
         for reply_no in range(1, 3 if number % 20 == 3 else 2):
             if made < count:
-                yield reply(row, reply_no, now, seed)
+                answer = reply(row, reply_no, now, seed)
+                yield answer | {"reply": _MARKED} if made == _MARKED_NO else answer
             made += 1
     for number in range(count - made):
         yield reply(answered[number], 3, now, seed)
@@ -184,7 +186,13 @@ def _contact(rng: Random) -> str | None:
 
 
 def _unit(rng: Random, region: str) -> str:
-    return identity.uscc("11", region, identity.organisation_code(rng.randrange(20), rng.choice(_UNITS)))
+    return str(rng.choice(_units(region)))
+
+
+@cache
+def _units(region: str) -> tuple[str, ...]:
+    """Return the codes of the units of the city or of a county."""
+    return tuple(unit["org_cc_code"] for unit in orgs.live_units() if unit["region_code"] == f"{region}000000")
 
 
 def _ago(row: Row, field: str, days: float) -> str:

@@ -138,6 +138,11 @@ def addresses(rng: Random, count: int, start: int = 0) -> Iterator[Row]:
         yield _address(rng, number, county)
 
 
+def misplaced(number: int) -> bool:
+    """Tell whether somebody wrote down an address far outside of its county."""
+    return number % 500 == 250
+
+
 def _address(rng: Random, number: int, county: County) -> Row:
     street, road = rng.choice(county.streets), rng.choice(_ROADS)
     built = f"{rng.randint(2018, 2025)}-{rng.randint(3, 12):02d}-{rng.randint(1, 28):02d}"
@@ -154,6 +159,8 @@ def _address(rng: Random, number: int, county: County) -> Row:
             "unit": f"{rng.randint(1, 6)}单元",
             "room": f"{rng.randint(101, 2604)}室",
         }
+    if misplaced(number):
+        row["lon"] = f"{float(row['lon']) + 0.3:.7f}"
     parts = ("street", "road", "door_no", "estate", "building", "unit", "room")
     row["standard_name"] = "".join(row.get(p) or "" for p in parts)
     row["alias"] = f"{road}{row['door_no']}#{street.name}{row['door_no']}" if number % 5 == 0 else None

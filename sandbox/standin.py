@@ -82,6 +82,10 @@ class Standin(House):
 
     def _write_bad(self, dataset: str, rule: str, row: Row) -> None:
         self._write(dataset, row, fault=rule)
+        self.note_bad(dataset, row, rule)
+
+    def note_bad(self, dataset: str, row: Row, rule: str) -> None:
+        """Note that a record is bad, and the rule that is to find it."""
         self._store.execute("insert into bad values (?, ?, ?)", (dataset, self._key(dataset, row), rule))
 
     def _key(self, dataset: str, row: Row) -> str:

@@ -123,6 +123,17 @@ class WebSite(Standin):
             self.edit(POST, (message_id,), state="3")
         return row
 
+    def transfer(self, message_id: str, *, afresh: bool = False) -> Row:
+        """Hand a message on to another unit; `afresh` gives it, against the rule, a time limit of its own."""
+        with self.writing():
+            row = next(row for row in self.rows(POST) if row["message_id"] == message_id)
+            changes = {"transfers": row["transfers"] + 1}
+            if afresh:
+                sooner = datetime.fromisoformat(row["due_at"]) - timedelta(days=1)
+                changes |= {"due_at": messages.moment(max(sooner, datetime.fromisoformat(row["submitted_at"])))}
+                self.note_bad(POST, row, "MS-02")
+            return self.edit(POST, (message_id,), **changes)
+
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
         return f"the official site answers at {self.url}: {len(self.rows(POST)):,} messages, {len(self.rows(REPLY)):,} replies"

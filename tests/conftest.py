@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from gateway.embedded import Server, pg_binary
 from tests.conformance.mariadb import PROGRAMS, MariaDb
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("untimed", deadline=None)  # no test judges by the clock: machines are shared
+settings.load_profile("untimed")
 os.environ.pop("COLUMNS", None)  # a worker's; what commands print would be folded
 
 

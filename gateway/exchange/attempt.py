@@ -224,6 +224,12 @@ class Attempt:
             pace.rest(notes, self.route.peer.platform, error.seconds, error.message)
 
     def _close(self) -> None:
+        """Let the locks go and close: closing alone tells the server, which lets go a moment after this run has ended."""
+        try:
+            self.hub.rollback()
+            ledger.free_locks(self.hub)
+        except psycopg2.Error:
+            pass  # the server has lost this session, and with it the locks
         for connection in (self.hub, self.notes):
             close_quietly(connection)
 

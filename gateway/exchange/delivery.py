@@ -108,6 +108,8 @@ class _Delivery:
                 )
             self._read_at, self._rejects = self._attempt.now(), changes.rejects
             confirmed = self._exchange(changes)
+            if confirmed.repeated:  # what stayed here when it left, whatever the clock and the rules say now
+                self._rejects = stopped.noted(self._attempt.hub, self._attempt.route.route, self._range.number)
             extent = self._left if self._left and confirmed.repeated else changes.extent  # what the target counted
             self._attempt.stage("state")
             heard, entry = self._attempt.decide(
@@ -208,7 +210,8 @@ class _Delivery:
             quarantine.close_sent_again(attempt.hub, attempt.batch, self._range.decision)
         went = None if confirmed.repeated else replace(self._range, upto=extent.upto)
         stopped.close(attempt.hub, attempt.deployment.keys, attempt.route, attempt.batch, went)
-        self._enter_stopped(attempt.hub, changes)
+        if not confirmed.repeated:  # else it took what may be stopped now
+            self._enter_stopped(attempt.hub, changes)
         if not extent.sends and not self.resent:
             deliveries.begin(attempt.hub, route, self._range, extent)
         taken = confirmed.inserted + confirmed.updated + confirmed.unchanged + confirmed.deleted

@@ -6,11 +6,14 @@ its owner.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from psycopg2 import sql
 
 from gateway import settings
 from gateway.exchange.checks import CHECKS
-from gateway.model import Dataset, Route
+from gateway.exchange.sending import CLOCK_CHECKS
+from gateway.model import Dataset, Route, Rule
 
 SECRECY = "gate.secrecy"
 # Marks as GB/T 9704 sets them (a level, a star, a term), in brackets as titles bear them, or alone in a field. The bare
@@ -25,14 +28,20 @@ _PATTERNS = (
 
 
 def reason(route: Route, alias: str) -> sql.Composable:
-    """Return the rule that stops a row on this route, as text, or null; the row's columns must be unambiguous."""
-    today = settings.now().astimezone(settings.CHINA).date()
+    """Return the rule that stops a row on this route now, as text, or null; the row's columns must be unambiguous."""
+    now = settings.now()
     whens = [sql.SQL("when {} then {}").format(marked(route.dataset, alias), sql.Literal(SECRECY))]
     whens += [
-        sql.SQL("when {} then {}").format(sql.SQL(CHECKS[r.check].sql(route.dataset, r.args, today)), sql.Literal(r.id))
+        sql.SQL("when {} then {}").format(sql.SQL(_broken(route.dataset, r, now)), sql.Literal(r.id))
         for r in route.preflight
     ]
     return sql.SQL("(case {} end)").format(sql.SQL(" ").join(whens))
+
+
+def _broken(dataset: Dataset, rule: Rule, now: datetime) -> str:
+    if rule.check in CLOCK_CHECKS:
+        return CLOCK_CHECKS[rule.check](dataset, rule.args, now)
+    return CHECKS[rule.check].sql(dataset, rule.args, now.astimezone(settings.CHINA).date())
 
 
 def not_its_own(route: Route, alias: str) -> sql.Composed:

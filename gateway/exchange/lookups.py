@@ -14,8 +14,11 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import checks, rules, sequence
+from gateway.exchange import checks_values, rules, sequence
 from gateway.exchange import hub as hub_tables
+from gateway.exchange.areas import area_changed, inside
+from gateway.exchange.earlier import unchanged, unit_slip
+from gateway.exchange.groups import no_rise, sum_within
 from gateway.exchange.landing import Landing
 from gateway.exchange.limits import day, same, within_limit, workdays
 from gateway.model import Catalog, Dataset, Rule
@@ -59,19 +62,27 @@ def code_on(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset])
 
 
 def exists(landing: Landing, args: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when what a row refers to is not in the hub; `when` and `where` narrow the rows here and there."""
+    """Break when what a row refers to is not in the hub; `when` and `where` narrow the rows here and there.
+
+    Of a field under `digits` only so many characters are compared.
+    """
     other, pairs = datasets[args["in"]], zip(args["fields"], args.get("there", args["fields"]), strict=True)
     matching: list[sql.Composable] = [
-        sql.SQL("h.{} = _r_.{}").format(sql.Identifier(b), sql.Identifier(a)) for a, b in pairs
+        sql.SQL("{} = {}").format(
+            _beginning(sql.Identifier("h", there), args, here), _beginning(sql.Identifier("_r_", here), args, here)
+        )
+        for here, there in pairs
     ]
     if where := args.get("where"):
-        matching.append(sql.SQL(checks.condition(other, where, "h")))
+        matching.append(sql.SQL(checks_values.condition(other, where, "h")))
     absent = sql.SQL("not exists (select from {} h where {})").format(
         hub_tables.table(other), sql.SQL(" and ").join(matching)
     )
     when = args.get("when")
     return [
-        absent if when is None else sql.SQL(checks.condition(landing.dataset, when, "_r_")) + sql.SQL(" and ") + absent
+        absent
+        if when is None
+        else sql.SQL(checks_values.condition(landing.dataset, when, "_r_")) + sql.SQL(" and ") + absent
     ]
 
 
@@ -110,18 +121,6 @@ def parent_exists(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dat
     return [sql.SQL("_r_.{} is not null and {}").format(names["parent"], absent)]
 
 
-def unit_slip(landing: Landing, args: Mapping[str, Any], _: Mapping[str, Dataset]) -> list[sql.Composable]:
-    """Break when a number is `factor` times what it was, or a `factor`-th: somebody changed the unit."""
-    key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
-    return [sql.SQL(
-        "exists (select from {table} h where {key} and h.{field} > 0 and _r_.{field} > 0 "
-        "and greatest(_r_.{field} / h.{field}, h.{field} / _r_.{field}) >= {factor})"
-    ).format(
-        table=hub_tables.table(landing.dataset), key=key, field=sql.Identifier(args["field"]),
-        factor=sql.Literal(int(args["factor"])),
-    )]  # fmt: skip
-
-
 CONDITIONS: Mapping[str, Condition] = {
     "code_on": code_on,
     "exists": exists,
@@ -130,6 +129,11 @@ CONDITIONS: Mapping[str, Condition] = {
     "no_overlap": no_overlap,
     "parent_exists": parent_exists,
     "unit_slip": unit_slip,
+    "unchanged": unchanged,
+    "sum_within": sum_within,
+    "no_rise": no_rise,
+    "area_changed": area_changed,
+    "inside": inside,
     "workdays": workdays,
     "within_limit": within_limit,
     sequence.CHECK: sequence.too_early,
@@ -147,6 +151,11 @@ def _count(landing: Landing, broken: sql.Composable) -> int:
     return int(
         pg.one(landing.hub, sql.SQL("select count(*) from {} _r_ where {}").format(landing.name("_ok"), broken))[0]
     )
+
+
+def _beginning(column: sql.Composable, args: Mapping[str, Any], field: str) -> sql.Composable:
+    digits = args.get("digits", {}).get(field)
+    return column if digits is None else sql.SQL("left({}, {})").format(column, sql.Literal(digits))
 
 
 def _wait(rule: Rule) -> sql.Composable | None:

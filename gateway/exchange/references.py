@@ -39,6 +39,7 @@ def _looked_up(rule: Rule) -> Iterator[tuple[str, list[str]]]:
         own = [args["than"]] if "than" in args else []
         own += [args["limit"]] if isinstance(args.get("limit"), str) else []
         own += [args["where"]["field"]] if "where" in args else []
-        yield args["in"], [*args.get("there", args["fields"]), *own]
+        own += [args["geometry"]] if "geometry" in args else []
+        yield args["in"], [*args.get("there", args.get("fields", ())), *own]
     for inner in (value for value in args.values() if isinstance(value, Mapping) and "fields" in value):
         yield inner["in"], [*inner["fields"], *(inner[name] for name in ("from", "to", "field") if name in inner)]

@@ -16,6 +16,7 @@ import jsonschema
 import jsonschema_rs
 
 from gateway.errors import ContractInvalid
+from gateway.exchange import sending
 from gateway.exchange.checks import CHECKS
 from gateway.exchange.values import stored
 from gateway.model import Dataset, Field, Rule
@@ -29,6 +30,11 @@ SET_CHECKS: Mapping[str, tuple[str, ...]] = {
     "no_overlap": ("keys", "from", "to"),
     "parent_exists": ("code", "parent"),
     "unit_slip": ("field", "factor"),
+    "unchanged": ("field",),
+    "sum_within": ("field", "fields", "in", "limit"),
+    "no_rise": ("field", "grades", "keys", "version", "unless"),
+    "area_changed": ("field", "percent"),
+    "inside": ("lon", "lat", "code", "digits", "in", "prefix", "geometry", "metres"),
     "workdays": ("from", "to", "limit"),
     "within_limit": ("to", "begun", "limit", "paused"),
     "keyed_hash": ("field", "of"),
@@ -78,10 +84,13 @@ def set_rules(dataset: Dataset, datasets: set[str]) -> tuple[list[Rule], list[Ru
     return awake, [r for r in found if r not in awake]
 
 
-def refuse_broken_rules(dataset: Dataset) -> None:
-    """Raise ContractInvalid naming the first rule that is not a check of the vocabulary with its arguments."""
+def refuse_broken_rules(dataset: Dataset, *, leaving: bool = False) -> None:
+    """Raise ContractInvalid naming the first rule that is not a check of the vocabulary with its arguments.
+
+    Of rows that are `leaving` the checks of the clock may ask, too.
+    """
     for rule in dataset.rules:
-        _refuse_unknown(dataset, rule)
+        _refuse_unknown(dataset, rule, sending.NEEDS if leaving else {})
 
 
 def reason_function(dataset: Dataset, today: date) -> tuple[str, str]:
@@ -251,11 +260,15 @@ def _implicit(field: Field) -> Iterator[Rule]:
         yield rule("pattern", "pattern", pattern=limits["pattern"])
 
 
-def _refuse_unknown(dataset: Dataset, rule: Rule) -> None:
+def _refuse_unknown(dataset: Dataset, rule: Rule, more: Mapping[str, tuple[str, ...]]) -> None:
     where = f"contract {dataset.name}: rule {rule.id}"
-    needs = CHECKS[rule.check].needs if rule.check in CHECKS else SET_CHECKS.get(rule.check)
+    known = {**{name: check.needs for name, check in CHECKS.items()}, **SET_CHECKS, **more}
+    needs = known.get(rule.check)
+    if needs is None and rule.check in sending.NEEDS:
+        hint = "Write it under preflight of the route that delivers the data set."
+        raise ContractInvalid(f"{where}: check {rule.check} is about rows that are about to leave", hint)
     if needs is None:
-        names = ", ".join(sorted({*CHECKS, *SET_CHECKS}))
+        names = ", ".join(sorted(known))
         raise ContractInvalid(f"{where}: there is no check {rule.check}", f"Use one of: {names}.")
     lacking = [name for name in needs if name not in rule.args]
     if lacking:

@@ -36,6 +36,13 @@ def enter(hub: Connection, keys: Keys, route: Route, batch: int, pages: Iterator
             execute_values(cursor, _SQL["enter"], entries, template=_ENTRY, page_size=len(entries))
 
 
+def noted(hub: Connection, route: str, number: int) -> dict[str, int]:
+    """Return by rule how many rows stayed here when a delivery left."""
+    with hub.cursor() as cursor:
+        cursor.execute(_SQL["noted"], {"route": route, "number": number, "peer": quarantine.PEER})
+        return dict(cursor.fetchall())
+
+
 def close(hub: Connection, keys: Keys, route: Route, batch: int, sent: Range | None) -> None:
     """Close the entries whose row the hub holds no more: another version came (superseded), or none is left (gone).
 

@@ -7,3 +7,6 @@ on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting'
 
 -- name: open: the open entries of an outbound route
 select id, row_hash, sealed from gateway.quarantine where route = %(route)s and state = 'open' order by id;
+
+-- name: noted: how many rows each rule stopped when a delivery left under its number
+select rule, count(*) from gateway.quarantine where route = %(route)s and batch_id = %(number)s and not starts_with(rule, %(peer)s) group by rule;

@@ -93,9 +93,14 @@ def take_locks(connection: Connection, route: str, dataset: str | None) -> None:
         pg.run(connection, "select set_config('lock_timeout', %s, false)", (f"{DATASET_SECONDS}s",))
         pg.one(connection, _SQL["wait_for_dataset"], {"dataset": dataset})
     except errors.LockNotAvailable:
-        pg.one(connection, _SQL["free_locks"])
+        free_locks(connection)
         raise _busy(f"data set {dataset}") from None
     pg.run(connection, "reset lock_timeout")
+
+
+def free_locks(connection: Connection) -> None:
+    """Let the locks of `take_locks` go."""
+    pg.one(connection, _SQL["free_locks"])
 
 
 def _busy(which: str) -> RouteBusy:

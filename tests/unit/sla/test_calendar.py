@@ -91,3 +91,31 @@ def test_a_day_outside_the_calendar_is_refused() -> None:
     """An answer is never guessed."""
     with pytest.raises(CalendarMissing, match="outside the working-day calendar"):
         KNOWN.at(date(2015, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "expected", "basis"),
+    [
+        (date(2026, 11, 24), 15, date(2026, 12, 15), "official"),  # a published year has one answer
+        (date(2026, 9, 29), 5, date(2026, 10, 12), "official"),  # the Saturday 10-10 is worked
+        (
+            date(2027, 1, 25),
+            15,
+            date(2027, 2, 23),
+            "provisional",
+        ),  # Spring Festival at its longest: nine days from its eve
+        (date(2026, 12, 28), 5, date(2027, 1, 5), "provisional"),  # from a published year into one that is not
+    ],
+)
+def test_working_days_of_a_year_that_is_not_published_are_counted_at_worst(
+    day: date, count: int, expected: date, basis: str
+) -> None:
+    """A date that was promised may move later when the year is published, never earlier."""
+    assert KNOWN.add_workdays_at_worst(day, count) == (expected, basis)
+    assert KNOWN.add_workdays(day, count) <= expected
+
+
+@given(st.dates(date(2027, 1, 1), date(2027, 10, 30)), st.integers(1, 20))
+def test_the_worst_case_is_never_before_the_festivals_alone(day: date, count: int) -> None:
+    """Whatever day and count."""
+    assert KNOWN.add_workdays_at_worst(day, count)[0] >= KNOWN.add_workdays(day, count)

@@ -5,6 +5,7 @@ The timeout of requests is per read, and a dripping peer outlives it: only shutt
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 from contextlib import suppress
@@ -113,3 +114,11 @@ def plain_session() -> requests.Session:
     session.mount("https://", _Adapter())
     session.mount("http://", _Adapter())
     return session
+
+
+def loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

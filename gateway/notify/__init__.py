@@ -1,0 +1,1 @@
+"""Telling people: contacts, what waits to be sent to them, and the channels that send it."""

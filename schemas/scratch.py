@@ -1,0 +1,105 @@
+"""Try a script on a copy of a platform's structure, and see what it changes.
+
+The copy is made from the platform's snapshot, so that no right on its tables is needed and no row is read. It lives in a
+PostgreSQL server of its own that is gone afterwards, and the script runs there as an account that owns the copy alone.
+Triggers, policies and grants are not copied: a script that changes those says so only about itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from gateway import pg
+from gateway.deployment import Deployment
+from gateway.embedded import Server
+from gateway.errors import ConnectionUnknown, SchemaMismatch
+from gateway.model import Platform
+from schemas.diff.compare import compare
+from schemas.diff.model import Change, Policy
+from schemas.snapshot import copy
+from schemas.snapshot import pg as pg_snapshot
+
+_SECONDS = "60s"
+_NAME = "scratch"
+
+
+def changes(deployment: Deployment, platform: Platform, script: str) -> tuple[Change, ...]:
+    """Return what a script changes in the schemas that the platform's data sets live in.
+
+    Raises SchemaMismatch when the script fails on the copy, naming the statement's fault; ConnectionUnknown and
+    PlatformUnavailable when the platform cannot be asked.
+    """
+    dsn = deployment.resolve(platform.connection)
+    if not dsn:
+        raise ConnectionUnknown(
+            f"platform {platform.platform}: connection {platform.connection} is not configured",
+            f"Set GATEWAY_CONN_{platform.connection.upper()}.",
+        )
+    with (
+        pg.platform_errors(platform.platform, "take a snapshot"),
+        closing(pg.connect(dsn, name="gateway snapshot")) as source,
+    ):
+        source.autocommit = True
+        shape = pg_snapshot.take(source)
+    return of_shape(shape, script)
+
+
+def of_shape(shape: Mapping[str, Any], script: str) -> tuple[Change, ...]:
+    """Return what a script changes in a shape."""
+    with _copy(shape) as scratch:
+        names = [schema["name"] for schema in shape["schemas"]]
+        before = pg_snapshot.take(scratch, names)
+        _run(scratch, script)
+        after = pg_snapshot.take(scratch, names)
+    return compare("pg", before, after, "both", Policy()).changes
+
+
+@contextmanager
+def _copy(shape: Mapping[str, Any]) -> Iterator[Connection]:
+    """Yield a connection to the copy, as an account that owns nothing else."""
+    password = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="gateway-scratch-") as folder, Server(Path(folder) / "pg") as server:
+        server.create_database(_NAME)
+        with closing(psycopg2.connect(server.dsn(_NAME))) as admin, admin, admin.cursor() as cursor:
+            role = sql.Identifier(_NAME)
+            cursor.execute(sql.SQL("create role {} login password {}").format(role, sql.Literal(password)))
+            cursor.execute(sql.SQL("alter database {} owner to {}; drop schema public").format(role, role))
+        with closing(psycopg2.connect(server.dsn(_NAME), user=_NAME, password=password)) as scratch:
+            scratch.autocommit = True
+            for statement in copy.statements(shape):
+                _build(scratch, statement)
+            yield scratch
+
+
+def _build(scratch: Connection, statement: copy.Statement) -> None:
+    try:
+        pg.run(scratch, statement.text)
+    except psycopg2.Error as error:
+        if statement.needed:
+            said = error.diag.message_primary if error.diag else None
+            raise SchemaMismatch(
+                f"the structure cannot be copied: {said}",
+                "Announce the change by documents, or name its fields by hand.",
+            ) from error
+
+
+def _run(scratch: Connection, script: str) -> None:
+    """Run the script as one transaction; a fault is the script's."""
+    pg.run(scratch, "select set_config('statement_timeout', %s, false)", (_SECONDS,))
+    try:
+        pg.run(scratch, sql.SQL("begin; {}; commit").format(sql.SQL(script.strip().rstrip(";"))))
+    except psycopg2.Error as error:
+        said = (error.diag.message_primary if error.diag else None) or "the server refused it"
+        raise SchemaMismatch(
+            f"the script does not run on a copy of the structure: {said}",
+            "Mend the script; nothing was changed anywhere.",
+        ) from error

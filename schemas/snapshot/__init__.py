@@ -1,0 +1,1 @@
+"""What an endpoint looks like now, as one document that can be stored and compared."""
