@@ -168,7 +168,7 @@ def ack(
 
 @group.command()
 def remind(as_json: Json = False) -> None:  # noqa: FBT002
-    """Remind every unit that is due to be reminded today; the clock does it every hour. Example: gateway notice remind."""
+    """Remind every unit that is due to be reminded today; the clock does it by itself. Example: gateway notice remind."""
 
     def call() -> None:
         show_one(dict(reminders.remind(Deployment.open())) or {"reminded": 0}, as_json=as_json)

@@ -6,11 +6,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg2
 import pytest
 
+from gateway.embedded import Server
 from sandbox.backups import BackupReports
 from sandbox.mailbox import Mailbox
 from sandbox.maps import MapService
@@ -30,6 +32,7 @@ DELIVER = ROOT / "docs" / "how-to" / "deliver-to-a-platform.md"
 PROVINCE = ROOT / "docs" / "how-to" / "report-to-the-province.md"
 FILES = ROOT / "docs" / "how-to" / "exchange-files.md"
 BY_REST = ROOT / "docs" / "how-to" / "deliver-by-rest.md"
+NOTICES = ROOT / "docs" / "how-to" / "announce-a-change.md"
 CHANNELS = ROOT / "docs" / "how-to" / "contacts-and-channels.md"
 SECONDS = 600.0
 
@@ -91,6 +94,24 @@ def test_contacts_are_added_and_reached(shell: Shell, tmp_path: Path) -> None:
         shell.run(f"export GATEWAY_CONN_ROBOT_GXJ='{robot.connections['ROBOT']}'")
         follow(shell, CHANNELS)
         assert (mailbox.count(), len(robot.taken("robot"))) == (1, 1)
+
+
+def test_a_change_is_announced_answered_and_taken_back(
+    shell: Shell, servers: tuple[Server, Server], tmp_path: Path
+) -> None:
+    """For the city's own catalog: the legal-person library renames a field that three units receive."""
+    servers[1].create_database("legal_notices")
+    dsn = servers[1].dsn("legal_notices")
+    with closing(psycopg2.connect(dsn)) as legal, legal, legal.cursor() as cursor:
+        cursor.execute(
+            "create table dn_legal_market_entity (uscc varchar(18) primary key, name text, address varchar(200))"
+        )
+    with Mailbox(tmp_path / "mails") as mailbox:
+        shell.run(
+            f"gateway init city && cd city && export GATEWAY_CONN_NOTIFY_MAIL='{mailbox.dsn}' GATEWAY_CONN_LEGAL='{dsn}'"
+        )
+        shell.run(f"export GATEWAY_CATALOG='{ROOT / 'catalog'}'")
+        follow(shell, NOTICES)
 
 
 def test_the_tutorial_and_the_deliveries_after_it_do_what_they_show(shell: Shell) -> None:

@@ -57,6 +57,6 @@ def outbox_retry(
 
     def call() -> None:
         found = outbox.retry(Deployment.open(), message)
-        out.print(f"{found} messages are due now; they go out within a minute")
+        out.print(f"{found} messages are due now; they go out within five minutes")
 
     raise typer.Exit(guarded(call))
