@@ -32,7 +32,8 @@ COUNTS = {
     "read": "读取", "inserted": "新增", "updated": "更新", "deleted": "删除", "unchanged": "未变", "rejected": "隔离",
     "waiting": "等待",
 }  # fmt: skip
-HOLDS = {"mass_delete": ("删除过多", "too many deletes"), "empty_read": ("来源为空", "the source is empty")}
+HOLDS = {"mass_delete": ("删除过多", "too many deletes"), "empty_read": ("来源为空", "the source is empty"),
+         "structure": ("结构与合同不符", "the structure is not as declared")}  # fmt: skip
 FACTS = {"source_rows": "来源行数", "hub_rows": "交换库行数", "deletes": "将删除"}
 HOLD_STATES = {"open": ("等待决定", "waiting for a decision"), "approved": ("已批准一次", "approved once")}
 DECISIONS = {

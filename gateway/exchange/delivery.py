@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg, registry
 from gateway.deployment import Deployment
 from gateway.errors import RouteBusy, RuleRefused
-from gateway.exchange import quarantine, settlement, stopped, timing, verdicts
+from gateway.exchange import quarantine, settlement, stopped, structure, timing, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
 from gateway.exchange.outcome import Outcome, utc
@@ -175,9 +175,7 @@ class _Delivery:
         The platform's side is compared with the contract first: a cast on arrival may lose silently.
         """
         attempt, extent = self._attempt, changes.extent
-        shape = registry.patiently(lambda: target.describe(self._dataset))
-        if shape is not None:
-            check_shape(self._dataset, attempt.route.peer, shape, more=True)
+        structure.watched(attempt, lambda: self._examine(target))
         if not self.resent:
             self._refuse_lagging(target)
             self._note(changes)
@@ -190,6 +188,11 @@ class _Delivery:
             memory = deliveries.Noted(attempt.notes, attempt.route.route)
             batch = Outgoing(sender, self._range.number, self._range.left, rows, gone, memory)
             return target.write(self._dataset, batch)
+
+    def _examine(self, target: Target) -> None:
+        shape = registry.patiently(lambda: target.describe(self._dataset))
+        if shape is not None:
+            check_shape(self._dataset, self._attempt.route.peer, shape, more=True)
 
     def _refuse_lagging(self, target: Target) -> None:
         """Let nothing more leave while the other side has yet to fetch too much; what is under way ends, and one row may go."""

@@ -18,7 +18,7 @@ from psycopg2 import sql
 from gateway import pg, registry, settings
 from gateway.deployment import Deployment
 from gateway.errors import RouteHeld, RuleRefused, SchemaMismatch
-from gateway.exchange import brought, compare, lookups, merge, quarantine, raw, rules
+from gateway.exchange import brought, compare, lookups, merge, quarantine, raw, rules, structure
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.landing import Landing
@@ -144,6 +144,9 @@ class _Transfer:
 
     def _look(self) -> Shape:
         """Ask the source for its clock and shape; nothing has been made yet when it answers badly."""
+        return self._ask() if self.dry_run else structure.watched(self.attempt, self._ask)
+
+    def _ask(self) -> Shape:
         self.attempt.stage("probe")
         self.probe = registry.patiently(lambda: self.source.probe(self.dataset))
         self.attempt.stage("describe")

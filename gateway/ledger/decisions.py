@@ -6,6 +6,7 @@ Each decision is an entry of the chain, in the same transaction as its effect.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,13 @@ def show_hold(connection: Connection, hold_id: int) -> dict[str, Any]:
 
 
 def approve(deployment: Deployment, hold_id: int, *, who: str, why: str) -> str:
-    """Let what a hold stopped pass once; return the route."""
+    """Let what a hold stopped pass once; return the route. PermanentError when no approval can help."""
+    with closing(deployment.hub(name="gateway decision")) as hub, pg.hub_errors("read a hold"), hub:
+        if show_hold(hub, hold_id)["kind"] == ledger.STRUCTURE:
+            raise PermanentError(
+                f"hold {hold_id} waits for a structure that its contract describes; approval does not change that",
+                "Have the change taken back, or give the contract a new version: the route then goes on by itself.",
+            )
     return _decide_hold(deployment, hold_id, "approved", who=who, why=why)
 
 
@@ -79,13 +86,13 @@ def _decide_hold(deployment: Deployment, hold_id: int, state: str, *, who: str, 
     hub = deployment.hub(name="gateway decision")
     try:
         with pg.hub_errors("decide a hold"), hub:
-            found = pg.one(hub, _SQL["decide_hold"], {"id": hold_id, "state": state, "who": who, "why": why})
-            if found is None:
+            route = ledger.decide_hold(hub, hold_id, state, who=who, why=why)
+            if route is None:
                 raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
             body = {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}
-            entry = chain.append(hub, deployment.keys, "decision", body, route=str(found[0]))
+            entry = chain.append(hub, deployment.keys, "decision", body, route=route)
         chain.remember(hub, entry)
-        return str(found[0])
+        return route
     finally:
         hub.close()
 

@@ -17,6 +17,7 @@ from gateway.errors import FenceLost, NotFound, RouteBusy, RouteHeld
 from gateway.sql import queries
 
 _SQL = queries(__file__)
+STRUCTURE = "structure"  # the kind of hold that ends by itself
 DATASET_SECONDS = 30  # how long a run waits for that of another source of its data set
 
 
@@ -177,6 +178,12 @@ def raise_hold(connection: Connection, route: str, kind: str, facts: Mapping[str
     return int(pg.one(connection, _SQL["raise_hold"], values)[0])
 
 
+def decide_hold(connection: Connection, hold_id: int, state: str, *, who: str, why: str) -> str | None:
+    """Decide on an open hold and return its route; None when it is not open."""
+    found = pg.one(connection, _SQL["decide_hold"], {"id": hold_id, "state": state, "who": who, "why": why})
+    return None if found is None else str(found[0])
+
+
 def use_hold(connection: Connection, hold_id: int) -> None:
     """Spend an approval, inside the transaction that does what was approved."""
     pg.run(connection, _SQL["use_hold"], {"id": hold_id})
@@ -191,6 +198,8 @@ def refuse_stopped(connection: Connection, route: str) -> Hold | None:
             f"Run `gateway route resume {route} --why …` to let it run.",
         )
     hold = waiting_hold(connection, route)
+    if hold is not None and hold.kind == STRUCTURE:
+        return None  # the run looks whether it is over
     if hold is not None and hold.state == "open":
         raise RouteHeld(
             f"route {route} is on hold {hold.id} ({hold.kind}): {json.dumps(dict(hold.facts))}",

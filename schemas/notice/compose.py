@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from gateway import settings
 from gateway.model import Catalog
 from gateway.notify.message import Message
+from schemas.diff.model import Change
 from schemas.notice import impact, terms, words
 from schemas.notice.store import Notice, Recipient, Revision
 
@@ -62,10 +63,10 @@ def facts_of(catalog: Catalog, notice: Notice, revision: Revision, own: Recipien
 
 
 def _item(item: dict[str, Any], titles: dict[str, str]) -> dict[str, str]:
-    column = item["path"].rpartition(".")[2]
-    title = titles.get(column, "")
+    column = impact.column_of(Change.of(item))
+    title = titles.get(column or "", "")
     return {
-        "name": f"{title}（{column}）" if title else item["path"] or "整体",
+        "name": f"{title}（{column}）" if title else column or item["path"] or "整体",
         "kind": words.kind(item["rule"]), "before": words.value(item["before"]), "after": words.value(item["after"]),
         "level": item["effect"], "impact": words.IMPACT[item["effect"]], "rule": item["rule"],
     }  # fmt: skip

@@ -86,3 +86,6 @@ create table gateway.outbox_try (
 
 alter table gateway.receipt drop constraint receipt_kind_check,
   add constraint receipt_kind_check check (kind in ('batch', 'epoch', 'decision', 'sheet', 'settlement', 'notice'));
+
+alter table gateway.hold drop constraint hold_kind_check,
+  add constraint hold_kind_check check (kind in ('mass_delete', 'empty_read', 'structure'));
