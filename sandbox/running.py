@@ -38,6 +38,7 @@ _SETTINGS = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
 CLOCKS = (
     "exchange__sheets",
     "exchange__notices",
+    "exchange__schema_watch",
 )  # what runs by itself from the first day and would meet a user's own runs
 _TIMED = re.compile(r'^schedule: "[^a].*"$', re.MULTILINE)  # a cron line; not after: …
 

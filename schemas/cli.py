@@ -11,6 +11,7 @@ import typer
 
 from gateway.cli.frame import DONE, FAILED, USAGE, Json, err, out, print_line
 from schemas.cli_snapshot import snapshot
+from schemas.cli_watch import history, shown, watch
 from schemas.diff import documents
 from schemas.diff.batch import answers
 from schemas.diff.compare import KINDS, compare
@@ -27,6 +28,9 @@ def top() -> None:
 
 
 group.command()(snapshot)
+group.command()(watch)
+group.command()(history)
+group.command("show")(shown)
 
 
 @group.command()

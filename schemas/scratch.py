@@ -21,11 +21,11 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.embedded import Server
-from gateway.errors import ConnectionUnknown, SchemaMismatch
+from gateway.errors import NotFound, SchemaMismatch
 from gateway.model import Platform
 from schemas.diff.compare import compare
 from schemas.diff.model import Change, Policy
-from schemas.snapshot import copy
+from schemas.snapshot import copy, platforms
 from schemas.snapshot import pg as pg_snapshot
 
 _SECONDS = "60s"
@@ -35,21 +35,14 @@ _NAME = "scratch"
 def changes(deployment: Deployment, platform: Platform, script: str) -> tuple[Change, ...]:
     """Return what a script changes in the schemas that the platform's data sets live in.
 
-    Raises SchemaMismatch when the script fails on the copy, naming the statement's fault; ConnectionUnknown and
-    PlatformUnavailable when the platform cannot be asked.
+    Raises SchemaMismatch when the script fails on the copy, naming the statement's fault; NotFound when the
+    platform is no PostgreSQL; ConnectionUnknown and PlatformUnavailable when it cannot be asked.
     """
-    dsn = deployment.resolve(platform.connection)
-    if not dsn:
-        raise ConnectionUnknown(
-            f"platform {platform.platform}: connection {platform.connection} is not configured",
-            f"Set GATEWAY_CONN_{platform.connection.upper()}.",
+    shape = platforms.of_platform(deployment, platform)
+    if shape["kind"] != "pg":
+        raise NotFound(
+            f"platform {platform.platform} is no PostgreSQL", "Announce the change by two snapshots: kind, old and new."
         )
-    with (
-        pg.platform_errors(platform.platform, "take a snapshot"),
-        closing(pg.connect(dsn, name="gateway snapshot")) as source,
-    ):
-        source.autocommit = True
-        shape = pg_snapshot.take(source)
     return of_shape(shape, script)
 
 

@@ -21,12 +21,12 @@ begin
   grant insert, update, delete on gateway.workday, gateway.code to gateway_load;
   grant insert, delete on gateway.callback, gateway.callback_nonce, gateway.unsent to gateway_load;
   grant insert, update on gateway.contact, gateway.notice, gateway.notice_recipient, gateway.outbox to gateway_load;
-  grant insert on gateway.notice_revision, gateway.outbox_try to gateway_load;
+  grant insert on gateway.notice_revision, gateway.outbox_try, gateway.schema_snapshot to gateway_load;
   grant usage, select, update on all sequences in schema gateway to gateway_load;
   grant usage on schema gateway, hub to gateway_report;
   grant select on gateway.epoch, gateway.route_state, gateway.batch, gateway.receipt, gateway.chain_head, gateway.hold,
                   gateway.reconciliation, gateway.delivery, gateway.verdict, gateway.sheet, gateway.pace, gateway.brought, gateway.memory,
-                  gateway.workday, gateway.code, gateway.notice, gateway.notice_revision, gateway.outbox_try to gateway_report;
+                  gateway.workday, gateway.code, gateway.notice, gateway.notice_revision, gateway.outbox_try, gateway.schema_snapshot to gateway_report;
   grant select (id, dataset, source, route, batch_id, rule, state, owner, masked, entered_at, wait_until, closed_at,
                 closed_by, closed_why, closed_batch, words) on gateway.quarantine to gateway_report;
   grant usage on schema gateway, hub to gateway_backup;
