@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -172,11 +173,17 @@ for _name, _group in groups.GROUPS.items():
     app.add_typer(_group, name=_name)
 
 
-def main() -> None:
-    """Run the command line; packages above the core add their groups by entry point."""
+@cache
+def whole() -> typer.Typer:
+    """Return the command line with the groups that packages above the core add by entry point."""
     for entry in entry_points(group="gateway.commands"):
         app.add_typer(entry.load(), name=entry.name)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
     try:
-        app()
+        whole()()
     except click.exceptions.Abort:
         sys.exit(FAILED)
