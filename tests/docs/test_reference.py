@@ -15,7 +15,7 @@ import typer
 
 from gateway import contracts, errors, settings
 from gateway.cli import frame
-from gateway.cli.app import app
+from gateway.cli.app import whole
 from gateway.exchange.checks import CHECKS
 from gateway.exchange.rules import SET_CHECKS
 from gateway.ledger import receipts
@@ -89,7 +89,7 @@ def test_every_command_and_option_is_described() -> None:
 
 
 def _commands() -> Iterator[tuple[str, Any]]:
-    top: Any = typer.main.get_command(app)
+    top: Any = typer.main.get_command(whole())
     for name, command in top.commands.items():
         below = getattr(command, "commands", None)
         yield from [(f"{name} {n}", c) for n, c in below.items()] if below else [(name, command)]
