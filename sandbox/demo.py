@@ -36,6 +36,9 @@ from gateway.ledger import ledger, migrate
 from gateway.security.crypto import Keys
 from sandbox import approval, city, order, returns
 from sandbox.airflow import AirflowStack, Api
+from sandbox.changes import Changes
+from sandbox.mailbox import Mailbox
+from sandbox.robot import Robot
 from sandbox.standins import Standins
 
 ROOT = Path(__file__).parent.parent
@@ -73,12 +76,15 @@ class Demo:
             migration = _Background(stack.prepare)
             connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
             connections |= standins.connections
+            mailbox = running.enter_context(Mailbox(HOME / "mails"))
+            robot = running.enter_context(Robot(HOME / "robot.sqlite"))
+            connections |= {"NOTIFY_MAIL": mailbox.dsn, **robot.connections}
             deployment = self._deployment(hub, connections, stack)
             migration.result()
             self.step("Airflow's database is ready")
             running.callback(self._stop_airflow, stack)
             self._start_airflow(stack, deployment)
-            well = self._show(stack, deployment, connections)
+            well = self._show(stack, deployment, connections, mailbox)
             if not once:
                 self._stay(stack, connections, standins)
         return well
@@ -131,16 +137,17 @@ class Demo:
         stack.api().make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
         self.step(f"Airflow is healthy at {stack.url}")
 
-    def _show(self, stack: AirflowStack, deployment: Deployment, connections: dict[str, str]) -> bool:
+    def _show(self, stack: AirflowStack, deployment: Deployment, connections: dict[str, str], mailbox: Mailbox) -> bool:
         """Run every route through Airflow, reconcile, verify, print the table and write build/demo.json."""
         rows = self._run_routes(stack.api(), deployment)
         first = round(time.monotonic() - self.began, 1)
         sent_back = returns.show(stack.api(), deployment, connections, self.step)
+        changes = Changes(stack.api(), stack.url, deployment, mailbox, HOME / "changes", self.step).show(connections)
         proven = proof.verify(deployment)
         for row in rows:
             row["chain_ok"] = proven.ok
         seconds = round(time.monotonic() - self.began, 1)
-        report = {"routes": rows, "first_round_seconds": first, "returns": sent_back, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
+        report = {"routes": rows, "first_round_seconds": first, "returns": sent_back, "changes": changes, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
                   "memory": "sum of proportional set sizes of all processes of the demo"}  # fmt: skip
         BUILD.mkdir(exist_ok=True)
         (BUILD / "demo.json").write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str))
@@ -153,6 +160,7 @@ class Demo:
         return (
             proven.ok
             and not sent_back["open"]
+            and not any(change["lost_rows"] for change in changes)
             and all(row["state"] == "success" and row["reconciled"] is not False for row in rows)
         )
 

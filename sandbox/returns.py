@@ -28,7 +28,7 @@ def show(
     """Let the province judge what it collected, and answer all that it sent back; return what was heard and what is open."""
     province = Province(connections["PROV_ADMIN"])
     sent_back = province.judge()
-    _run(api, OUT)
+    run(api, OUT)
     heard = _open(deployment)
     for words in sorted({row["words"] for row in heard}):
         step(f"  the province sends back: {words}")
@@ -38,8 +38,8 @@ def show(
     again = [row["id"] for row in heard if row["rule"] == "peer.E207"]
     for number in again:
         carry.replay(deployment, number, who="demo", why="省平台已登记号段")
-    _run(api, IN)
-    _run(api, OUT)
+    run(api, IN)
+    run(api, OUT)
     refused = province.judge()
     left = len(_open(deployment))
     step(f"  {mended} rows mended at their source and {len(again)} sent again; {left} are still open")
@@ -62,11 +62,15 @@ def _mend_source(dsn: str) -> int:
         return int(cursor.rowcount)
 
 
-def _run(api: Api, route: str) -> None:
-    """Run a route through Airflow to its end, beside whatever its clock starts."""
+def run(api: Api, route: str) -> str:
+    """Run a route through Airflow to its end, beside whatever its clock starts, and return how it ended."""
     dag = f"route__{route}"
-    run, deadline = api.trigger(dag), time.monotonic() + _RUN_SECONDS
-    while next((r["state"] for r in api.runs(dag) if r["dag_run_id"] == run), "") not in {"success", "failed"}:
+    wanted, deadline = api.trigger(dag), time.monotonic() + _RUN_SECONDS
+    while (state := next((r["state"] for r in api.runs(dag) if r["dag_run_id"] == wanted), "")) not in {
+        "success",
+        "failed",
+    }:
         if time.monotonic() > deadline:
             raise RuntimeError(f"the run of {route} has not ended after {_RUN_SECONDS:.0f} s")
         time.sleep(0.3)
+    return str(state)
