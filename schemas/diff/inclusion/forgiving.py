@@ -9,21 +9,28 @@ from schemas.diff.inclusion.terms import same_text
 from schemas.diff.model import Policy
 
 _OPEN: tuple[Any, ...] = (True, {}, None)
+_NAMED = {"properties", "patternProperties", "definitions", "$defs", "dependentSchemas"}  # names of schemas, no schema
+_VALUES = {"enum", "const", "default", "example", "examples"}  # no schema either, nor what is below
 
 
-def forgiving(sub: Any, sup: Any, policy: Policy, *, reads: bool, closed: bool = True) -> Any:
+def forgiving(sub: Any, sup: Any, policy: Policy, *, reads: bool, closed: bool = True, named: bool = False) -> Any:
     """Return `sup` as the policy has it for documents of `sub`; `reads` when `sup` is what the readers know.
 
-    `closed` tells whether what is gone from a closed object is forgiven too.
+    `closed` tells whether what is gone from a closed object is forgiven too; `named` that the two map names to schemas: a
+    property may be called `properties` or `required`.
     """
     if not (isinstance(sub, Mapping) and isinstance(sup, Mapping)):
         if isinstance(sub, list) and isinstance(sup, list) and len(sub) == len(sup):
             return [forgiving(a, b, policy, reads=reads, closed=closed) for a, b in zip(sub, sup, strict=True)]
         return sup
     eased = {
-        word: forgiving(sub[word], item, policy, reads=reads, closed=closed) if word in sub else item
+        word: forgiving(sub[word], item, policy, reads=reads, closed=closed, named=not named and word in _NAMED)
+        if word in sub and (named or word not in _VALUES)
+        else item
         for word, item in sup.items()
     }
+    if named:
+        return eased
     if policy.mode == "lenient":
         _ease_properties(sub, sup, eased, closed=closed)
     if reads and policy.enum == "extensible":
