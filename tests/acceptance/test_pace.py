@@ -25,7 +25,7 @@ def test_a_route_of_a_resting_platform_is_put_off_and_goes_on_by_itself(running:
     assert task(running, run) == ("success", 1)
     ((late,),) = running.ask(
         "select min(b.opened_at) >= min(p.resting_until) from gateway.batch b, gateway.pace p "
-        "where b.route = %s and p.platform = 'legal'",
+        "where b.route = %s and b.state = 'committed' and p.platform = 'legal'",
         (ROUTE,),
     )
     assert late
