@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +119,12 @@ class Changes:
         return lifecycle.draft(self.deployment, found.body, found.changes)
 
     def _answer(self, unit: str, notice: Notice) -> None:
-        """Answer as the unit does: by the form behind the link in its mail."""
-        mail = next(
-            m for m in reversed(self.mailbox.mails()) if unit in str(m["To"]) and notice.number in m.as_string()
-        )
-        text = mail.get_body(("plain",))
-        assert text is not None
-        found = _LINK.search(text.get_content())
-        assert found is not None
+        """Answer as the unit does: by the form behind the link in its newest mail."""
+        texts = (_text(mail) for mail in reversed(self.mailbox.mails()) if unit in str(mail["To"]))
+        link = next(_LINK.search(text) for text in texts if str(notice.number) in text)
+        assert link is not None
         form = {"answer": "adapted", "by": "王建国", "title": "信息科科长"}
-        requests.post(found.group(0), data=form, timeout=30).raise_for_status()
+        requests.post(link.group(0), data=form, timeout=30).raise_for_status()
 
     def _walk(self, revision: Revision) -> None:
         """Let the clock of this process go on, a working day after the other, until the bureau has been told."""
@@ -181,6 +178,12 @@ def _line(
         "recipients": recipients, "acknowledged": acknowledged, "escalated": escalated, "held_routes": held,
         "resumed": resumed, "lost_rows": lost,
     }  # fmt: skip
+
+
+def _text(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 def _today() -> date:
