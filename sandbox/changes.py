@@ -96,7 +96,7 @@ class Changes:
         answered, escalated = (
             sum(getattr(r, name) is not None for r in told) for name in ("answered_at", "escalated_at")
         )
-        self.step(f"  {answered} answered by its link; {escalated} stayed silent and was told to the bureau")
+        self.step(f"  {answered} answered by its link; {escalated} stayed silent, and the bureau was told")
         lead = self._workdays(revision)
         return _line(
             notice.number, notice.dataset, True, revision.class_, lead, len(told), answered, escalated, [], [], 0

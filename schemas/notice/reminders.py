@@ -19,7 +19,7 @@ _ASKS = {"half": "提醒", "soon": "即将到期", "overdue": "逾期未回执",
 
 
 def remind(deployment: Deployment) -> Counter[str]:
-    """Remind whoever is due to be reminded today; return how many messages each step queued."""
+    """Remind whoever is due to be reminded today, on working days; return how many messages each step queued."""
     counts: Counter[str] = Counter()
     with acting(deployment) as act:
         standing = store.rows(act.hub, "standing", {"state": "announced"})
@@ -37,6 +37,8 @@ def _of_notice(act: Act, notice: Notice) -> Counter[str]:
     if revision.answers_due is None:
         return counts
     today = settings.now().astimezone(settings.CHINA).date()
+    if not act.calendar.is_work(today):
+        return counts  # nobody is at work to read it
     zero = terms.day_zero(compose.sent_at(revision), act.calendar)
     step = terms.stage(today, zero, revision.answers_due, act.calendar)
     for own in store.recipients(act.hub, notice.notice, notice.revision):
