@@ -200,7 +200,7 @@ def test_silence_is_reminded_then_told_to_the_leader_then_to_the_bureau(noticing
     steps = [
         ("2026-11-30 10:00", {}), ("2026-12-01 10:00", {"half": 1}), ("2026-12-01 15:00", {}), ("2026-12-04 10:00", {"soon": 1}),
         ("2026-12-05 10:00", {}),  # a Saturday
-       
+
         ("2026-12-09 10:00", {"overdue": 2}), ("2026-12-10 10:00", {"escalated": 3}), ("2026-12-11 10:00", {}),
     ]  # fmt: skip
     for moment, expected in steps:
