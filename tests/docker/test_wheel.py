@@ -60,6 +60,18 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+    """Statements, templates and contracts too: what is missing would be missed only when it is asked for."""
+    held = set(zipfile.ZipFile(wheel).namelist())
+    files = (
+        path
+        for name in PACKAGES
+        for path in (ROOT / name).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    assert {path.relative_to(ROOT).as_posix() for path in files} - held == set()
+
+
 @pytest.fixture(scope="module")
 def run(deployed: Path, hub: Server) -> Run:
     """Return a function that runs a program of the environment with the image's settings, and nothing else's."""
