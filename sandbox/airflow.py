@@ -285,6 +285,13 @@ class Api:
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
+    def fail(self, dag: str, run: str) -> None:
+        """End a run as failed, whatever of it is still to come."""
+        answer = self._session.patch(
+            f"{self._url}/api/v2/dags/{dag}/dagRuns/{run}", json={"state": "failed"}, timeout=30
+        )
+        answer.raise_for_status()
+
     def make_user(self, user: str, password: str, role: str) -> None:
         """Make a user who has one role, unless there is one of that name."""
         person = {"username": user, "password": password, "roles": [{"name": role}], "first_name": user,

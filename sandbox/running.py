@@ -32,6 +32,7 @@ from sandbox.standins import Standins
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
+_CLOCK_SECONDS = 60.0
 ENDED = frozenset({"success", "failed"})
 _HEALTHY_SECONDS = 180.0
 _SETTINGS = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
@@ -93,12 +94,14 @@ class RunningCity:
                 self._stop_clock(dag)
 
     def _stop_clock(self, dag: str) -> None:
-        """Pause a DAG; the run that a fresh Airflow makes up for ends before anybody's own."""
+        """Pause a DAG; the run that a fresh Airflow makes up for ends by itself, or is ended, before anybody's own."""
+        deadline = time.monotonic() + _CLOCK_SECONDS
+        while unfinished := [run for run in self.api.runs(dag) if run["state"] not in ENDED]:
+            if time.monotonic() > deadline:
+                for run in unfinished:
+                    self.api.fail(dag, run["dag_run_id"])
+            time.sleep(0.3)
         self.api.unpause(dag, paused=True)
-        if self.api.runs(dag):
-            self.api.unpause(dag)
-            until(lambda: all(run["state"] in ENDED for run in self.api.runs(dag)), 120, f"{dag} has not ended")
-            self.api.unpause(dag, paused=True)
 
     def _deployment(self) -> Deployment:
         """Make catalog, keys, ledger and hub tables, and hand their settings to Airflow."""
