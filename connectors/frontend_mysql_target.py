@@ -30,7 +30,6 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 _PAGE = 500
-_CUT = 50  # what the column of returns holds of a row's key
 
 
 class MysqlFrontendTarget:

@@ -14,8 +14,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import chinese_calendar
-
+from gateway.sla.calendar import Calendar
 from sandbox import names, orgs, places
 from sandbox.places import County
 
@@ -28,7 +27,6 @@ DAYS = 40  # the oldest message is that old
 DOUBLED = "json.duplicate_key"
 _LIMIT = 5
 _SPACE = uuid.UUID("0b9c3c1e-4f4e-5c52-9a59-8d2c6a7b1e10")
-_FIXED = {(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)}  # holidays of every year, published or not
 _CITY = "130800000000"
 _TOPICS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "1": (
@@ -83,11 +81,8 @@ _NOTES = ("涉及他人隐私，不宜公开", "内容与其他留言重复，�
 
 @cache
 def is_workday(day: date) -> bool:
-    """Tell whether a day is worked; a year without a published arrangement has its weeks and its fixed holidays."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        return day.weekday() < 5 and (day.month, day.day) not in _FIXED
+    """Tell whether a day is worked, as the gateway's calendar has it."""
+    return Calendar().is_work(day)
 
 
 def due_at(submitted: datetime, days: int = _LIMIT) -> datetime:

@@ -19,6 +19,7 @@ from gateway.errors import GatewayError
 from gateway.exchange import timing
 from gateway.ledger import ledger, pace
 from gateway.ledger.pace import Rest
+from gateway.notify import outbox
 from gateway.security.crypto import KINDS, Keys
 
 _OLDEST = 160000
@@ -61,12 +62,19 @@ def _examine() -> Iterator[Finding]:
             yield from _tried("hub", lambda: _hub(connection, deployment))
             yield from _tried("ledger", lambda: _ledger(connection, deployment))
             yield from _tried("routes", lambda: _routes(connection))
+            yield _messages(connection)
             rests = pace.resting(connection)
     except GatewayError as error:
         yield Finding("hub", "fail", error.message, error.hint)
         return
     for name in deployment.catalog.platforms:
         yield from _tried(f"platform {name}", lambda name=name: _unless_waiting(deployment, name, rests))  # type: ignore[misc]
+
+
+def _messages(connection: Connection) -> Finding:
+    given_up = outbox.dead(connection)
+    hint = "Run `gateway outbox list --state dead`; mend the channel or the contact, then `gateway outbox retry`."
+    return Finding("messages", "warn" if given_up else "ok", f"{given_up} given up", hint)
 
 
 def _tried(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

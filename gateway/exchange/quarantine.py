@@ -19,7 +19,7 @@ from gateway.deployment import Deployment
 from gateway.errors import NotFound
 from gateway.exchange import casting, gate, raw, rules, sequence
 from gateway.exchange.landing import ENCODING, Landing
-from gateway.ledger import chain
+from gateway.ledger.acts import acting
 from gateway.model import Dataset
 from gateway.records import as_json, as_text
 from gateway.security.crypto import Keys
@@ -291,16 +291,10 @@ def original(deployment: Deployment, connection: Connection, row_id: int) -> Ori
 
 def discard(deployment: Deployment, row_id: int, *, who: str, why: str) -> None:
     """Give a row up for good; the decision is chained with its reason."""
-    hub = deployment.hub(name="gateway quarantine")
-    try:
-        with pg.hub_errors("discard a quarantined row"), hub:
-            if pg.one(hub, _SQL["discard"], {"id": row_id, "who": who, "why": why}) is None:
-                raise NotFound(f"there is no open quarantined row {row_id}", "Run `gateway quarantine list`.")
-            body = {"what": "discard", "row": row_id, "who": who, "why": why}
-            entry = chain.append(hub, deployment.keys, "decision", body)
-        chain.remember(hub, entry)
-    finally:
-        hub.close()
+    with acting(deployment, "discard a quarantined row") as act:
+        if pg.one(act.hub, _SQL["discard"], {"id": row_id, "who": who, "why": why}) is None:
+            raise NotFound(f"there is no open quarantined row {row_id}", "Run `gateway quarantine list`.")
+        act.chained("decision", {"what": "discard", "row": row_id, "who": who, "why": why})
 
 
 def _rejects(landing: Landing) -> Iterator[list[tuple[str, datetime | None, int, str]]]:

@@ -7,14 +7,14 @@ chain; a refusal that comes later reopens the batch, on the receipt of the run t
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from functools import cache
 
-from gateway import pg, settings
+from gateway import settings
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import utc
-from gateway.ledger import chain, settlements
+from gateway.ledger import settlements
+from gateway.ledger.acts import acting
 from gateway.model import Settle
 from gateway.sla.calendar import Calendar
 
@@ -53,11 +53,9 @@ def presume(attempt: Attempt) -> int:
             for b in settled
         ],
     }  # fmt: skip
-    with closing(attempt.deployment.hub(name="gateway settlement")) as hub:
-        with pg.hub_errors("record what is presumed accepted"), hub:
-            settlements.presume(hub, list(moments.keys() & {batch.number for batch in settled}))
-            entry = chain.append(hub, attempt.deployment.keys, "settlement", body, route=route.route)
-        chain.remember(hub, entry)
+    with acting(attempt.deployment, "record what is presumed accepted") as act:
+        settlements.presume(act.hub, list(moments.keys() & {batch.number for batch in settled}))
+        act.chained("settlement", body, route.route)
     return len(settled)
 
 

@@ -8,14 +8,14 @@ declared, because it was taken back or the contract has a new version, the hold 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from typing import TypeVar
 
 from psycopg2.extensions import connection as Connection
 
 from gateway.errors import RouteHeld, SchemaMismatch
 from gateway.exchange.attempt import Attempt
-from gateway.ledger import chain, ledger
+from gateway.ledger import ledger
+from gateway.ledger.acts import acting
 from gateway.ledger.ledger import STRUCTURE, Hold
 from gateway.notify import contacts, outbox
 from gateway.notify.message import Message, page
@@ -52,41 +52,30 @@ def watched(attempt: Attempt, look: Callable[[], T]) -> T:
 
 def _hold(attempt: Attempt, mismatch: SchemaMismatch) -> None:
     route = attempt.route.route
-    with closing(attempt.deployment.hub(name="gateway structure")) as hub:
-        with hub:
-            number = ledger.raise_hold(hub, route, STRUCTURE, {"found": mismatch.message})
-            body = {"what": "hold structure", "hold": number, "found": mismatch.message}
-            entry = chain.append(hub, attempt.deployment.keys, "decision", body, route=route)
-            words = (
-                f"链路 {route} 已挂起：{attempt.route.peer.name}的结构与数据合同不符，事先没有变更通知。\n"
-                f"{mismatch.message}\n"
-                f"没有读取或改动任何数据，其他链路照常运行；恢复原结构或更新合同后自动继续。\n\n"
-                f"Route {route} is on hold: the structure is not what the contract says, and no change was announced. Nothing was "
-                f"read or changed; the route goes on by itself when the change is taken back or the contract has a new version."
-            )
-            _tell(attempt, hub, number, "held", f"[结构异常] {attempt.dataset.chinese} 链路已挂起", words)
-        chain.remember(hub, entry)
+    with acting(attempt.deployment, "hold a route") as act:
+        number = ledger.raise_hold(act.hub, route, STRUCTURE, {"found": mismatch.message})
+        act.chained("decision", {"what": "hold structure", "hold": number, "found": mismatch.message}, route)
+        words = (
+            f"链路 {route} 已挂起：{attempt.route.peer.name}的结构与数据合同不符，事先没有变更通知。\n"
+            f"{mismatch.message}\n"
+            f"没有读取或改动任何数据，其他链路照常运行；恢复原结构或更新合同后自动继续。\n\n"
+            f"Route {route} is on hold: the structure is not what the contract says, and no change was announced. Nothing was "
+            f"read or changed; the route goes on by itself when the change is taken back or the contract has a new version."
+        )
+        _tell(attempt, act.hub, number, "held", f"[结构异常] {attempt.dataset.chinese} 链路已挂起", words)
 
 
 def _end(attempt: Attempt, hold: Hold) -> None:
     route = attempt.route.route
-    with closing(attempt.deployment.hub(name="gateway structure")) as hub:
-        with hub:
-            why = "the structure is as declared again"
-            ledger.decide_hold(hub, hold.id, "released", who="gateway", why=why)
-            entry = chain.append(
-                hub,
-                attempt.deployment.keys,
-                "decision",
-                {"what": "hold released", "hold": hold.id, "why": why},
-                route=route,
-            )
-            words = (
-                f"链路 {route} 自动继续：结构已与数据合同相符，其间的数据随本次运行补齐。\n\n"
-                f"Route {route} goes on: the structure is as declared again."
-            )
-            _tell(attempt, hub, hold.id, "resumed", f"[结构异常] {attempt.dataset.chinese} 链路已恢复", words)
-        chain.remember(hub, entry)
+    with acting(attempt.deployment, "end a hold") as act:
+        why = "the structure is as declared again"
+        ledger.decide_hold(act.hub, hold.id, "released", who="gateway", why=why)
+        act.chained("decision", {"what": "hold released", "hold": hold.id, "why": why}, route)
+        words = (
+            f"链路 {route} 自动继续：结构已与数据合同相符，其间的数据随本次运行补齐。\n\n"
+            f"Route {route} goes on: the structure is as declared again."
+        )
+        _tell(attempt, act.hub, hold.id, "resumed", f"[结构异常] {attempt.dataset.chinese} 链路已恢复", words)
 
 
 def _tell(attempt: Attempt, hub: Connection, number: int, purpose: str, subject: str, words: str) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from psycopg2.extensions import connection as Connection
 
-from gateway import pg, settings
+from gateway import settings
 from gateway.deployment import Deployment
 from gateway.errors import NotNow, OutsideWindow, PlatformResting, TargetLags
 from gateway.exchange import hours
-from gateway.ledger import chain, pace
+from gateway.ledger import pace
+from gateway.ledger.acts import acting
 from gateway.ledger.pace import Rest
 from gateway.model import Catalog, Platform, Route
 from gateway.ports import Unread
@@ -75,12 +75,10 @@ def lags(route: Route, found: Unread) -> TargetLags:
 
 def start_early(deployment: Deployment, route: Route, early: NotNow, override: Override) -> None:
     """Chain the decision to run a route all the same; a rest ends with it."""
-    with closing(deployment.hub(name="gateway decision")) as hub:
-        with pg.hub_errors("record who lets a run start"), hub:
-            body = {"what": "run now", "against": early.message, "who": override.who, "why": override.why}
-            entry = chain.append(hub, deployment.keys, "decision", body, route=route.route)
-            pace.wake(hub, route.peer.platform)
-        chain.remember(hub, entry)
+    with acting(deployment, "record who lets a run start") as act:
+        body = {"what": "run now", "against": early.message, "who": override.who, "why": override.why}
+        act.chained("decision", body, route.route)
+        pace.wake(act.hub, route.peer.platform)
 
 
 def _shown(moment: datetime) -> str:

@@ -15,7 +15,8 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound, PermanentError
-from gateway.ledger import chain, ledger
+from gateway.ledger import ledger
+from gateway.ledger.acts import acting
 from gateway.sql import queries
 
 _SQL = queries(ledger.__file__)
@@ -83,32 +84,21 @@ def backfill(deployment: Deployment, route: str, *, since: datetime | None, who:
 
 
 def _decide_hold(deployment: Deployment, hold_id: int, state: str, *, who: str, why: str) -> str:
-    hub = deployment.hub(name="gateway decision")
-    try:
-        with pg.hub_errors("decide a hold"), hub:
-            route = ledger.decide_hold(hub, hold_id, state, who=who, why=why)
-            if route is None:
-                raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
-            body = {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}
-            entry = chain.append(hub, deployment.keys, "decision", body, route=route)
-        chain.remember(hub, entry)
+    with acting(deployment, "decide a hold") as act:
+        route = ledger.decide_hold(act.hub, hold_id, state, who=who, why=why)
+        if route is None:
+            raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
+        act.chained("decision", {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}, route)
         return route
-    finally:
-        hub.close()
 
 
 def _act(
     deployment: Deployment, statement: str, values: Mapping[str, Any], body: Mapping[str, Any] | None = None
 ) -> None:
     """Run a named statement on a route and chain the decision, as one transaction."""
-    hub = deployment.hub(name="gateway decision")
     route = str(values["route"])
-    try:
-        with pg.hub_errors(f"{statement} route {route}"), hub:
-            if pg.run(hub, _SQL[statement], values) != 1:
-                raise NotFound(f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub.")
-            decision = {"what": statement, "who": values.get("who"), "why": values.get("why"), **(body or {})}
-            entry = chain.append(hub, deployment.keys, "decision", decision, route=route)
-        chain.remember(hub, entry)
-    finally:
-        hub.close()
+    with acting(deployment, f"{statement} route {route}") as act:
+        if pg.run(act.hub, _SQL[statement], values) != 1:
+            raise NotFound(f"the hub does not know route {route}", "Run `gateway check`; it prepares the hub.")
+        decision = {"what": statement, "who": values.get("who"), "why": values.get("why"), **(body or {})}
+        act.chained("decision", decision, route)

@@ -6,7 +6,6 @@ Names and addresses are personal: they are kept in the ledger alone, shown maske
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from psycopg2.extras import RealDictCursor
 from gateway import pg, settings
 from gateway.deployment import Deployment
 from gateway.errors import ContactInvalid, NotFound
-from gateway.ledger import chain
+from gateway.ledger.acts import acting
 from gateway.notify import channels
 from gateway.security.masking import mask
 from gateway.sql import queries
@@ -72,31 +71,26 @@ def add(
         "address": address,
         "leader": leader,
     }
-    with closing(deployment.hub(name="gateway contact")) as hub, pg.hub_errors("add a contact"):
-        with hub:
-            found = pg.one(hub, _SQL["add"], {**values, "now": settings.now()})
-            if found is None:
-                raise ContactInvalid(
-                    f"unit {unit} has a contact with this address on channel {channel}",
-                    f"See `gateway contact list --unit {unit}`; end that one first to change it.",
-                )
-            body = {"what": "contact add", "contact": found[0], "unit": unit, "channel": channel, "who": who}
-            entry = chain.append(hub, deployment.keys, "decision", body)
-        chain.remember(hub, entry)
-    return int(found[0])
+    with acting(deployment, "add a contact") as act:
+        found = pg.one(act.hub, _SQL["add"], {**values, "now": settings.now()})
+        if found is None:
+            raise ContactInvalid(
+                f"unit {unit} has a contact with this address on channel {channel}",
+                f"See `gateway contact list --unit {unit}`; end that one first to change it.",
+            )
+        body = {"what": "contact add", "contact": found[0], "unit": unit, "channel": channel, "who": who}
+        act.chained("decision", body)
+        return int(found[0])
 
 
 def end(deployment: Deployment, contact: int, *, who: str, why: str) -> str:
     """Let a contact answer no longer and return its unit; what still waits for it is given up."""
-    with closing(deployment.hub(name="gateway contact")) as hub, pg.hub_errors("end a contact"):
-        with hub:
-            found = pg.one(hub, _SQL["end"], {"contact": contact, "now": settings.now()})
-            if found is None:
-                raise NotFound(f"there is no contact {contact} that has not ended", "Run `gateway contact list`.")
-            body = {"what": "contact end", "contact": contact, "unit": found[0], "who": who, "why": why}
-            entry = chain.append(hub, deployment.keys, "decision", body)
-        chain.remember(hub, entry)
-    return str(found[0])
+    with acting(deployment, "end a contact") as act:
+        found = pg.one(act.hub, _SQL["end"], {"contact": contact, "now": settings.now()})
+        if found is None:
+            raise NotFound(f"there is no contact {contact} that has not ended", "Run `gateway contact list`.")
+        act.chained("decision", {"what": "contact end", "contact": contact, "unit": found[0], "who": who, "why": why})
+        return str(found[0])
 
 
 def listing(connection: Connection, unit: str | None = None, *, ended: bool = False) -> list[Contact]:

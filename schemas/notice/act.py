@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from gateway import pg, settings
+from gateway import settings
 from gateway.deployment import Deployment
-from gateway.ledger import chain, receipts
+from gateway.ledger import acts
 from gateway.sla.calendar import Calendar
 from schemas.notice import dispatch, store, terms
 from schemas.notice.store import Notice, Recipient, Revision
@@ -23,11 +23,19 @@ _EXPIRES = timedelta(days=30)  # a link shows its notice so long after the day o
 
 @dataclass
 class Act:
-    """An act in progress: the deployment, the hub's transaction, and the entries it has chained."""
+    """An act upon a notice in progress, within one of the ledger's."""
 
-    deployment: Deployment
-    hub: Connection
-    entries: list[receipts.Entry] = field(default_factory=list)
+    inner: acts.Act
+
+    @property
+    def deployment(self) -> Deployment:
+        """Return the deployment."""
+        return self.inner.deployment
+
+    @property
+    def hub(self) -> Connection:
+        """Return the hub's transaction."""
+        return self.inner.hub
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -36,10 +44,7 @@ class Act:
 
     def chained(self, notice: Notice, body: Mapping[str, Any]) -> None:
         """Add what was done to the chain."""
-        entry = chain.append(
-            self.hub, self.deployment.keys, "notice", {"notice": notice.name, "revision": notice.revision, **body}
-        )
-        self.entries.append(entry)
+        self.inner.chained("notice", {"notice": notice.name, "revision": notice.revision, **body})
 
     def keep(self, made: Revision) -> None:
         """Put a revision into the ledger."""
@@ -89,15 +94,6 @@ class Act:
 
 @contextmanager
 def acting(deployment: Deployment) -> Iterator[Act]:
-    """Open an act; it commits as a whole, and what it chained is remembered outside the hub."""
-    hub = deployment.hub(name="gateway notice")
-    try:
-        with pg.hub_errors("handle a notice"):
-            act = Act(deployment, hub)
-            with hub:
-                yield act
-            for entry in act.entries[-1:]:
-                with hub:
-                    chain.remember(hub, entry)
-    finally:
-        hub.close()
+    """Open an act; it commits as a whole."""
+    with acts.acting(deployment, "handle a notice") as inner:
+        yield Act(inner)

@@ -6,7 +6,6 @@ from typing import Any
 
 IMPACT = {"none": "无影响", "info": "可能涉及", "warn": "请核对", "breaking": "须改造"}
 IMPACT_ENGLISH = {"none": "not affected", "info": "possibly affected", "warn": "please check", "breaking": "must adapt"}
-CLASS_ENGLISH = {"major": "major", "normal": "normal", "compatible": "compatible", "emergency": "emergency"}
 ANSWERS = {"no_impact": "已知悉无影响", "adapted": "已改造", "needs_time": "需延期至…", "objects": "有异议"}
 ANSWERS_ENGLISH = {
     "no_impact": "no impact on us", "adapted": "we have adapted", "needs_time": "we need time until", "objects": "we object",

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import defaultdict
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 import pytest
 
 from gateway.embedded import Server
 from sandbox import approval, sources
+from sandbox.running import until
+
+
+def count(cursor: Any, table: str) -> int:
+    """Return how many rows a table has."""
+    cursor.execute(f"select count(*) from {table}")
+    found: int = cursor.fetchone()[0]
+    return found
 
 
 def test_cases_bring_numbered_events_and_a_task_of_each_result(
@@ -27,7 +35,7 @@ def test_cases_bring_numbered_events_and_a_task_of_each_result(
         for dataset in sources.DATABASES["approval"]:
             cursor.execute(sources.table(dataset).create())
         with approval.Producer(dsn, per_second=20):
-            time.sleep(4)
+            until(lambda: count(cursor, "dn_pro_result") >= 5, 60, "no five cases came to a result")
         cursor.execute("select project_no, version from dn_pro_event order by id")
         numbers = defaultdict(list)
         for project, number in cursor.fetchall():

@@ -80,12 +80,6 @@ def test_the_fifth_working_day(submitted: str, due: date) -> None:
     assert messages.due_at(_at(submitted)).date() == due
 
 
-def test_a_year_without_arrangement_has_its_weeks() -> None:
-    """Monday to Friday, less the holidays whose date is fixed."""
-    assert not messages.is_workday(date(2050, 10, 3))
-    assert [messages.is_workday(date(2050, 6, 13) + timedelta(n)) for n in range(7)] == [True] * 5 + [False] * 2
-
-
 @pytest.mark.parametrize(("name", "rule"), [(name, rule) for name in KEYS for rule in messages.breakable(name)])
 def test_a_bad_record_breaks_the_rule_it_names(good: dict[str, list[Row]], name: str, rule: str) -> None:
     """Rules of one row are judged first and name it; what looks elsewhere is left to the hub."""

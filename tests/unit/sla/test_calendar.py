@@ -119,3 +119,18 @@ def test_working_days_of_a_year_that_is_not_published_are_counted_at_worst(
 def test_the_worst_case_is_never_before_the_festivals_alone(day: date, count: int) -> None:
     """Whatever day and count."""
     assert KNOWN.add_workdays_at_worst(day, count)[0] >= KNOWN.add_workdays(day, count)
+
+
+@pytest.mark.parametrize(
+    ("day", "worked"),
+    [
+        (date(2027, 2, 4), True),  # the day before Spring Festival's eve
+        (date(2027, 2, 5), False),  # the eve
+        (date(2027, 2, 9), False),  # made up for the festival's Sunday
+        (date(2027, 2, 11), True),  # free only if the arrangement says so
+        (date(2027, 6, 9), False),  # Dragon Boat Festival, by the moon
+    ],
+)
+def test_festivals_are_free_before_a_year_is_published(day: date, worked: bool) -> None:
+    """By the law alone."""
+    assert (KNOWN.is_work(day), KNOWN.at(day).basis) == (worked, "provisional")
