@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from email.message import EmailMessage
@@ -30,6 +30,7 @@ from gateway.sla.calendar import Calendar
 from sandbox.airflow import Api
 from sandbox.mailbox import Mailbox
 from sandbox.returns import run
+from sandbox.waiting import when_free
 from schemas.notice import lifecycle, planned, reminders, store
 from schemas.notice.store import Notice, Recipient, Revision
 
@@ -64,6 +65,23 @@ _ARRIVE = (
 HELD, BESIDE = "case_accept_in", "legal_social_org_in"
 
 
+@dataclass(frozen=True)
+class Played:
+    """What became of one change, as build/demo.json has it."""
+
+    notice: str | None
+    dataset: str
+    planned: bool
+    level: str
+    lead_workdays: int = 0
+    recipients: int = 0
+    acknowledged: int = 0
+    escalated: int = 0
+    held_routes: tuple[str, ...] = ()
+    resumed: tuple[str, ...] = ()
+    lost_rows: int = 0
+
+
 @dataclass
 class Changes:
     """The two stories, and what they need of the running demo."""
@@ -78,9 +96,9 @@ class Changes:
     def show(self, connections: Mapping[str, str]) -> list[dict[str, Any]]:
         """Play both and return a line each for build/demo.json."""
         os.environ["GATEWAY_PUBLIC_URL"] = self.url
-        return [self._announced(), self._unannounced(connections["APPROVAL_ADMIN"])]
+        return [asdict(played) for played in (self._announced(), self._unannounced(connections["APPROVAL_ADMIN"]))]
 
-    def _announced(self) -> dict[str, Any]:
+    def _announced(self) -> Played:
         self._add_people()
         notice = lifecycle.announce(self.deployment, str(self._draft()), who="demo")
         revision, told = self._read(notice)
@@ -98,9 +116,7 @@ class Changes:
         )
         self.step(f"  {answered} answered by its link; {escalated} stayed silent, and the bureau was told")
         lead = self._workdays(revision)
-        return _line(
-            notice.number, notice.dataset, True, revision.class_, lead, len(told), answered, escalated, [], [], 0
-        )
+        return Played(notice.number, notice.dataset, True, revision.class_, lead, len(told), answered, escalated)
 
     def _add_people(self) -> None:
         with closing(self.deployment.hub(name="demo", autocommit=True)) as hub:
@@ -137,7 +153,7 @@ class Changes:
                     if count:
                         self.step(f"  {settings.now():%m-%d}: {count} messages, {name}")
 
-    def _unannounced(self, approval: str) -> dict[str, Any]:
+    def _unannounced(self, approval: str) -> Played:
         with _renamed(approval, "contact_mobile", "contact_phone"):
             self.step("the approval system renames a column and tells nobody")
             states = {route: run(self.api, route) for route in (HELD, BESIDE)}
@@ -145,11 +161,12 @@ class Changes:
             self.step(f"  {HELD}: {states[HELD]}, held: {held.get(HELD, 'no')}; {BESIDE}: {states[BESIDE]}")
         _execute(approval, _ARRIVE)
         state = run(self.api, HELD)
-        resumed = [HELD] if state == "success" and HELD not in self._holds() else []
-        lost = 0 if reconcile.run(self.deployment, HELD).passed else 1
+        resumed = (HELD,) if state == "success" and HELD not in self._holds() else ()
+        compared = when_free(lambda: reconcile.run(self.deployment, HELD))
+        lost = 0 if compared.passed else compared.missing + compared.different
         self.step(f"  taken back: {HELD} goes on by itself ({state}), rows lost: {lost}")
         outbox.deliver(self.deployment)
-        return _line(None, "case.accept", False, "breaking", 0, 0, 0, 0, sorted(held), resumed, lost)
+        return Played(None, "case.accept", False, "breaking", held_routes=tuple(held), resumed=resumed, lost_rows=lost)
 
     def _holds(self) -> dict[str, str]:
         """Return the routes that are held by their structure, and by what."""
@@ -167,17 +184,6 @@ class Changes:
     def _workdays(self, revision: Revision) -> int:
         calendar = Calendar.from_files(self.deployment.catalog.calendar_files)
         return calendar.workdays_between(_today(), revision.effective_on)
-
-
-def _line(
-    notice: str | None, dataset: str, announced: bool, level: str, lead: int, recipients: int, acknowledged: int,  # noqa: FBT001
-    escalated: int, held: list[str], resumed: list[str], lost: int,
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "notice": notice, "dataset": dataset, "planned": announced, "level": level, "lead_workdays": lead,
-        "recipients": recipients, "acknowledged": acknowledged, "escalated": escalated, "held_routes": held,
-        "resumed": resumed, "lost_rows": lost,
-    }  # fmt: skip
 
 
 def _text(mail: EmailMessage) -> str:

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from gateway.deployment import Deployment
 from gateway.embedded import Server
-from gateway.errors import GatewayError, RouteBusy
+from gateway.errors import GatewayError
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import proof, reconcile
 from gateway.ledger import ledger, migrate
@@ -40,13 +40,13 @@ from sandbox.changes import Changes
 from sandbox.mailbox import Mailbox
 from sandbox.robot import Robot
 from sandbox.standins import Standins
+from sandbox.waiting import until, when_free
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 HOME = BUILD / "demo"
 _HEALTHY_SECONDS = 180.0
 _ROUTES_SECONDS = 600.0
-_FREE_SECONDS = 60.0
 _MESSAGE_SECONDS = 20.0
 _MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "–"}  # None: the platform shows nobody what it holds
 _SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
@@ -172,7 +172,7 @@ class Demo:
         others still run.
         """
         wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
-        _until(lambda: set(wanted.values()) <= api.dags(), 120, "Airflow has not parsed every route")
+        until(lambda: set(wanted.values()) <= api.dags(), 120, "Airflow has not parsed every route")
         known = {name: {r["dag_run_id"] for r in api.runs(dag)} for name, dag in wanted.items()}
         catalog = deployment.catalog
         needed = {name: order.before(catalog, route) for name, route in catalog.routes.items() if route.after is None}
@@ -216,7 +216,7 @@ class Demo:
             "seconds": _seconds(batches[-1]) if batches else 0,
         }  # fmt: skip
         if batches:
-            row["reconciled"] = _when_free(lambda: reconcile.run(deployment, name).passed)
+            row["reconciled"] = when_free(lambda: reconcile.run(deployment, name).passed)
         return row
 
     def _stay(self, stack: AirflowStack, connections: dict[str, str], standins: Standins) -> None:
@@ -293,26 +293,6 @@ def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
         ends = (row["from"], row["to"])
         table.add_row(row["route"], row["dataset"], *ends, *numbers, str(row["seconds"]), *marks, row["state"])
     return table
-
-
-def _when_free(call: Callable[[], bool | None]) -> bool | None:
-    """Make a call that needs a route for itself; the schedule may have started the route again meanwhile."""
-    deadline = time.monotonic() + _FREE_SECONDS
-    while True:
-        try:
-            return call()
-        except RouteBusy:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-
-
-def _until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not met():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
-        time.sleep(0.5)
 
 
 def _seconds(batch: dict[str, Any]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
@@ -13,6 +12,7 @@ from gateway.deployment import Deployment
 from gateway.exchange import carry, quarantine
 from sandbox.airflow import Api
 from sandbox.province import Province
+from sandbox.waiting import wait_for
 
 IN, OUT = "case_accept_in", "case_accept_prov"
 _RUN_SECONDS = 120.0
@@ -65,12 +65,10 @@ def _mend_source(dsn: str) -> int:
 def run(api: Api, route: str) -> str:
     """Run a route through Airflow to its end, beside whatever its clock starts, and return how it ended."""
     dag = f"route__{route}"
-    wanted, deadline = api.trigger(dag), time.monotonic() + _RUN_SECONDS
-    while (state := next((r["state"] for r in api.runs(dag) if r["dag_run_id"] == wanted), "")) not in {
-        "success",
-        "failed",
-    }:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"the run of {route} has not ended after {_RUN_SECONDS:.0f} s")
-        time.sleep(0.3)
-    return str(state)
+    started = api.trigger(dag)
+
+    def ended() -> str | None:
+        states = (r["state"] for r in api.runs(dag) if r["dag_run_id"] == started)
+        return next((state for state in states if state in {"success", "failed"}), None)
+
+    return wait_for(ended, _RUN_SECONDS, f"the run of {route} has not ended")

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ from gateway.security.crypto import Keys
 from sandbox import city
 from sandbox.airflow import AirflowStack
 from sandbox.standins import Standins
+from sandbox.waiting import until, wait_for
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -187,21 +188,6 @@ def ask(connection: Connection, statement: str, values: Any = None) -> list[tupl
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall()) if cursor.description else []
-
-
-def wait_for(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:
-    """Return what `found` finds as soon as it finds something; RuntimeError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while (thing := found()) is None:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
-        time.sleep(0.3)
-    return thing
-
-
-def until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Wait until something is so; RuntimeError after `seconds`."""
-    wait_for(lambda: met() or None, seconds, otherwise)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.browser import CHROMIUM, Visitor, visitor
-from sandbox.running import ROOT, RunningCity, ask, dag_of, wait_for
+from sandbox.running import ROOT, RunningCity, ask, dag_of
+from sandbox.waiting import wait_for
 
 PNGQUANT = Path("/usr/bin/pngquant")
 FOLDER = ROOT / "docs" / "img"

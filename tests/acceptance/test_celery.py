@@ -6,8 +6,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from sandbox import city
 from sandbox.airflow import AirflowStack, Api, celery_worker, free_port
 from sandbox.running import without_clock
 from sandbox.standins import Standins
+from sandbox.waiting import until
 
 pytestmark = [
     pytest.mark.system,
@@ -83,7 +83,7 @@ def exchange() -> Iterator[Exchange]:
             stack.start()
             stack.wait_healthy(_HEALTHY_SECONDS)
             stack.api().make_pools({f"platform.{p.platform}": p.slots for p in deployment.catalog.platforms.values()})
-            _until(lambda: len(_taken(broker)) == len(WORKERS), _HEALTHY_SECONDS, "not every worker answers")
+            until(lambda: len(_taken(broker)) == len(WORKERS), _HEALTHY_SECONDS, "not every worker answers")
             states, taken = _run(stack.api(), deployment), _taken(broker)
         finally:
             started = _family(stack.pids())
@@ -119,7 +119,7 @@ def test_the_receipts_verify(exchange: Exchange) -> None:
 def _run(api: Api, deployment: Deployment) -> dict[str, str]:
     """Trigger the routes that wait for nobody; the others follow. Return how the first run of each ended."""
     dags = {name: f"route__{name}" for name in deployment.catalog.routes}
-    _until(lambda: set(dags.values()) <= api.dags(), 120, "Airflow has not parsed every route")
+    until(lambda: set(dags.values()) <= api.dags(), 120, "Airflow has not parsed every route")
     for name, dag in dags.items():
         api.unpause(dag)
         if deployment.catalog.routes[name].after is None:
@@ -133,7 +133,7 @@ def _run(api: Api, deployment: Deployment) -> dict[str, str]:
                 ended[name] = states[-1]
         return ended.keys() == dags.keys()
 
-    _until(all_ended, _ROUTES_SECONDS, "routes have not ended")
+    until(all_ended, _ROUTES_SECONDS, "routes have not ended")
     for dag in dags.values():
         api.unpause(dag, paused=True)
     return ended
@@ -165,11 +165,3 @@ def _redis(folder: Path) -> Iterator[str]:
 def _family(pids: list[int]) -> list[psutil.Process]:
     roots = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     return [member for root in roots for member in [root, *root.children(recursive=True)]]
-
-
-def _until(met: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not met():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{otherwise} after {seconds:.0f} s")
-        time.sleep(1)

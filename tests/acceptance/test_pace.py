@@ -8,7 +8,8 @@ import psycopg2
 
 from gateway.exchange import reconcile
 from gateway.ledger import pace
-from sandbox.running import RunningCity, ask, dag_of, until
+from sandbox.running import RunningCity, ask, dag_of
+from sandbox.waiting import until
 
 ROUTE, SECONDS = "legal_social_org_in", 30
 

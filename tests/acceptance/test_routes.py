@@ -16,7 +16,8 @@ import pytest
 
 from gateway.exchange import proof, reconcile
 from sandbox import order, places
-from sandbox.running import RunningCity, ask, dag_of, until, wait_for
+from sandbox.running import RunningCity, ask, dag_of
+from sandbox.waiting import until, wait_for
 
 UPKEEP = "exchange__upkeep"
 ITEMS = ("item_directory_in", "item_faq_in", "item_fee_in", "item_guide_in", "item_material_in", "item_step_in")

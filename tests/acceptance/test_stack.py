@@ -23,7 +23,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from sandbox.airflow import AirflowStack, listens
-from sandbox.running import until
+from sandbox.waiting import until
 stack = AirflowStack(Path(sys.argv[1]), sys.argv[2], {})
 stack.start()
 until(lambda: listens(stack.port), 180, "the api-server does not listen")

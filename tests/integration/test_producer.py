@@ -12,7 +12,7 @@ import pytest
 
 from gateway.embedded import Server
 from sandbox import approval, sources
-from sandbox.running import until
+from sandbox.waiting import until
 
 
 def count(cursor: Any, table: str) -> int:
