@@ -5,7 +5,7 @@ select (select system_identifier::text from pg_control_system()),
 
 -- name: schemas: the schemas asked for, or all that are not the server's own, with who may use them
 select n.nspname,
-       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by 1)
+       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by coalesce(r.rolname, 'public') || ':' || e.privilege_type)
           from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) e left join pg_roles r on r.oid = e.grantee
          where e.grantee <> n.nspowner)
   from pg_namespace n
@@ -22,7 +22,7 @@ select c.oid::int8, n.nspname, c.relname, c.relkind::text, c.relpersistence::tex
        case when c.relkind in ('v', 'm') then c.reloptions end,
        d.description, pg_get_userbyid(c.relowner)::text,
        case when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, true) end,
-       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by 1)
+       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by coalesce(r.rolname, 'public') || ':' || e.privilege_type)
           from aclexplode(c.relacl) e left join pg_roles r on r.oid = e.grantee
          where e.grantee <> c.relowner)
   from pg_class c
@@ -38,7 +38,7 @@ select a.attrelid::int8, a.attnum, a.attname, format_type(a.atttypid, a.atttypmo
        case when a.attcollation <> t.typcollation then co.collname end, m.description,
        case when t.typtype in ('e', 'd', 'c') then t.oid::int8 when t.typcategory = 'A' then t.typelem::int8 end,
        case when a.attacl is not null then
-         (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by 1)
+         (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by coalesce(r.rolname, 'public') || ':' || e.privilege_type)
             from aclexplode(a.attacl) e left join pg_roles r on r.oid = e.grantee where e.grantee <> c.relowner) end,
        case when c.relkind = 'v' then pg_column_is_updatable(c.oid, a.attnum, true) end
   from pg_class c
@@ -101,7 +101,7 @@ select w.ev_class::int8, w.rulename, w.ev_enabled::text, pg_get_ruledef(w.oid), 
 
 -- name: sequences: who may draw numbers for the columns that a sequence fills; identity needs no such right
 select d.refobjid::int8, a.attname,
-       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by 1)
+       (select array_agg(coalesce(r.rolname, 'public') || ':' || e.privilege_type order by coalesce(r.rolname, 'public') || ':' || e.privilege_type)
           from aclexplode(s.relacl) e left join pg_roles r on r.oid = e.grantee where e.grantee <> s.relowner)
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
@@ -115,7 +115,7 @@ select d.refobjid::int8, a.attname,
 -- name: policies: which rows whom
 select o.polrelid::int8, o.polname, o.polcmd::text, o.polpermissive, pg_get_expr(o.polqual, c.oid),
        pg_get_expr(o.polwithcheck, c.oid),
-       (select array_agg(coalesce(r.rolname, 'public')::text order by 1) from unnest(o.polroles) u (role)
+       (select array_agg(coalesce(r.rolname, 'public')::text order by coalesce(r.rolname, 'public')::text) from unnest(o.polroles) u (role)
           left join pg_roles r on r.oid = u.role)
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
