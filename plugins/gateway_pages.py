@@ -50,6 +50,8 @@ _HEADERS = {
 _CATALOG_SECONDS = 60
 _STATUS = {HubUnavailable: 503, NotFound: 404}
 _PREFIX = "route__"
+_HELD = ("bad", "已挂起，等待决定", "on hold, waiting for a decision")
+_HELD_BY_STRUCTURE = ("bad", "已挂起，结构不符", "on hold, the structure is not as declared")
 
 app = FastAPI(dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
 _templates = Jinja2Templates(_TEMPLATES)
@@ -200,7 +202,7 @@ def _badge(
     if state is not None and state.paused_by:
         return "warn", "已暂停", "paused"
     if hold is not None and hold.state == "open":
-        return "bad", "已挂起，等待决定", "on hold, waiting for a decision"
+        return _HELD_BY_STRUCTURE if hold.kind == ledger.STRUCTURE else _HELD
     if runs and runs[0]["state"] == "aborted":
         return "bad", "最近一次失败", "the last run failed"
     if runs and runs[0]["state"] == "open":
