@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.frame import DONE, FAILED, USAGE, Json, err, out, print_line
+from schemas.cli_guard import guard
 from schemas.cli_snapshot import snapshot
+from schemas.cli_use import observe, uses
 from schemas.cli_watch import history, shown, watch
 from schemas.diff import documents
 from schemas.diff.batch import answers
 from schemas.diff.compare import KINDS, compare
-from schemas.diff.model import Answer, BadDocument, Effect, Policy
+from schemas.diff.model import Answer, BadDocument, Effect, Policy, line
 
 INTERNAL = 3
 SHORT = 60  # characters of a value in a line for people
@@ -31,6 +32,9 @@ group.command()(snapshot)
 group.command()(watch)
 group.command()(history)
 group.command("show")(shown)
+group.command()(guard)
+group.command()(uses)
+group.command()(observe)
 
 
 @group.command()
@@ -40,7 +44,7 @@ def diff(
     new: Annotated[Path | None, typer.Option(help="The document as it is or will be.")] = None,
     role: Annotated[str, typer.Option(help="Whose view: reader, writer or both.")] = "both",
     batch: Annotated[Path | None, typer.Option(help="One case a line: {id, kind, role, old, new, policy?}.")] = None,
-    timeout: Annotated[float, typer.Option(help="With --batch: seconds a case may take.")] = 5.0,
+    timeout: Annotated[float, typer.Option(help="With --batch: seconds of a processor a case may take.")] = 5.0,
     fail_on: Annotated[str, typer.Option(help="Exit with 1 from this level on: info, warn or breaking.")] = "",
     policy: Annotated[str, typer.Option(help="strict or lenient.")] = "strict",
     content_model: Annotated[str, typer.Option(help="as-declared, open or closed.")] = "as-declared",
@@ -77,8 +81,8 @@ def _batch(path: Path, seconds: float) -> int:
         return _refuse(f"{path}: {error.strerror}")
     with source:
         for answer in answers(source, seconds=seconds):
-            sys.stdout.write(answer + "\n")
-            sys.stdout.flush()
+            sys.stdout.buffer.write(f"{answer}\n".encode())
+            sys.stdout.buffer.flush()
     return DONE
 
 
@@ -108,7 +112,7 @@ def print_error(text: str) -> None:
 
 def _show(found: Answer, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(_line(found.as_dict()) + "\n")
+        sys.stdout.buffer.write(f"{line(found.as_dict())}\n".encode())
         return
     for change in found.changes:
         effects = f"reader {change.effect_reader.name}, writer {change.effect_writer.name}"
@@ -119,9 +123,5 @@ def _show(found: Answer, *, as_json: bool) -> None:
 
 
 def _short(value: Any) -> str:
-    text = _line(value)
+    text = line(value)
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -10,6 +10,9 @@ import typer
 
 from gateway.cli.frame import Json, Who, Why, guarded, hub, out, show, show_one
 from gateway.deployment import Deployment
+from schemas import cli_documents
+from schemas.cli_transition import apply, ready, reported, view
+from schemas.cli_use import rehearse
 from schemas.notice import lifecycle, planned, reminders, store
 from schemas.notice.lifecycle import Reply
 from schemas.notice.store import Notice
@@ -17,11 +20,19 @@ from schemas.notice.store import Notice
 group = typer.Typer(no_args_is_help=True, help="Structure changes announced ahead of time (变更通知单).")
 Name = Annotated[str, typer.Argument(metavar="NOTICE", help="Its number, 〔2026〕第1号, or the id of a draft.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, YYYY-MM-DD.")]
+cli_documents.add_to(group)
 _COLUMNS = [
     "notice", "number", "platform", "dataset", "class", "state", "revision", "effective_on", "answers_due", "recipients",
     "answered", "escalated",
 ]  # fmt: skip
 _UNIT = ("unit", "impact", "answer", "answered_at", "escalated_at", "blocks")
+_REHEARSED = ["unit", "result", "said", "began_at"]
+
+group.command()(rehearse)
+
+for _command in (ready, apply, view):
+    group.command()(_command)
+group.command("report")(reported)
 
 
 @group.command()
@@ -81,8 +92,11 @@ def revise(
 
     def call() -> None:
         deployment = Deployment.open()
-        changes = planned.read(deployment, plan).changes if plan else None
-        done = lifecycle.revise(deployment, name, changes, who=who, why=why, effective_on=_date(effective))
+        found = planned.read(deployment, plan) if plan else None
+        changes, body = (found.changes, found.body) if found else (None, None)
+        done = lifecycle.revise(
+            deployment, name, changes, who=who, why=why, effective_on=_date(effective), planned=body
+        )
         _said(deployment, done, as_json=as_json)
 
     raise typer.Exit(guarded(call))
@@ -119,7 +133,9 @@ def withdraw(name: Name, why: Why, who: Who) -> None:
 
 @group.command("list")
 def notice_list(
-    state: Annotated[str | None, typer.Option(help="draft, announced, effective, closed or withdrawn.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="draft, announced, effective, transition, closed or withdrawn.")
+    ] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """List notices, newest first. Example: gateway notice list --state announced."""
@@ -189,14 +205,18 @@ def _show(deployment: Deployment, name: str, *, as_json: bool) -> None:
         )
         revision = store.revision(connection, found["notice"], found["revision"])
         told = store.recipients(connection, found["notice"], found["revision"])
+        rehearsed = list(store.rehearsed(connection, revision).values())
     whole: dict[str, Any] = {**found, "changes": revision.body["changes"], "reason": revision.body["reason"]}
     whole["units"] = [{name: getattr(own, name) for name in _UNIT} for own in told]
+    whole["rehearsal"] = rehearsed
     if as_json:
         show_one(whole, as_json=True)
         return
-    show_one({k: v for k, v in whole.items() if k not in {"changes", "units"}}, as_json=False)
+    show_one({k: v for k, v in whole.items() if k not in {"changes", "units", "rehearsal"}}, as_json=False)
     show(whole["changes"], ["path", "kind", "before", "after", "effect_reader", "effect_writer", "rule"], as_json=False)
     show(whole["units"], _UNIT, as_json=False)
+    if rehearsed:
+        show(rehearsed, _REHEARSED, as_json=False, title="演练 rehearsal")
 
 
 def _date(found: datetime | None) -> date | None:

@@ -8,9 +8,12 @@ Triggers, policies and grants are not copied: a script that changes those says s
 from __future__ import annotations
 
 import secrets
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +28,47 @@ from gateway.errors import NotFound, SchemaMismatch
 from gateway.model import Platform
 from schemas.diff.compare import compare
 from schemas.diff.model import Change, Policy
+from schemas.notice import announced
 from schemas.snapshot import copy, platforms
 from schemas.snapshot import pg as pg_snapshot
 
 _SECONDS = "60s"
 _NAME = "scratch"
+# What it holds is thrown away: nothing is made safe against a power cut.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+}
+# Told nothing before its input ends, for its owner was killed: the server may be up, or about to be.
+_WATCH = """
+read -r word; [ "$word" = done ] && exit
+for turn in 1 2 3 4 5 6 7 8 9 10; do
+  pid=$(head -n 1 "$1/pg/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && break
+  sleep 0.2
+done
+while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+rm -rf "$1"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a script changes, and the structure that it is to leave, as a notice keeps it."""
+
+    changes: tuple[Change, ...]
+    announced: Mapping[str, Any]
 
 
 def changes(deployment: Deployment, platform: Platform, script: str) -> tuple[Change, ...]:
-    """Return what a script changes in the schemas that the platform's data sets live in.
+    """Return what a script changes in the schemas that the platform's data sets live in; raises what `tried` does."""
+    return tried(deployment, platform, script).changes
+
+
+def tried(deployment: Deployment, platform: Platform, script: str) -> Tried:
+    """Return what a script changes in the schemas that the platform's data sets live in, and what it leaves.
 
     Raises SchemaMismatch when the script fails on the copy, naming the statement's fault; NotFound when the
     platform is no PostgreSQL; ConnectionUnknown and PlatformUnavailable when it cannot be asked.
@@ -46,21 +81,39 @@ def changes(deployment: Deployment, platform: Platform, script: str) -> tuple[Ch
     return of_shape(shape, script)
 
 
-def of_shape(shape: Mapping[str, Any], script: str) -> tuple[Change, ...]:
-    """Return what a script changes in a shape."""
+def of_shape(shape: Mapping[str, Any], script: str) -> Tried:
+    """Return what a script changes in a shape, and what it leaves."""
     with _copy(shape) as scratch:
         names = [schema["name"] for schema in shape["schemas"]]
         before = pg_snapshot.take(scratch, names)
         _run(scratch, script)
         after = pg_snapshot.take(scratch, names)
-    return compare("pg", before, after, "both", Policy()).changes
+    found = compare("pg", before, after, "both", Policy()).changes
+    return Tried(found, announced.of_copy(shape["relations"], before["relations"], after["relations"], found))
+
+
+@contextmanager
+def throw_away() -> Iterator[Server]:
+    """Yield a server of its own, which is gone afterwards: also when this process is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-scratch-"))
+    command = ["/bin/sh", "-c", _WATCH, "sh", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True) as watcher:
+        server = Server(folder / "pg", _SETTINGS)
+        try:
+            server.start()
+            yield server
+        finally:
+            if server.running():
+                server.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+            watcher.communicate("done\n")
 
 
 @contextmanager
 def _copy(shape: Mapping[str, Any]) -> Iterator[Connection]:
     """Yield a connection to the copy, as an account that owns nothing else."""
     password = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="gateway-scratch-") as folder, Server(Path(folder) / "pg") as server:
+    with throw_away() as server:
         server.create_database(_NAME)
         with closing(psycopg2.connect(server.dsn(_NAME))) as admin, admin, admin.cursor() as cursor:
             role = sql.Identifier(_NAME)
@@ -69,11 +122,12 @@ def _copy(shape: Mapping[str, Any]) -> Iterator[Connection]:
         with closing(psycopg2.connect(server.dsn(_NAME), user=_NAME, password=password)) as scratch:
             scratch.autocommit = True
             for statement in copy.statements(shape):
-                _build(scratch, statement)
+                build(scratch, statement)
             yield scratch
 
 
-def _build(scratch: Connection, statement: copy.Statement) -> None:
+def build(scratch: Connection, statement: copy.Statement) -> bool:
+    """Run a statement that builds a part of a copy, and tell whether it could; SchemaMismatch when it must."""
     try:
         pg.run(scratch, statement.text)
     except psycopg2.Error as error:
@@ -83,6 +137,8 @@ def _build(scratch: Connection, statement: copy.Statement) -> None:
                 f"the structure cannot be copied: {said}",
                 "Announce the change by documents, or name its fields by hand.",
             ) from error
+        return False
+    return True
 
 
 def _run(scratch: Connection, script: str) -> None:

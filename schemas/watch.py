@@ -9,23 +9,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json, RealDictCursor
+from psycopg2.extras import Json
 
 from gateway import pg, settings
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, NotFound, PlatformUnavailable
+from gateway.errors import GatewayError, NotFound, NotNow, PlatformUnavailable
+from gateway.exchange import timing
 from gateway.model import Platform
-from gateway.notify import contacts, outbox
-from gateway.notify.message import Message, page
+from gateway.notify import outbox
 from gateway.sql import queries
 from schemas.diff.compare import compare
 from schemas.diff.model import Answer, Change, Effect, Policy
 from schemas.notice import words
-from schemas.snapshot import platforms
+from schemas.snapshot import editions, endpoints
+from schemas.snapshot.endpoints import Endpoint
 
 log = logging.getLogger(__name__)
 _SQL = queries(__file__)
@@ -52,17 +53,16 @@ class Seen:
 
 
 def look_at_all(deployment: Deployment) -> list[Seen]:
-    """Look at every platform that is a database; one that cannot be asked does not keep the others from it.
+    """Look at every platform and every code list; one that cannot be asked does not keep the others from it.
 
-    Raises PlatformUnavailable (retryable) at the end, naming those that could not be asked.
+    One that must not be asked now is left for the next look. Raises PlatformUnavailable (retryable) at the end, naming
+    those that could not be asked.
     """
-    seen, silent = list[Seen](), list[str]()
+    seen, silent = look_at_codes(deployment), list[str]()
     for platform in deployment.catalog.platforms.values():
-        if not platforms.is_database(platform):
-            continue
         try:
-            if (found := look(deployment, platform)) is not None:
-                seen.append(found)
+            if _may_ask(deployment, platform):
+                seen += look(deployment, platform)
         except GatewayError as error:
             log.warning("%s: %s", platform.platform, error)
             silent.append(platform.platform)
@@ -75,19 +75,80 @@ def look_at_all(deployment: Deployment) -> list[Seen]:
     return seen
 
 
-def look(deployment: Deployment, platform: Platform) -> Seen | None:
-    """Look at one platform; return the new version that was kept, or None when nothing is different."""
-    document = platforms.of_platform(deployment, platform)
-    with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("keep a snapshot"), hub:
-        _rows(hub, "wait", {"platform": platform.platform})
-        before = next(iter(_rows(hub, "newest", {"platform": platform.platform})), None)
-        if before is not None and before["identity"] == document["fingerprint"]["identity"]:
-            return None
-        found = _judge(platform.platform, before, document)
-        _keep(hub, found, document)
-        if found.changes:
-            _tell(deployment, hub, platform, found)
-        return found
+def keep(deployment: Deployment, platform: Platform, *, besides: str | None, first: bool) -> None:
+    """Keep and tell what a run found different; `first`: only where the platform was never looked at.
+
+    Of the relation `besides` others tell, since a route is held for it.
+    """
+    if first:
+        with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("look for snapshots"), hub:
+            if _newest(hub, platform.platform):
+                return
+    look(deployment, platform, besides=besides)
+
+
+def look(deployment: Deployment, platform: Platform, *, besides: str | None = None) -> list[Seen]:
+    """Look at one platform; return the new versions that were kept, none when nothing is different."""
+
+    def earlier(name: str) -> Mapping[str, Any] | None:
+        with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("look for snapshots"), hub:
+            found = _newest(hub, name)
+            return None if found is None else found["document"]
+
+    kept = list[Seen]()
+    for endpoint in endpoints.of_platform(deployment, platform, earlier):
+        with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("keep a snapshot"), hub:
+            found = _different(hub, endpoint)
+            told = [] if found is None else [c for c in found.changes if not _within(c, besides)]
+            if found is not None and told:
+                tell = replace(found, changes=tuple(told))
+                _tell(deployment, hub, platform.name, tell, _concerned(deployment, platform, tell))
+            kept += [] if found is None else [found]
+    return kept
+
+
+def look_at_codes(deployment: Deployment) -> list[Seen]:
+    """Look at the code lists of the catalog; the bureau is told of another edition."""
+    kept = list[Seen]()
+    for name, document in editions.of_catalog(deployment.catalog).items():
+        with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("keep a snapshot"), hub:
+            found = _different(hub, Endpoint(name, document))
+            if found is not None and found.changes:
+                _tell(deployment, hub, f"代码表 {name.partition('/')[2]}", found, [deployment.catalog.bureau])
+            kept += [] if found is None else [found]
+    return kept
+
+
+def _may_ask(deployment: Deployment, platform: Platform) -> bool:
+    """Tell whether a platform may be asked now: its window is open, and it does not rest."""
+    with (
+        closing(deployment.hub(name="gateway watch", autocommit=True)) as hub,
+        pg.hub_errors("look at a platform's hours"),
+    ):
+        try:
+            timing.refuse_early(hub, deployment.catalog, platform)
+        except NotNow:
+            return False
+    return True
+
+
+def _different(hub: Connection, endpoint: Endpoint) -> Seen | None:
+    """Keep an endpoint's version when it is another one than the newest; None when it is the same."""
+    _rows(hub, "wait", {"platform": endpoint.name})
+    before = _newest(hub, endpoint.name)
+    if before is not None and before["identity"] == endpoint.document["fingerprint"]["identity"]:
+        return None
+    found = _judge(endpoint, before)
+    _keep(hub, found, endpoint.document)
+    return found
+
+
+def _newest(hub: Connection, name: str) -> dict[str, Any] | None:
+    return next(iter(_rows(hub, "newest", {"platform": name})), None)
+
+
+def _within(change: Change, relation: str | None) -> bool:
+    return relation is not None and f"{change.path}.".startswith(f"{relation}.")
 
 
 def history(connection: Connection, platform: str | None = None) -> list[dict[str, Any]]:
@@ -106,14 +167,12 @@ def version(connection: Connection, platform: str, number: int | None = None) ->
     return found[0]
 
 
-def _judge(platform: str, before: Mapping[str, Any] | None, document: Mapping[str, Any]) -> Seen:
+def _judge(endpoint: Endpoint, before: Mapping[str, Any] | None) -> Seen:
     if before is None:
-        return Seen(platform, 1, Effect.none, ())
-    if before["kind"] != document["kind"]:
-        changes = compare(document["kind"], None, document, "both", Policy()).changes
-    else:
-        changes = compare(document["kind"], before["document"], document, "both", Policy()).changes
-    return Seen(platform, before["version"] + 1, Answer.of(changes, "both").level, changes)
+        return Seen(endpoint.name, 1, Effect.none, ())
+    old = endpoints.comparable(before["document"]) if before["kind"] == endpoint.kind else None
+    changes = compare(endpoint.kind, old, endpoints.comparable(endpoint.document), "both", Policy()).changes
+    return Seen(endpoint.name, before["version"] + 1, Answer.of(changes, "both").level, changes)
 
 
 def _keep(hub: Connection, found: Seen, document: Mapping[str, Any]) -> None:
@@ -125,26 +184,33 @@ def _keep(hub: Connection, found: Seen, document: Mapping[str, Any]) -> None:
     pg.run(hub, _SQL["keep"], values)
 
 
-def _tell(deployment: Deployment, hub: Connection, platform: Platform, found: Seen) -> None:
-    """Queue what is different for whoever answers for the platform's unit."""
+def _tell(deployment: Deployment, hub: Connection, what: str, found: Seen, units: list[str]) -> None:
+    """Queue what is different for whoever answers for the units that it concerns."""
     shown = [
         f"- {c.path}：{words.kind(c.rule)}，{words.value(c.before)} → {words.value(c.after)}（{c.rule}）"
         for c in found.changes[:_MOST]
     ]
     more = [f"… 另有 {len(found.changes) - _MOST} 处"] if len(found.changes) > _MOST else []
-    subject = f"[结构变更] {platform.name} 结构已变更（{words.IMPACT[found.level.name]}）"
+    subject = f"[结构变更] {what} 结构已变更（{words.IMPACT[found.level.name]}）"
     said = [
-        f"{settings.now().astimezone(settings.CHINA):%Y-%m-%d %H:%M} 发现{platform.name}的结构与上次不同：", *shown, *more,
+        f"{settings.now().astimezone(settings.CHINA):%Y-%m-%d %H:%M} 发现{what}的结构与上次不同：", *shown, *more,
         "如已发布变更通知单，无需处理；否则请补发，或恢复原结构。",
-        f"The structure of platform {platform.platform} is different from last time. If it was announced, nothing is to be done.",
+        f"The structure of {found.platform} is different from last time. If it was announced, nothing is to be done.",
     ]  # fmt: skip
-    text = "\n".join(said)
-    message = Message(f"snapshot {platform.platform} {found.version}", subject, text, subject, html=page(subject, text))
-    for person in contacts.current(hub, platform.unit):
-        outbox.put(hub, deployment.keys, message, person.contact, "changed")
+    about = (f"snapshot {found.platform} {found.version}", "changed")
+    outbox.tell(hub, deployment.keys, units, about, subject, "\n".join(said))
+
+
+def _concerned(deployment: Deployment, platform: Platform, found: Seen) -> list[str]:
+    """Return the platform's unit, and of each data set whose relation is different its owner and who receives it."""
+    paths = [f"{c.path}." for c in found.changes]
+    routes = deployment.catalog.routes.values()
+    names = {r.dataset.table if "." in r.dataset.table else f"public.{r.dataset.table}": r.dataset
+             for r in routes if r.peer.platform == platform.platform}  # fmt: skip
+    touched = {d.name: d for name, d in names.items() if any(path.startswith(f"{name}.") for path in paths)}
+    receivers = {r.peer.unit for r in routes if r.outbound and r.dataset.name in touched}
+    return sorted({platform.unit, *(d.owner for d in touched.values()), *receivers})
 
 
 def _rows(connection: Connection, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL[name], dict(values))
-        return [dict(row) for row in cursor.fetchall()]
+    return pg.dicts(connection, _SQL[name], values)

@@ -10,7 +10,7 @@ values (%(platform)s, %(version)s, %(kind)s, %(identity)s, %(shape)s, %(level)s,
 
 -- name: history: versions, newest first
 select platform, version, kind, level, jsonb_array_length(changes) as changes, taken_at, shape
-  from gateway.schema_snapshot where %(platform)s::text is null or platform = %(platform)s order by taken_at desc, platform;
+  from gateway.schema_snapshot where %(platform)s::text is null or platform = %(platform)s or starts_with(platform, %(platform)s || '/') order by taken_at desc, platform;
 
 -- name: version: one version, the newest when none is named
 select platform, version, kind, level, changes, document, taken_at from gateway.schema_snapshot

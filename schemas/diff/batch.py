@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
+from schemas.diff import model
+
 _CHUNK = 1 << 16
+_SLACK = 20  # times as long on the clock as on a processor: how busy the machine is must not decide what is answered
 
 
 def answers(lines: Iterable[bytes], *, seconds: float) -> Iterator[str]:
-    """Yield one line of JSON for each line of cases; a case that takes longer than `seconds` is answered with an error."""
+    """Yield one line of JSON for each line of cases; a case that takes more seconds of a processor is an error."""
     with _Judge(seconds) as judge:
         for line in lines:
             if line.strip():
@@ -43,8 +47,10 @@ class _Judge:
         try:
             answer = self._exchange(memoryview(line))
         except TimeoutError:
-            return self._replace(line, "timeout", f"no answer within {self._seconds:g} s")
+            return self._replace(line, "timeout", f"no answer within {self._seconds * _SLACK:g} s")
         except OSError:
+            if self._process.wait() == -signal.SIGPROF:
+                return self._replace(line, "timeout", f"no answer within {self._seconds:g} s of a processor")
             return self._replace(line, "crash", "the process that judged the case ended")
         return answer
 
@@ -53,7 +59,7 @@ class _Judge:
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
-        parts, allowed = list[bytes](), self._seconds
+        parts, allowed = list[bytes](), self._seconds * _SLACK
         os.set_blocking(to.fileno(), False)
         while not (parts and parts[-1].endswith(b"\n")):
             readable, writable, _ = select.select([back], [to] if line else [], [], allowed)
@@ -71,10 +77,10 @@ class _Judge:
     def _replace(self, line: bytes, kind: str, message: str) -> str:
         self._end()
         self._process = self._begin()
-        return json.dumps({"id": _name(line), "error": {"type": kind, "message": message}}, ensure_ascii=False)
+        return model.line({"id": _name(line), "error": {"type": kind, "message": message}})
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "schemas.diff.worker"]
+        command = [sys.executable, "-m", "schemas.diff.worker", str(self._seconds)]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
     def _end(self) -> None:

@@ -42,13 +42,13 @@ def _gone(code: str, one: Code, right: dict[str, Code]) -> Change:
 
 
 def _same(code: str, old: Code, new: Code, right: dict[str, Code]) -> Iterable[Change]:
-    if old["replaced_by"] != new["replaced_by"] and new["replaced_by"] is not None:
-        loaded = new["replaced_by"] in right
+    if old["replaced_by"] != new["replaced_by"]:
+        loaded = new["replaced_by"] is None or new["replaced_by"] in right
         effect = WARN if loaded else BREAKING
         yield Change(
             "code_replaced", code, old["replaced_by"], new["replaced_by"], effect, effect, "codelist.code.replace"
         )
-    elif old["valid_to"] != new["valid_to"]:
+    if old["valid_to"] != new["valid_to"] and (old["replaced_by"] == new["replaced_by"] or new["replaced_by"] is None):
         if new["valid_to"] is not None and (old["valid_to"] is None or new["valid_to"] < old["valid_to"]):
             yield Change("code_retired", code, old["valid_to"], new["valid_to"], NONE, BREAKING, "codelist.code.retire")
         else:
@@ -63,7 +63,10 @@ def _meaning(code: str, old: Code, new: Code) -> Iterable[Change]:
     renamed, begun = old["name"] != new["name"], old["valid_from"] != new["valid_from"]
     if renamed and begun and None not in (old["valid_from"], new["valid_from"]):
         yield Change("meaning_changed", code, old["name"], new["name"], BREAKING, BREAKING, "codelist.meaning")
-    elif renamed:
+        return
+    if renamed:
         yield Change("name_changed", code, old["name"], new["name"], INFO, INFO, "codelist.name")
-    elif begun:
-        yield Change("validity_changed", code, old["valid_from"], new["valid_from"], WARN, WARN, "codelist.validity")
+    if begun:  # what old writers send for a day before is refused
+        later = new["valid_from"] is not None and (old["valid_from"] is None or new["valid_from"] > old["valid_from"])
+        writer = BREAKING if later else WARN
+        yield Change("validity_changed", code, old["valid_from"], new["valid_from"], WARN, writer, "codelist.validity")

@@ -28,7 +28,7 @@ def compare(kind: str, old: Any, new: Any, role: str, policy: Policy) -> Answer:
 
     Raises BadDocument when kind or role is unknown, or a document is not of its kind.
     """
-    if kind not in _DIFFERS:
+    if not isinstance(kind, str) or kind not in _DIFFERS:
         raise BadDocument(f"kind: {kind!r} is none of {', '.join(KINDS)}")
     if role not in get_args(Role):
         raise BadDocument(f"role: {role!r} is none of {', '.join(get_args(Role))}")

@@ -24,16 +24,19 @@ def read(path: Path, kind: str) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadDocument(f"{path}: {error}") from None
-    return text if kind in _XML else bounded(_values(text, path))
+    return text if kind in _XML else bounded(_values(text, str(path), as_yaml=path.suffix in {".yaml", ".yml"}))
 
 
-def _values(text: str, path: Path) -> Any:
+def parse(text: str, kind: str, name: str) -> Any:
+    """Return a document that has no file, as `read` would; what does not begin like JSON is YAML. `name` stands for it."""
+    return text if kind in _XML else bounded(_values(text, name, as_yaml=text.lstrip()[:1] not in {"{", "["}))
+
+
+def _values(text: str, name: str, *, as_yaml: bool) -> Any:
     try:
-        if path.suffix in {".yaml", ".yml"}:
-            return yaml.safe_load(text)
-        return json.loads(text, parse_constant=_refuse)
+        return yaml.safe_load(text) if as_yaml else json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise BadDocument(f"{path}: neither JSON nor YAML by its name: {error}") from None
+        raise BadDocument(f"{name}: neither JSON nor YAML by its name: {error}") from None
 
 
 def _refuse(word: str) -> Any:

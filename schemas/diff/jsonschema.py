@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from schemas.diff.inclusion.differences import Difference, Walk
 from schemas.diff.inclusion.document import Document
 from schemas.diff.inclusion.forgiving import forgiving
-from schemas.diff.inclusion.proof import Pair, Verdict
+from schemas.diff.inclusion.proof import ALL, Pair, Verdict
 from schemas.diff.model import UNDECIDED, BadDocument, Change, Effect, Policy
-
-SECONDS = 2.0
 
 
 def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
@@ -19,6 +18,8 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     for side, document in (("old", old), ("new", new)):
         if not isinstance(document, dict | bool):
             raise BadDocument(f"{side}: a JSON Schema is an object or a boolean")
+    if old == new and json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True):  # true is 1 for the first
+        return ()
     try:
         return _judged(old, new, policy)
     except (AttributeError, TypeError, ValueError, KeyError) as error:
@@ -26,7 +27,7 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
 
 
 def _judged(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
-    pair = _pair(old, new, policy, SECONDS)
+    pair = _pair(old, new, policy)
     one, two = pair.node(pair.old, old), pair.node(pair.new, new)
     reader, writer = pair.included(two, one), pair.included(one, two)
     found = list(Walk(pair).between(old, new))
@@ -37,10 +38,10 @@ def _judged(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     return settle(found, {"reader": reader, "writer": writer}, eased)
 
 
-def _pair(old: Any, new: Any, policy: Policy, seconds: float) -> Pair:
+def _pair(old: Any, new: Any, policy: Policy, steps: int = ALL) -> Pair:
     formats, closed = policy.format == "assert", policy.content_model == "closed"
     # No text of a schema holds the sign that marks whose reference it is.
-    return Pair(Document(old, "\0old", formats, closed), Document(new, "\0new", formats, closed), seconds)
+    return Pair(Document(old, "\0old", formats, closed), Document(new, "\0new", formats, closed), steps)
 
 
 def _eased(verdict: Verdict, sub: Any, sup: Any, policy: Policy, *, reads: bool) -> Effect | None:
@@ -49,7 +50,7 @@ def _eased(verdict: Verdict, sub: Any, sup: Any, policy: Policy, *, reads: bool)
     if verdict.said == "yes" or not softer:
         return None
     for eased, effect in ((Policy(mode=policy.mode), Effect.none), (policy, Effect.warn)):
-        pair = _pair(sub, forgiving(sub, sup, eased, reads=reads), policy, SECONDS / 4)
+        pair = _pair(sub, forgiving(sub, sup, eased, reads=reads), policy, ALL // 8)
         if pair.included(pair.node(pair.old, sub), pair.node(pair.new, pair.new.root)).said == "yes":
             return effect
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from codecs import lookup
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from schemas.diff.model import UNDECIDED, Change, Effect, Policy
@@ -12,6 +13,7 @@ from schemas.snapshot.layout import by_position, columns
 NONE, INFO, WARN, BREAKING = Effect.none, Effect.info, Effect.warn, Effect.breaking
 # What each fact of a whole file does to readers and to writers when it changes.
 _FACTS: dict[str, tuple[str, Effect]] = {
+    "form": ("file.form", BREAKING),
     "encoding": ("file.encoding", BREAKING),
     "bom": ("file.bom", BREAKING),
     "delimiter": ("file.delimiter", BREAKING),
@@ -25,11 +27,22 @@ _FACTS: dict[str, tuple[str, Effect]] = {
     "split_mb": ("file.split", WARN),
     "cut_off": ("file.cut_off", WARN),
 }
-_ENCODINGS = {
-    "utf8": "utf-8",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-}  # a reader of the last reads what the others wrote
+_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030"}  # a reader of the last reads what the others wrote
+# What says nothing of how a file is written, or is judged on its own.
+_ASIDE = {
+    "format",
+    "kind",
+    "title",
+    "description",
+    "source",
+    "edition",
+    "read_by",
+    "header",
+    "header_checked",
+    "columns",
+}
+_COLUMN = ("type", "format", "width")
+_WORDS = {"name", "title", "description", "label", "comment"}
 Columns = dict[str, dict[str, Any]]
 
 
@@ -39,6 +52,7 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     left, right = columns(before, "old"), columns(after, "new")
     placed = by_position(before), by_position(after)
     yield from _whole(before, after)
+    yield from _unknown("", before, after, {*_FACTS, *_ASIDE})
     if placed[0] != placed[1]:
         ways = ["position" if one else "name" for one in placed]
         yield Change("reading_changed", "", ways[0], ways[1], BREAKING, BREAKING, "file.read_by")
@@ -53,7 +67,7 @@ def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for fact, (rule, writer) in _FACTS.items():
         before, after = old.get(fact), new.get(fact)
         if fact == "encoding" and isinstance(before, str) and isinstance(after, str):
-            before, after = before.lower(), after.lower()
+            before, after = _encoding(before), _encoding(after)
             if _ENCODINGS.get(before, before) == _ENCODINGS.get(after, after):
                 if before != after and "utf" not in before:
                     yield _within_gb(before, after)
@@ -64,6 +78,21 @@ def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
             )  # one side does not say
         elif before != after:
             yield Change(f"{fact}_changed", "", before, after, BREAKING, writer, rule)
+
+
+def _encoding(name: str) -> str:
+    """Return an encoding's one name; who invents one keeps it."""
+    try:
+        return lookup(name).name
+    except (LookupError, ValueError):  # of none, or of no text that could be one
+        return name.lower()
+
+
+def _unknown(path: str, old: Mapping[str, Any], new: Mapping[str, Any], known: Collection[str]) -> Iterator[Change]:
+    """Yield what a layout says besides: nobody knows what its change does, so it is not passed over."""
+    for fact in sorted({*old, *new} - set(known)):
+        if old.get(fact) != new.get(fact):
+            yield Change(f"{fact}_changed", path, old.get(fact), new.get(fact), WARN, WARN, f"file.fact{UNDECIDED}")
 
 
 def _within_gb(before: str, after: str) -> Change:
@@ -117,7 +146,8 @@ def _facts(column: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     path = f"columns/{name}"
-    for fact in ("type", "format", "width"):
+    yield from _unknown(path, old, new, {*_COLUMN, *_WORDS})
+    for fact in _COLUMN:
         if old.get(fact) != new.get(fact):
             yield Change(
                 f"{fact}_changed", path, old.get(fact), new.get(fact), BREAKING, BREAKING, f"file.column.{fact}"

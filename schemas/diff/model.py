@@ -7,6 +7,8 @@ answer to it is never "compatible".
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -27,6 +29,15 @@ class Effect(IntEnum):
 
 class BadDocument(Exception):
     """Raised by a differ when a document is not what its kind says; the message says where and what."""
+
+
+def line(value: Any) -> str:
+    """Return a value as one line of JSON, which is UTF-8 even where its texts hold halves of characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isascii() or not _HALF.search(text) else json.dumps(value)
+
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

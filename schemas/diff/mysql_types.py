@@ -10,7 +10,8 @@ from schemas.diff.sql_types import ENDLESS, Type
 _WRITTEN = re.compile(r"(?P<name>[a-z ]+?)(?:\((?P<inside>.*)\))?(?P<rest>(?: [a-z]+)*)", re.DOTALL)
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _FLOATS = {"float": 6, "double": 15}
-_TEXTS = {"tinytext": 1 << 8, "text": 1 << 16, "mediumtext": 1 << 24, "longtext": ENDLESS}
+_TEXTS = {"tinytext": (1 << 8) - 1, "text": (1 << 16) - 1, "mediumtext": (1 << 24) - 1, "longtext": ENDLESS}  # bytes
+_WIDEST = 4  # bytes of a character
 
 
 @lru_cache(4096)
@@ -31,7 +32,9 @@ def parsed(written: str) -> Type:
     if name in _FLOATS and not (numbers or unsigned):
         return Type("float", name, digits=_FLOATS[name])
     if name in {"varchar", "char"} or name in _TEXTS:  # blanks at the end of a char are dropped when it is read
-        return Type("text", "text", size=_TEXTS.get(name) or (numbers[0] if numbers else 1))
+        written_as = "char" if name == "char" else "text"
+        size = _TEXTS.get(name) or (numbers[0] if numbers else 1)
+        return Type("text", written_as, size=size, sure=size // _WIDEST if name in _TEXTS else size)
     return _time(name, numbers) or Type("other", name, rest=inside + parts["rest"])
 
 
@@ -41,4 +44,4 @@ def _time(name: str, numbers: list[int]) -> Type | None:
         return Type("date", name)
     if name == "datetime":
         return Type("moment", name, size=size)
-    return Type("zoned", name, size=size) if name == "timestamp" else None
+    return Type("zoned", name, size=size, short=True) if name == "timestamp" else None

@@ -31,6 +31,7 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
         else:
             yield from _properties(name, left[name].get("properties", {}), right[name].get("properties", {}), policy)
             yield from _geometry(name, left[name].get("geometry") or {}, right[name].get("geometry") or {})
+            yield from _besides(name, left[name].get("geometry") or {}, right[name].get("geometry") or {})
             yield from _service(name, left[name], right[name])
 
 
@@ -133,6 +134,14 @@ def _geometry(path: str, old: Facts, new: Facts) -> Iterator[Change]:
             writer,
             rule,
         )
+
+
+def _besides(path: str, old: Facts, new: Facts) -> Iterator[Change]:
+    """Yield what is said of a geometry besides its name and kind, its dimensions say; nobody knows what its change does."""
+    for word in sorted({*old, *new} - {"property", "type"}):
+        if old.get(word) != new.get(word):
+            rule = f"ogc.geometry{UNDECIDED}"
+            yield Change("geometry_changed", f"{path}/{word}", old.get(word), new.get(word), WARN, WARN, rule)
 
 
 def _within(one: str | None, other: str) -> bool:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.diff.api.calls import parameters, request_body, responses, security
-from schemas.diff.api.sides import Api, Sides, listing
+from schemas.diff.api.answers import responses
+from schemas.diff.api.callbacks import callbacks, webhooks
+from schemas.diff.api.calls import parameters, request_body
+from schemas.diff.api.security import security
+from schemas.diff.api.sides import METHODS, Api, Sides, listing, operations
 from schemas.diff.model import BadDocument, Change, Effect, Policy
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _TEMPLATE = re.compile(r"\{[^}]*\}")
 _WORDS = ("operationId", "summary", "description", "tags")
 
@@ -47,9 +49,12 @@ def _changes(sides: Sides) -> Iterator[Change]:
                 harm = Effect.info if _passed(one) else Effect.breaking
                 yield Change("operation_removed", place, "present", None, harm, harm, "openapi.operation.remove")
             elif one is not None and two is not None:
-                yield from parameters(sides, place, asking[path][method], asked[path][method])
-                yield from request_body(sides, place, asking[path][method], asked[path][method])
+                was, now = asking[path][method], asked[path][method]
+                yield from parameters(sides, place, was, now)
+                yield from request_body(sides, place, was, now)
+                yield from callbacks(sides, place, (one, was), (two, now))
                 yield from _answers(sides, place, one, two)
+    yield from webhooks(sides)
     yield from _servers(sides)
 
 
@@ -57,27 +62,15 @@ def _paths(api: Api) -> dict[str, dict[str, Any]]:
     """Return the operations of each path, its parameters' names left out: they are the server's own business."""
     found: dict[str, dict[str, Any]] = {}
     for path, item in (api.root.get("paths") or {}).items():
-        item = api.resolved(item)  # noqa: PLW2901 - the same path, its reference followed
-        methods = {
-            m: {**item[m], "parameters": _merged(api, item, item[m]), "path": _TEMPLATE.findall(path)}
-            for m in METHODS
-            if m in item
-        }
+        methods = {m: {**o, "path": _TEMPLATE.findall(path)} for m, o in operations(api, item).items()}
         found.setdefault(_TEMPLATE.sub("{}", path), {"path": path}).update(methods)
     return found
-
-
-def _merged(api: Api, item: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Any]:
-    merged: dict[tuple[Any, Any], Any] = {}
-    for parameter in (*(item.get("parameters") or ()), *(operation.get("parameters") or ())):
-        known = api.resolved(parameter)
-        merged[known.get("in"), known.get("name")] = known
-    return list(merged.values())
 
 
 def _answers(sides: Sides, place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     yield from responses(sides, place, old, new)
     yield from security(sides, place, old, new)
+    yield from _moved(sides, place, old, new)
     yield from _ending(place, old, new)
     for word in _WORDS:
         if old.get(word) != new.get(word):
@@ -100,6 +93,19 @@ def _ending(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
         harm = Effect.breaking if earlier else Effect.info
         rule = "openapi.sunset.earlier" if earlier else "openapi.sunset.set"
         yield Change("sunset_changed", f"{place} > x-sunset", str(was), now and str(now), harm, harm, rule)
+
+
+def _moved(sides: Sides, place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield the addresses at which an operation with servers of its own is found no more."""
+    if not (old.get("servers") or new.get("servers")):
+        return
+    before, after = (
+        listing(operation.get("servers") or api.root.get("servers") or [{"url": "/"}], "url")
+        for operation, api in ((old, sides.old), (new, sides.new))
+    )
+    if gone := sorted(before - after):
+        come, rule = sorted(after - before), "openapi.server.remove"
+        yield Change("server_removed", f"{place} > servers", gone, come, Effect.warn, Effect.warn, rule)
 
 
 def _day(value: Any) -> str:

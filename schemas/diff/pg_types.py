@@ -26,7 +26,7 @@ def parsed(written: str) -> Type:
         return Type("integer", name, low=-limit, high=limit - 1, array=array)
     if name == "numeric":
         digits, scale = (numbers[0] - numbers[1], numbers[1]) if len(numbers) > 1 else (ENDLESS, ENDLESS)
-        return Type("decimal", name, digits=digits, scale=scale, array=array)
+        return Type("decimal", name, digits=digits, scale=scale, array=array, special=True)
     if name in _FLOATS:
         return Type("float", "float", digits=_FLOATS[name], array=array)
     if name in _TEXTS:

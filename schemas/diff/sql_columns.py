@@ -94,16 +94,24 @@ def _by_name(frame: Frame, old: Relation, new: Relation, path: str, found: Colum
         if name not in before:
             found.added[name] = column
             yield _added(frame, new, column, path)
-    yield from _moved(frame, [n for n in before if n in names], [n for n in names if n in before], path)
+    yield from _moved(
+        frame,
+        [c for c in before.values() if c["name"] in names],
+        [c for c in names.values() if c["name"] in before],
+        path,
+    )
     if frame.policy.renames == "suspect":
         for gone, come, score in suspected(old, new):
             after = {"name": come, "score": round(score, 2)}
             yield frame.change("column.rename.suspected", f"{path}.{gone}", gone, after, INFO, INFO)
 
 
-def _moved(frame: Frame, was: Sequence[str], now: Sequence[str], path: str) -> Iterator[Change]:
+def _moved(frame: Frame, old: Sequence[Column], new: Sequence[Column], path: str) -> Iterator[Change]:
+    """Tell another order; where each place keeps its type, columns may as well have taken each other's names."""
+    was, now = [c["name"] for c in old], [c["name"] for c in new]
     if was != now:
-        yield frame.change("column.move", path, list(was), list(now), WARN, WARN)
+        swapped = [c["type"] for c in old] == [c["type"] for c in new]
+        yield frame.change("column.swap.undecided" if swapped else "column.move", path, was, now, WARN, WARN)
 
 
 def _added(frame: Frame, relation: Relation, column: Column, path: str) -> Change:

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from schemas.diff.model import BadDocument
 from schemas.diff.sql_frame import Relation, path
 
 _TEXT, _MANY, _FLAG = (str,), (list, type(None)), (bool, int, type(None))
-_RELATION: Mapping[str, tuple[type, ...]] = {
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Shape:
+    """The types a part's values may have by their names; what may not be null must be there."""
+
+    types: Mapping[str, tuple[type, ...]]
+
+
+_RELATION = _Shape({
     "schema": _TEXT, "name": _TEXT, "kind": _TEXT, "columns": (list,), "constraints": _MANY, "triggers": _MANY,
     "policies": _MANY, "indexes": _MANY, "acl": _MANY, "options": _MANY, "view": (str, type(None)), "updatable": (int, type(None)),
-}  # fmt: skip
-_COLUMN: Mapping[str, tuple[type, ...]] = {
+})  # fmt: skip
+_COLUMN = _Shape({
     "name": _TEXT, "type": _TEXT, "notnull": _FLAG, "default": (str, type(None)), "acl": _MANY, "enum": _MANY,
     "enum_ids": _MANY, "domain": (dict, type(None)), "attnum": (int, type(None)),
+})  # fmt: skip
+_PARTS: Mapping[str, _Shape] = {
+    "constraints": _Shape({"type": _TEXT, "name": _TEXT, "def": _TEXT, "columns": _MANY, "references": (str, type(None))}),
+    "triggers": _Shape({"name": _TEXT, "def": _TEXT}),
+    "sequences": _Shape({"column": _TEXT, "acl": _MANY}),
+    "policies": _Shape({"name": _TEXT}),
+    "indexes": _Shape({"def": _TEXT, "columns": _MANY}),
 }  # fmt: skip
-_PARTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
-    "constraints": {"type": _TEXT, "name": _TEXT, "def": _TEXT, "columns": _MANY, "references": (str, type(None))},
-    "triggers": {"name": _TEXT, "def": _TEXT},
-    "sequences": {"column": _TEXT, "acl": _MANY},
-    "policies": {"name": _TEXT},
-    "indexes": {"def": _TEXT, "columns": _MANY},
-}
-
-
-_HEAD: Mapping[str, tuple[type, ...]] = {"schema": _TEXT, "name": _TEXT, "kind": _TEXT, "oid": (int, type(None))}
-_ROLE: Mapping[str, tuple[type, ...]] = {"role": _TEXT, "schemas": (list,), "rights": (dict,)}
-_SCHEMA: Mapping[str, tuple[type, ...]] = {"name": _TEXT, "acl": _MANY}
-_DOMAIN: Mapping[str, tuple[type, ...]] = {"base": _TEXT, "checks": _MANY, "default": (str, type(None))}
-_NOTHING: Mapping[str, tuple[type, ...]] = {}
-# What must be there, by the table that says so: asked for each of many thousand columns.
-_NEEDED = {
-    id(table): {key for key, types in table.items() if type(None) not in types}
-    for table in (_HEAD, _ROLE, _SCHEMA, _DOMAIN, _NOTHING, _RELATION, _COLUMN, *_PARTS.values())
-}
+_HEAD = _Shape({"schema": _TEXT, "name": _TEXT, "kind": _TEXT, "oid": (int, type(None))})
+_ROLE = _Shape({"role": _TEXT, "schemas": (list,), "rights": (dict,)})
+_SCHEMA = _Shape({"name": _TEXT, "acl": _MANY})
+_DOMAIN = _Shape({"base": _TEXT, "checks": _MANY, "default": (str, type(None))})
+_NOTHING = _Shape({})
 
 
 def check(document: Any, kind: str, side: str) -> None:
@@ -74,13 +78,14 @@ def check_relation(relation: Relation, side: str) -> None:
     where = f"{side}: {path(relation)}"
     _of(relation, _RELATION, where)
     _texts(relation.get("acl"), where)
+    columns = f"{where}, columns"
     for column in relation["columns"]:
-        _of(column, _COLUMN, f"{where}, columns")
+        _of(column, _COLUMN, columns)
         if "acl" in column or "enum" in column:
             _texts([*(column.get("acl") or ()), *(column.get("enum") or ())], where)
-        if column.get("domain") is not None:
-            _of(column["domain"], _DOMAIN, f"{where}, domain")
-        if not all(type(number) is int for number in column.get("enum_ids") or ()):
+        if (domain := column.get("domain")) is not None:
+            _of(domain, _DOMAIN, f"{where}, domain")
+        if (numbers := column.get("enum_ids")) and not all(type(number) is int for number in numbers):
             raise BadDocument(f"{where}: enum_ids holds something else than numbers")
     for part, keys in _PARTS.items():
         for thing in relation.get(part) or ():
@@ -88,16 +93,22 @@ def check_relation(relation: Relation, side: str) -> None:
             _texts([*(thing.get("columns") or ()), *(thing.get("acl") or ())], f"{where}, {part}")
 
 
-def _of(thing: Any, keys: Mapping[str, tuple[type, ...]], where: str) -> None:
+def _of(thing: Any, shape: _Shape, where: str) -> None:
     """Look at what is there; what is not there must be allowed to be absent."""
     if type(thing) is not dict:
         raise BadDocument(f"{where}: {type(thing).__name__} where an object is expected")
-    for key, value in thing.items():
-        if key in keys and type(value) not in keys[key]:
-            raise BadDocument(f"{where}: {key} is not {' or '.join(t.__name__ for t in keys[key])}")
-    if not thing.keys() >= _NEEDED[id(keys)]:
-        missing = min(_NEEDED[id(keys)] - thing.keys())
-        raise BadDocument(f"{where}: {missing} is not {' or '.join(t.__name__ for t in keys[missing])}")
+    if fault := _fault(shape, tuple(thing), tuple(map(type, thing.values()))):
+        raise BadDocument(f"{where}: {fault}")
+
+
+@lru_cache(maxsize=1024)
+def _fault(shape: _Shape, names: tuple[str, ...], types: tuple[type, ...]) -> str | None:
+    """Return what is wrong with values of these names and types; the many thousand columns of a catalogue have a few of them."""
+    wrong = [name for name, kind in zip(names, types, strict=True) if kind not in shape.types.get(name, (kind,))]
+    missing = sorted(n for n, allowed in shape.types.items() if type(None) not in allowed and n not in names)
+    for name in (*wrong, *missing):
+        return f"{name} is not {' or '.join(t.__name__ for t in shape.types[name])}"
+    return None
 
 
 def _texts(values: Sequence[Any] | None, where: str) -> None:

@@ -31,6 +31,9 @@ class Type:
     size: int = 0
     array: bool = False
     rest: str = ""  # what stands in brackets of a type that is only known by name
+    special: bool = False  # whether a number may be none (NaN)
+    sure: int = 0  # characters that a text holds whatever they are, where its limit is one of bytes
+    short: bool = False  # whether moments are those of 1970 to 2038 only
 
 
 def judge(old: Type, new: Type) -> Verdict | None:
@@ -50,8 +53,8 @@ def _unlike(old: Type, new: Type) -> Verdict:
         return ("type.family", BREAKING, WARN)
     if old.family == new.family == "other" and old.name == new.name:
         return ("type.change.undecided", WARN, WARN)
-    if {old.name, new.name} == {"json", "jsonb"}:
-        return ("type.json", WARN, WARN)
+    if {old.name, new.name} == {"json", "jsonb"}:  # the one that is taken apart refuses some of what the other keeps
+        return ("type.json", WARN, BREAKING if new.name == "jsonb" else WARN)
     return _OTHER
 
 
@@ -63,7 +66,7 @@ def _numbers(old: Type, new: Type) -> Verdict | None:
         return _WIDEN if wider else _NARROW if narrower else _SHIFT
     whole, fraction = _digits(old), _scale(old)
     if _digits(new) >= whole and _scale(new) >= fraction and not (new.family == "integer" and not _holds(new, old)):
-        return _WIDEN
+        return _SHIFT if old.special and not new.special else _WIDEN
     if _scale(new) < fraction:  # what is stored and what comes is rounded in silence
         return ("type.shift" if _digits(new) > whole else "type.narrow", BREAKING, BREAKING)
     if _scale(new) == fraction and new.family == old.family:
@@ -106,7 +109,12 @@ def _texts(old: Type, new: Type) -> Verdict | None:
     if old.family != new.family:  # blanks at the end come, go, or stop being ignored
         reader = BREAKING if new.family == "padded" else WARN
         return ("type.padding", reader, WARN if new.size >= old.size else BREAKING)
-    return _WIDEN if new.size > old.size else _NARROW if new.size < old.size else None
+    holds = (new.sure or new.size) >= old.size
+    if old.name != new.name:
+        return ("type.padding", WARN, WARN if holds else BREAKING)
+    if holds:
+        return _WIDEN if new.size > old.size else None
+    return _SHIFT if new.size > (old.sure or old.size) else _NARROW
 
 
 def _times(old: Type, new: Type) -> Verdict:
@@ -115,7 +123,8 @@ def _times(old: Type, new: Type) -> Verdict:
     if new.family == "date":  # the time of day is cut off in silence
         return ("type.temporal", BREAKING, BREAKING)
     if "zoned" in (old.family, new.family):
-        return ("type.timezone", WARN, WARN)
+        kept = new.size >= old.size and (old.short or not new.short)
+        return ("type.timezone", WARN, WARN if kept else BREAKING)
     return ("type.temporal", WARN, NONE)
 
 

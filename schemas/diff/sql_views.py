@@ -45,9 +45,20 @@ def stand_in(frame: Frame, old: Relation, view: Relation, base: Relation | None,
 
 
 def passed_on(change: Change, view: Relation) -> bool:
-    """Tell whether a change of the table behind reaches those who use the view: its grants do where the view asks for them."""
+    """Tell whether a change of the table behind reaches those who use the view: its grants do where the view asks for them.
+
+    A number is drawn with the rights of who writes, whatever the view reads with.
+    """
     rule = change.rule.partition(".")[2]
-    own = ("column.rename", "column.swap", "comment", "index.", "owner.", *(() if invoker(view) else ("acl.",)))
+    drawn = str(change.before).endswith(":USAGE")
+    own = (
+        "column.rename",
+        "column.swap",
+        "comment",
+        "index.",
+        "owner.",
+        *(() if drawn or invoker(view) else ("acl.",)),
+    )
     return not rule.startswith(own) and (not rule.startswith("column.add") or rule == "column.add.required")
 
 

@@ -114,7 +114,14 @@ class _Wsdl:
             if shared != [name for name in right if name in left]:
                 self.comparison.add("parts_moved", path, list(left), list(right), BREAKING, BREAKING, "wsdl.part.order")
         for name in shared:
-            self._part(f"{path}/{name}", left[name], right[name], reads=reads)
+            # An encoded part tells the name of its type beside its value.
+            named = "encoded" in (old.use, new.use) and left[name].refers != right[name].refers
+            if named and left[name].kind == right[name].kind != "elsewhere":
+                with self._side(reads=reads):
+                    told = left[name].refers, right[name].refers
+                    self.comparison.judged("part_changed", f"{path}/{name}", *told, False, False, "wsdl.part")
+            else:
+                self._part(f"{path}/{name}", left[name], right[name], reads=reads)
 
     def _part(self, path: str, old: Part, new: Part, *, reads: bool) -> None:
         if old.kind != new.kind or old.kind == "elsewhere":

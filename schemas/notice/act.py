@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 from gateway import settings
 from gateway.deployment import Deployment
 from gateway.ledger import acts
+from gateway.notify import outbox
 from gateway.sla.calendar import Calendar
 from schemas.notice import dispatch, store, terms
 from schemas.notice.store import Notice, Recipient, Revision
@@ -36,6 +37,12 @@ class Act:
     def hub(self) -> Connection:
         """Return the hub's transaction."""
         return self.inner.hub
+
+    def tell(
+        self, units: Iterable[str], about: tuple[str, str], subject: str, text: str, *, leader: bool | None = None
+    ) -> int:
+        """Queue plain words for whoever answers for units, as `outbox.tell` does."""
+        return outbox.tell(self.hub, self.deployment.keys, units, about, subject, text, leader=leader)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -60,10 +67,13 @@ class Act:
         year = settings.now().astimezone(settings.CHINA).year
         number = notice.number or store.next_number(self.hub, year)
         standing = replace(notice, number=number, state="announced", revision=made.revision)
+        made = replace(made, body={**made.body, "issued_by": who})
         self.keep(made)
         self.move(standing)
         for recipient in told:
             self._put_recipient(standing, made, recipient)
+        done = store.rehearsed(self.hub, made)
+        told = [replace(own, rehearsal=done.get(own.unit)) for own in told]
         dispatch.announced(self.deployment, self.hub, standing, made, told)
         units = [r.unit for r in told]
         day = made.effective_on.isoformat()

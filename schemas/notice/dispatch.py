@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from psycopg2.extensions import connection as Connection
 
@@ -12,7 +13,7 @@ from gateway.deployment import Deployment
 from gateway.errors import NoticeRefused
 from gateway.notify import contacts, outbox
 from gateway.notify.contacts import Contact
-from schemas.notice import compose
+from schemas.notice import compose, enclosures, facts
 from schemas.notice.store import Notice, Recipient, Revision
 
 
@@ -76,5 +77,11 @@ def _queue(
     notice, revision, own = about
     address = link(deployment, notice, own.unit) if linked else None
     message = compose.message(deployment.catalog, notice, revision, own, address, asks)
+    people = [person for person in people if not outbox.known(hub, message.topic, person.contact, purpose)]
+    if not people:
+        return 0  # the clock asks every few minutes, and a document takes a moment to print
+    said = facts.of(deployment.catalog, notice, revision, own)
+    files = enclosures.made(deployment.keys, said, demanded=purpose == "announce")
+    message = replace(message, attachments=files)
     queued = [outbox.put(hub, deployment.keys, message, person.contact, purpose) for person in people]
     return sum(number is not None for number in queued)

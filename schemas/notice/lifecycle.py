@@ -14,13 +14,16 @@ from typing import Any, Literal, get_args
 from gateway import settings
 from gateway.deployment import Deployment
 from gateway.errors import NotFound, NoticeRefused
-from schemas.diff.model import Change
+from schemas.diff.model import Change, Effect
 from schemas.notice import dispatch, impact, store, terms
 from schemas.notice.act import Act, acting
 from schemas.notice.store import Notice, Recipient, Revision
 from schemas.notice.terms import Class
+from schemas.use import profile, registered
 
+_FIXED = {"platform", "dataset", "origin", "effective"}  # a revision is of the same notice
 Answer = Literal["no_impact", "adapted", "needs_time", "objects"]
+AGREED = frozenset({"no_impact", "adapted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +82,20 @@ def announce(
 
 def revise(
     deployment: Deployment, name: str, changes: Iterable[Change] | None, *, who: str, why: str,
-    effective_on: date | None = None,
+    effective_on: date | None = None, planned: Mapping[str, Any] | None = None,
 ) -> Notice:  # fmt: skip
-    """Announce other changes or an earlier day under the same number: lead time and answers begin anew."""
+    """Announce other changes or an earlier day under the same number: lead time and answers begin anew.
+
+    `planned` holds what is said from now on besides the changes: measures, a contact, a script and the structure it is to leave.
+    """
     with acting(deployment) as act:
         notice, now = _standing(act, name)
-        body, kind = {**now.body, "remark": why}, now.class_
+        said = {name: value for name, value in (planned or {}).items() if name not in _FIXED}
+        body, kind = {**now.body, **said, "remark": why}, now.class_
         if changes is not None:
             found = tuple(changes)
-            body, kind = {**body, "changes": [c.as_dict() for c in found]}, terms.class_of(found)
+            body |= {"announced": said.get("announced"), "changes": [c.as_dict() for c in found]}
+            kind = terms.class_of(found)
         return _issue(act, notice, body, kind, effective_on or now.effective_on, who=who, what="revise")
 
 
@@ -129,14 +137,14 @@ def withdraw(deployment: Deployment, name: str, *, who: str, why: str) -> Notice
 def answer(
     deployment: Deployment, notice_id: int, unit: str, reply: Reply, *, revision: int | None = None
 ) -> Recipient:
-    """Keep a unit's answer (签收); the first one to a revision stands.
+    """Keep a unit's answer (签收); the first one to a revision stands, but who asked for time or objected may agree later.
 
     NoticeRefused when the notice does not stand, the unit was not told, has answered, or the answer lacks its part.
     """
     _refuse_incomplete(reply)
     with acting(deployment) as act:
         notice = store.lock(act.hub, notice_id)
-        own = _asked(notice, unit, revision, store.recipients(act.hub, notice.notice, notice.revision))
+        own = _asked(notice, unit, revision, reply, store.recipients(act.hub, notice.notice, notice.revision))
         said: dict[str, Any] = {
             "answer": reply.answer, "answer_until": reply.until, "remark": reply.remark or None, "answered_by": reply.by,
             "answered_title": reply.title, "answered_at": settings.now(),
@@ -158,7 +166,9 @@ def _refuse_incomplete(reply: Reply) -> None:
         raise NoticeRefused("an objection needs its reason", "Give the reason.")
 
 
-def _asked(notice: Notice, unit: str, revision: int | None, told: Iterable[Recipient]) -> Recipient:
+def _asked(
+    notice: Notice, unit: str, revision: int | None, reply: Reply, told: Iterable[Recipient]
+) -> Recipient:  # fmt: skip
     """Return the unit's own line of the revision in force, if it is asked and has not answered."""
     if notice.state == "withdrawn":
         raise NoticeRefused(f"notice {notice.name} was withdrawn", "There is nothing to answer any more.")
@@ -169,7 +179,8 @@ def _asked(notice: Notice, unit: str, revision: int | None, told: Iterable[Recip
     own = next((r for r in told if r.unit == unit), None)
     if own is None:
         raise NoticeRefused(f"unit {unit} is no recipient of notice {notice.name}", "Run `gateway notice show`.")
-    if own.answered_at is not None:
+    agrees = own.answer in {"needs_time", "objects"} and reply.answer in AGREED
+    if own.answered_at is not None and not agrees:
         day = own.answered_at.astimezone(settings.CHINA).date()
         raise NoticeRefused(f"unit {unit} has answered on {day}", "The first answer to a revision stands.")
     return own
@@ -193,7 +204,7 @@ def _issue(
             f"{terms.LEAD[kind]} working days after it was sent, on {when.earliest} or later",
             "Choose a later day, or announce an emergency with the bureau's approval.",
         )
-    told = _touched(act.deployment, notice, [Change.of(item) for item in body["changes"]])
+    told = _touched(act, notice, [Change.of(item) for item in body["changes"]])
     if not told:
         raise NoticeRefused(f"notice {notice.name} touches no unit", "No route carries the data set: tell nobody.")
     made = Revision(
@@ -203,8 +214,15 @@ def _issue(
     return act.publish(notice, made, told, who=who, what=what)
 
 
-def _touched(deployment: Deployment, notice: Notice, changes: list[Change]) -> list[Recipient]:
-    dataset = deployment.catalog.datasets[notice.dataset]
-    uses = impact.uses(deployment.catalog.routes, dataset, notice.platform)
-    found = [impact.touched(use, changes) for use in uses]
-    return [Recipient(touched.unit, touched.level.name, touched.as_dict()) for touched in found]
+def _touched(act: Act, notice: Notice, changes: list[Change]) -> list[Recipient]:
+    """Return whom changes concern: who uses the data set, and who reads by itself something else that they touch."""
+    catalog = act.deployment.catalog
+    dataset = catalog.datasets[notice.dataset]
+    profile.keep(act.hub, catalog, [(notice.platform, dataset)])
+    concerned = {use.unit for use in registered.at_platform(catalog, notice.platform) if notice.dataset in use.datasets}
+    found = [impact.touched(use, changes) for use in profile.of(act.hub, catalog, dataset, notice.platform)]
+    return [
+        Recipient(one.unit, one.level.name, one.as_dict())
+        for one in found
+        if one.routes or one.unit in concerned or one.level > Effect.none
+    ]

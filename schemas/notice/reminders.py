@@ -14,7 +14,6 @@ from schemas.notice import compose, dispatch, store, terms
 from schemas.notice.act import Act, acting
 from schemas.notice.store import Notice, Recipient, Revision
 
-BUREAU = "gxj"
 _ASKS = {"half": "提醒", "soon": "即将到期", "overdue": "逾期未回执", "escalated": "逾期上报"}
 
 
@@ -51,7 +50,7 @@ def _remind(act: Act, notice: Notice, revision: Revision, own: Recipient, step: 
     """Queue one step for one unit; what is overdue goes to its leaders too, what is escalated to the bureau."""
     people = contacts.current(act.hub, own.unit, leader=None if step in {"overdue", "escalated"} else False)
     if step == "escalated":
-        people += contacts.current(act.hub, BUREAU)
+        people += contacts.current(act.hub, act.deployment.catalog.bureau)
         values = {"notice": notice.notice, "revision": notice.revision, "unit": own.unit, "at": settings.now()}
         if store.run(act.hub, "escalate", values):
             act.chained(notice, {"what": "escalate", "unit": own.unit})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json, RealDictCursor
+from psycopg2.extras import Json
 
 from gateway import pg
 from gateway.errors import NotFound
 from gateway.sql import queries
 from schemas.notice.terms import Class
+from schemas.snapshot.document import canonical
 
 _SQL = queries(__file__)
 
@@ -67,6 +69,7 @@ class Recipient:
     answered_title: str | None = None
     answered_at: datetime | None = None
     escalated_at: datetime | None = None
+    rehearsal: Mapping[str, Any] | None = None
 
     @property
     def harmed(self) -> bool:
@@ -81,9 +84,7 @@ class Recipient:
 
 def rows(connection: Connection, statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a named statement."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL[statement], dict(values))
-        return [dict(row) for row in cursor.fetchall()]
+    return pg.dicts(connection, _SQL[statement], values)
 
 
 def run(connection: Connection, statement: str, values: Mapping[str, Any]) -> int:
@@ -130,7 +131,21 @@ def revision(connection: Connection, notice: int, number: int) -> Revision:
 
 def recipients(connection: Connection, notice: int, number: int) -> list[Recipient]:
     """Return whom a revision was told to."""
-    return [Recipient(**row) for row in rows(connection, "recipients", {"notice": notice, "revision": number})]
+    found = rows(connection, "recipients", {"notice": notice, "revision": number})
+    done = rehearsed(connection, revision(connection, notice, number)) if found else {}
+    return [Recipient(**row, rehearsal=done.get(row["unit"])) for row in found]
+
+
+def plan_of(revision: Revision) -> str:
+    """Return the hash of what a revision changes: a rehearsal stands for every revision that changes the same."""
+    kept = {name: revision.body.get(name) for name in ("script", "kind", "old", "new", "changes")}
+    return hashlib.sha256(canonical(kept)).hexdigest()
+
+
+def rehearsed(connection: Connection, revision: Revision) -> dict[str, dict[str, Any]]:
+    """Return the last rehearsal of what a revision changes, by unit; none when there was none."""
+    values = {"notice": revision.notice, "revision": revision.revision, "plan": plan_of(revision)}
+    return {row["unit"]: row for row in rows(connection, "rehearsed", values)}
 
 
 def next_number(connection: Connection, year: int) -> str:

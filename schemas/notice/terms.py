@@ -20,6 +20,8 @@ CHINESE = {"major": "重大", "normal": "一般", "compatible": "兼容", "emerg
 LEAD = {"major": 15, "normal": 10, "compatible": 3, "emergency": 0}
 ANSWER = {"major": 10, "normal": 7, "compatible": 0, "emergency": 1}  # 0: reading is enough
 TRANSITION = 20  # working days for which the old shape stays readable
+OBSERVED = 10  # working days without a use that prove that nobody reads an old-shape view
+EXTENSION = 5  # working days for which a view stays that is used, or of which nothing is known
 _CLOSES = 17  # what is sent after five o'clock counts from the next working day
 _SOON = 2  # working days before an answer is due when it is asked for once more
 

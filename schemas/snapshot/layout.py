@@ -6,8 +6,9 @@ r"""Snapshots of file layouts.
      "read_by": "name", "header_checked": false,
      "columns": [{"name": "id_no", "type": "text", "width": null, "format": null}]}
 
-Columns stand in their order; `width` is that of a fixed layout. `read_by` is `name` (the first line names the columns)
-or `position`; without it a layout with widths or without a header is read by position. Only `columns` must be there.
+`form` is csv, jsonl, xml or xlsx. Columns stand in their order; `width` is that of a fixed layout. `read_by` is `name` (the
+first line names the columns) or `position`; without it a layout with widths or without a header is read by position. Only
+`columns` must be there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from schemas.diff.model import BadDocument
 from schemas.snapshot import frame
 
 FACTS = (
-    "name", "encoding", "bom", "delimiter", "quote", "line_end", "compression", "check_file", "date_format", "number_format",
+    "form", "name", "encoding", "bom", "delimiter", "quote", "line_end", "compression", "check_file", "date_format", "number_format",
     "split_mb", "cut_off",
 )  # fmt: skip
 COLUMN = ("type", "width", "format")

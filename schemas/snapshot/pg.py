@@ -50,14 +50,48 @@ def take(
         return document("pg", _server(connection), found, relations, _access(connection, values, roles))
 
 
-def relation_fingerprint(connection: Connection, schema: str, name: str) -> dict[str, str]:
-    """Return both fingerprints of one relation, equal to those of its part of a snapshot; cheap enough for each batch."""
+def relation(connection: Connection, schema: str, name: str) -> dict[str, Any]:
+    """Return one relation as a snapshot holds it; SchemaMismatch when there is none of that name."""
     with _view(connection):
         oid = pg.one(connection, "select to_regclass(format('%%I.%%I', %s::text, %s::text))::oid::int8", (schema, name))
         found = _relations(connection, {"schemas": [schema], "relation": oid[0]}) if oid[0] is not None else []
     if not found:
         raise SchemaMismatch(f"there is no relation {schema}.{name}", "It was dropped, renamed or moved.")
-    return fingerprint(found[0])
+    return found[0]
+
+
+def relation_fingerprint(connection: Connection, schema: str, name: str) -> dict[str, str]:
+    """Return both fingerprints of one relation, equal to those of its part of a snapshot; cheap enough for each batch."""
+    return fingerprint(relation(connection, schema, name))
+
+
+def present(connection: Connection, name: str) -> tuple[str, dict[str, str]] | None:
+    """Return what a quoted name stands for, and both fingerprints of it; None when it stands for nothing."""
+    with _view(connection):
+        found = _named(connection, name, None)
+    return (f"{found[0]['schema']}.{found[0]['name']}", fingerprint(found[0])) if found else None
+
+
+def of_relation(connection: Connection, name: str, number: int | None = None) -> dict[str, Any]:
+    """Return the snapshot of what answers to a quoted name, of what bears a number, and of what the asking account may do.
+
+    Either may be gone: a snapshot without relations tells so.
+    """
+    with _view(connection):
+        relations = _named(connection, name, number)
+        schemas = sorted({str(relation["schema"]) for relation in relations})
+        found = _schemas(connection, schemas)[0] if schemas else []
+        values = {"schemas": schemas, "relation": relations[0]["oid"] if relations else 0}
+        role = str(pg.one(connection, "select current_user")[0])
+        return document("pg", _server(connection), found, relations, _access(connection, values, [role]))
+
+
+def _named(connection: Connection, name: str, number: int | None) -> list[dict[str, Any]]:
+    """Return the relation of a name first, then the one of a number if that is another."""
+    found: list[dict[str, Any]] = []
+    for oid, schema in _rows(connection, "named", {"name": name, "number": number}):
+        found += _relations(connection, {"schemas": [schema], "relation": oid})
+    return found
 
 
 @contextmanager

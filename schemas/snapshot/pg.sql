@@ -13,6 +13,12 @@ select n.nspname,
             else n.nspname = any(%(schemas)s::text[]) end
  order by n.nspname;
 
+-- name: named: what answers to a quoted name, then what bears a number
+select c.oid::int8, n.nspname
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.oid in (to_regclass(%(name)s), %(number)s::oid) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+ order by c.oid is distinct from to_regclass(%(name)s)::oid;
+
 -- name: relations: tables, views and what partitions them
 select c.oid::int8, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, c.relreplident::text,
        c.relrowsecurity, c.relforcerowsecurity, pg_get_partkeydef(c.oid),

@@ -10,11 +10,12 @@ from urllib.parse import unquote
 from schemas.diff.inclusion.differences import Difference, Walk
 from schemas.diff.inclusion.document import Document
 from schemas.diff.inclusion.forgiving import forgiving
+from schemas.diff.inclusion.formats import NUMBERS, TEXTS
 from schemas.diff.inclusion.proof import Pair, Verdict
 from schemas.diff.model import UNDECIDED, BadDocument, Change, Effect, Policy
 
 Side = Literal["request", "response"]
-SECONDS = 1.5
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _FOREIGN = {"request": "readOnly", "response": "writeOnly"}  # properties that never travel this way
 
 
@@ -73,9 +74,9 @@ def _pair(old: Mapping[str, Any], new: Mapping[str, Any], side: Side, policy: Po
         starts = tuple(f"#/components/schemas/{n}" for n in (root.get("components") or {}).get("schemas") or {})
         document = Document(root, tag, policy.format == "assert", policy.content_model == "closed")
         document.draft, document.dialect = (None, "openapi") if older else (2020, "jsonschema")
-        document.starts, document.foreign = starts, _FOREIGN[side]
+        document.starts, document.foreign, document.typed = starts, _FOREIGN[side], True
         documents.append(document)
-    return Pair(documents[0], documents[1], SECONDS)
+    return Pair(documents[0], documents[1])
 
 
 def _judged(pair: Pair, side: Side, old: Any, new: Any) -> Iterator[Change]:
@@ -89,7 +90,7 @@ def _judged(pair: Pair, side: Side, old: Any, new: Any) -> Iterator[Change]:
         yield _change(side, difference.kind, difference, effect)
     if verdict.said == "unknown":
         yield _whole(side, "undecided", None, Effect.warn, f"openapi.{side}{UNDECIDED}")
-    elif verdict.said == "no" and worst is Effect.none:
+    elif verdict.said == "no" and worst < Effect.breaking:
         yield _whole(side, "schema_changed", verdict.witness, Effect.breaking, f"openapi.{side}.schema.change")
 
 
@@ -101,12 +102,20 @@ def _effect(side: Side, difference: Difference, verdict: Verdict) -> Effect:
         return Effect.breaking  # whoever reads it misses it, whether or not something else may stand there
     alone = difference.writer if side == "request" else difference.reader
     if verdict.said == "yes" or alone == "yes":
-        return Effect.warn if gone else Effect.none  # what is sent on is not read any more
+        return Effect.warn if gone or _other_words(difference) else Effect.none  # what is sent on is read no more
     return Effect.breaking if alone == "no" else Effect.warn
+
+
+def _other_words(difference: Difference) -> bool:
+    """Tell whether a format changed that limits nothing, but says how a value is meant."""
+    words = {difference.before, difference.after} - {None, *NUMBERS, *TEXTS} if difference.topic == "format" else ()
+    return bool(words)
 
 
 def _noted(side: Side, difference: Difference) -> Effect:
     """Return what an annotation does; one that moves a property to the other side takes it from this one."""
+    if difference.topic == "discriminator":
+        return discriminated(side, difference.before, difference.after)
     if difference.after is not True or not difference.path.endswith(_FOREIGN[side]):
         return difference.note or Effect.none
     return Effect.warn if side == "request" else Effect.breaking
@@ -116,16 +125,17 @@ def _change(side: Side, kind: str, d: Difference, effect: Effect) -> Change:
     rule = f"openapi.{side}.{d.topic}.change"
     if d.note is not None and effect is d.note:
         return Change(kind, d.path, d.before, d.after, effect, effect, rule)
-    return Change(kind, d.path, d.before, d.after, *_touching(side, effect), rule)
+    return Change(kind, d.path, d.before, d.after, *touching(side, effect), rule)
 
 
-def _touching(side: Side, effect: Effect) -> tuple[Effect, Effect]:
+def touching(side: Side, effect: Effect) -> tuple[Effect, Effect]:
+    """Return the effects on reader and writer of what touches one side only."""
     return (Effect.none, effect) if side == "request" else (effect, Effect.none)
 
 
 def _whole(side: Side, kind: str, witness: Any, effect: Effect, rule: str) -> Change:
     before, after = (witness, None) if side == "request" else (None, witness)
-    return Change(kind, "", before, after, *_touching(side, effect), rule)
+    return Change(kind, "", before, after, *touching(side, effect), rule)
 
 
 def _pointed(root: Mapping[str, Any], reference: str) -> Any:
@@ -134,6 +144,43 @@ def _pointed(root: Mapping[str, Any], reference: str) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if reference.startswith("#") else None
+
+
+def discriminated(side: Side, old: Any, new: Any) -> Effect:
+    """Return what another discriminator does: by its values a program picks the type that it reads or writes."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return Effect.warn
+    if old.get("propertyName") != new.get("propertyName"):
+        return Effect.breaking
+    before, after = (
+        {v: str(t).rpartition("/")[2] for v, t in (one.get("mapping") or {}).items()} for one in (old, new)
+    )
+    moved = any(after.get(value, kind) != kind for value, kind in before.items())
+    if moved or (side == "request" and not before.keys() <= after.keys()):
+        return Effect.breaking
+    return Effect.warn if side == "response" and not after.keys() <= before.keys() else Effect.info
+
+
+def operations(api: Api, item: Any) -> dict[str, dict[str, Any]]:
+    """Return the operations of a path by their methods, each with what the path says for all of them."""
+    known = api.resolved(item)
+    return {
+        method: {
+            **known[method],
+            "parameters": _merged(api, known, known[method]),
+            "servers": known[method].get("servers") or known.get("servers"),
+        }
+        for method in METHODS
+        if method in known
+    }
+
+
+def _merged(api: Api, item: Mapping[str, Any], operation: Mapping[str, Any]) -> list[Any]:
+    merged: dict[tuple[Any, Any], Any] = {}
+    for parameter in (*(item.get("parameters") or ()), *(operation.get("parameters") or ())):
+        known = api.resolved(parameter)
+        merged[known.get("in"), known.get("name")] = known
+    return list(merged.values())
 
 
 def listing(value: Any, key: str) -> set[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.diff.inclusion.containers import of_array, of_object
 from schemas.diff.inclusion.disjoint import apart
+from schemas.diff.inclusion.formats import NUMBERS, TEXTS
 from schemas.diff.inclusion.terms import Claim, Node, atom, both, either, kind_of, number
 from schemas.diff.inclusion.vocabulary import REFERENCES
 from schemas.diff.model import BadDocument
@@ -14,6 +15,7 @@ from schemas.diff.model import BadDocument
 if TYPE_CHECKING:
     from schemas.diff.inclusion.search import Search
 
+_WRITTEN = 4  # the draft in which 1.0 is no integer: later ones ask for the value, it asked for how it is written
 Pair = tuple[Claim, Claim]  # what holds when a keyword is obeyed, and when it is not
 
 
@@ -69,7 +71,10 @@ def _type(_search: Search, node: Node, kind: str, word: Any) -> Pair:
     if "any" in words or kind in words:
         return True, False
     if kind == "number" and "integer" in words:
-        return ("fact", "whole", number(1), True), ("fact", "whole", number(1), False)
+        whole = ("fact", "whole", number(1))
+        if node.document.draft == _WRITTEN:
+            return both([(*whole, True), ("fact", "plain", True)]), ("fact", "plain", False)
+        return (*whole, True), (*whole, False)
     return False, True
 
 
@@ -156,6 +161,10 @@ def _of_number(_search: Search, node: Node) -> Iterator[Pair]:
         step = number(raw["multipleOf"])
         if step > 0:
             yield ("fact", "whole", step, True), ("fact", "whole", step, False)
+    if node.document.typed and raw.get("format") in NUMBERS and node.document.active(raw, "format"):
+        least, most = NUMBERS[raw["format"]]
+        yield ("fact", "over", least, False), ("fact", "under", least, True)
+        yield ("fact", "under", most, False), ("fact", "over", most, True)
 
 
 def sized(node: Node, least: str, most: str) -> Iterator[Pair]:
@@ -174,6 +183,8 @@ def _of_string(_search: Search, node: Node) -> Iterator[Pair]:
     for word in ("pattern", "format"):
         if node.document.active(raw, word) and (word == "pattern" or node.document.formats):
             yield ("fact", word, raw[word], True), ("fact", word, raw[word], False)
+    if node.document.typed and raw.get("format") in TEXTS and node.document.active(raw, "format"):
+        yield ("fact", "pattern", TEXTS[raw["format"]], True), ("fact", "pattern", TEXTS[raw["format"]], False)
 
 
 def _of_array(search: Search, node: Node) -> Iterator[Pair]:

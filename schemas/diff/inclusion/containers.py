@@ -125,6 +125,13 @@ def _named(node: Node, word: str) -> Mapping[str, Any]:
 
 
 def _foreign(node: Node, item: Any) -> bool:
+    """Tell whether a property never travels this way, as it says itself or what it refers to says."""
+    for _ in range(20):
+        if not isinstance(item, Mapping) or item.get(node.document.foreign) is True:
+            break
+        if (target := node.document.follow("$ref", item.get("$ref"), node.place.base)) is None:
+            return False
+        item = target.raw
     return isinstance(item, Mapping) and item.get(node.document.foreign) is True
 
 

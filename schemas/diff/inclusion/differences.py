@@ -34,6 +34,7 @@ _ASIDE = {"nullable", "unevaluatedItems", "unevaluatedProperties"}  # their grou
 _HEAD = {word: head for head, words in _GROUPS.items() for word in words if head not in _ASIDE} | {
     "properties": "properties", "patternProperties": "patternProperties", "required": "required",
 }  # fmt: skip
+_DEEP = 60  # levels that are looked at in one go; what is below them waits
 _PLACED = ("properties", "patternProperties", "dependentSchemas")
 _DEEPER = ("additionalProperties", "propertyNames", "unevaluatedProperties", "unevaluatedItems", "contains")
 
@@ -58,9 +59,28 @@ class Walk:
 
     pair: Pair
     seen: set[tuple[int, int]] = field(default_factory=set)
+    _later: list[tuple[Any, Any, str, tuple[str, str]]] = field(default_factory=list)
+    _depth: int = 0
 
-    def between(self, old: Any, new: Any, path: str = "", bases: tuple[str, str] = ("", "")) -> Iterator[Difference]:
-        """Yield the differences of two schemas and of what stands below them."""
+    def between(self, old: Any, new: Any) -> Iterator[Difference]:
+        """Yield the differences of two schemas and of what stands below them, however deep they refer into each other."""
+        self._later.append((old, new, "", ("", "")))
+        while self._later:
+            yield from self._below(*self._later.pop())
+
+    def _below(self, old: Any, new: Any, path: str, bases: tuple[str, str]) -> Iterator[Difference]:
+        if self.pair.late():  # the verdict on the whole stands without them
+            return
+        if self._depth == _DEEP:
+            self._later.append((old, new, path, bases))
+            return
+        self._depth += 1
+        try:
+            yield from self._between(old, new, path, bases)
+        finally:
+            self._depth -= 1
+
+    def _between(self, old: Any, new: Any, path: str, bases: tuple[str, str]) -> Iterator[Difference]:
         (old, new), bases = self._followed(old, new, bases)
         if (id(old), id(new)) in self.seen or (old == new and self._same(old, new, bases)):
             return
@@ -117,7 +137,7 @@ class Walk:
             word != "contains"
             or _part(old, ("minContains", "maxContains")) == _part(new, ("minContains", "maxContains"))
         ):
-            yield from self.between(old[word], new[word], f"{path}/{word}", bases)
+            yield from self._below(old[word], new[word], f"{path}/{word}", bases)
         elif isinstance(old.get(word), list) and isinstance(new.get(word), list):
             yield from self._branches(word, old, new, path, bases)
         else:
@@ -136,7 +156,7 @@ class Walk:
         for name in sorted({*before, *after}):
             place = f"{path}/{word}/{_escaped(name)}"
             if name in before and name in after:
-                yield from self.between(before[name], after[name], place, bases)
+                yield from self._below(before[name], after[name], place, bases)
                 continue
             kind = f"{_snake(word).removesuffix('ies') + 'y' if word == 'properties' else _snake(word)}"
             kind += "_added" if name in after else "_removed"
@@ -149,7 +169,7 @@ class Walk:
             inner = [
                 d
                 for i, (a, b) in enumerate(zip(before, after, strict=True))
-                for d in self.between(a, b, f"{path}/{word}/{i}", bases)
+                for d in self._below(a, b, f"{path}/{word}/{i}", bases)
             ]
             if sum(d.note is None for d in inner) <= 1 or word not in {"anyOf", "oneOf"}:
                 yield from inner

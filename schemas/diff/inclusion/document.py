@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from schemas.diff.inclusion.vocabulary import DRAFTS, MANY, NAMED, ONE, PLAIN, REFERENCES, SINCE, Raw, children
+from schemas.diff.inclusion.vocabulary import DEEPER, DRAFTS, MANY, NAMED, ONE, PLAIN, REFERENCES, SINCE, Raw, children
 from schemas.diff.model import BadDocument
 
-_LIMITS = frozenset(PLAIN)
+_LIMITS, _REFERENCES = frozenset(PLAIN), frozenset(REFERENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,13 @@ class Document:
     draft: int | None = None
     dialect: str = "jsonschema"
     foreign: str = ""  # the keyword of properties that never travel this way: readOnly, writeOnly
+    typed: bool = False  # whether the formats that OpenAPI lists say which values come
     starts: tuple[str, ...] = ()  # addresses that are looked at although the root, being no schema, refers to none
     _by_address: dict[str, Place] = field(default_factory=dict)
     _dynamic: dict[str, list[Place]] = field(default_factory=dict)
     _bases: dict[int, str] = field(default_factory=dict)
     _texts: dict[tuple[int, str], str] = field(default_factory=dict)
+    _leaves: dict[str, str] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -57,8 +59,11 @@ class Document:
             raw, base = rest.pop()
             if not isinstance(raw, Mapping):
                 continue
+            if DEEPER.isdisjoint(raw):
+                continue
             base = self._named(raw, base, is_root=raw is root)
             self._bases[id(raw)] = base
+            self.refers = self.refers or not _REFERENCES.isdisjoint(raw)
             rest.extend((item, base) for _, item in children(raw))
 
     def _named(self, raw: Mapping[str, Any], base: str, *, is_root: bool) -> str:
@@ -85,6 +90,7 @@ class Document:
         return base
 
     _home = ""
+    refers = False  # whether any schema refers to another
 
     def place(self, raw: Raw, base: str) -> Place:
         """Return the place of a sub-schema found below one with this base."""
@@ -148,8 +154,17 @@ class Document:
             raise BadDocument(f"a schema is an object or a boolean, not {json.dumps(raw)[:60]}")
         key = (id(raw), base)
         if key not in self._texts:
-            self._texts[key] = self._text(raw, self._bases.get(id(raw), base))
+            self._texts[key] = self._leaf(raw) or self._text(raw, self._bases.get(id(raw), base))
         return self._texts[key]
+
+    def _leaf(self, raw: Mapping[str, Any]) -> str:
+        """Return the text of a schema that holds no other; most of a large document are such, and many of them alike."""
+        if not DEEPER.isdisjoint(raw):
+            return ""
+        written = repr(raw)
+        if written not in self._leaves:
+            self._leaves[written] = self._text(raw, "")
+        return self._leaves[written]
 
     def _text(self, raw: Mapping[str, Any], base: str) -> str:
         said = [f"{word}:{_said(raw[word])}" for word in raw if word in _LIMITS]
@@ -182,7 +197,7 @@ class Document:
         rest = [(raw, base)]
         while rest:
             item, base = rest.pop()
-            if not isinstance(item, Mapping):
+            if not isinstance(item, Mapping) or DEEPER.isdisjoint(item):
                 continue
             base = self._bases.get(id(item), base)
             for word in REFERENCES:
@@ -207,6 +222,8 @@ def _said(value: Any) -> str:
 
 def share(old: Document, new: Document) -> None:
     """Find the references of two documents that lead to the same text, whatever is reached from it."""
+    if not (old.refers or new.refers or old.starts or new.starts):
+        return
     links = _links(old, new)
     users: dict[str, set[str]] = {}
     for address, targets in links.items():

@@ -33,7 +33,7 @@ def forgiving(sub: Any, sup: Any, policy: Policy, *, reads: bool, closed: bool =
         return eased
     if policy.mode == "lenient":
         _ease_properties(sub, sup, eased, closed=closed)
-    if reads and policy.enum == "extensible":
+    if reads and (policy.enum == "extensible" or sup.get("x-extensible-enum") is True):
         _ease_enum(sub, sup, eased)
     if not reads and policy.default_rescues == "yes":
         _ease_required(sub, sup, eased)
@@ -48,10 +48,16 @@ def _ease_properties(sub: Mapping[str, Any], sup: Mapping[str, Any], eased: dict
     mine, theirs = mine or {}, theirs or {}
     forgiven = dict(eased.get("properties", {}))
     if sub.get("additionalProperties") in _OPEN:
-        forgiven.update(dict.fromkeys(set(theirs) - set(mine), True))
+        forgiven.update({name: _direction(theirs[name]) for name in set(theirs) - set(mine)})
     if closed and sup.get("additionalProperties") is False:
         forgiven.update(dict.fromkeys(set(mine) - set(theirs), True))
     eased["properties"] = forgiven
+
+
+def _direction(item: Any) -> Any:
+    """Return a schema that takes anything and travels the ways that another does."""
+    kept = {w: True for w in ("readOnly", "writeOnly") if isinstance(item, Mapping) and item.get(w) is True}
+    return kept or True
 
 
 def _ease_enum(sub: Mapping[str, Any], sup: Mapping[str, Any], eased: dict[str, Any]) -> None:

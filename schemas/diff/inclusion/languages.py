@@ -7,7 +7,7 @@ Equal expressions are one object, so states compare by identity.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 Ranges = tuple[tuple[int, int], ...]
@@ -35,9 +35,10 @@ class Language:
 
 
 class Languages:
-    """Makes sets, each distinct one once."""
+    """Makes sets, each distinct one once; `spend` counts the work, and raises when there was too much of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        self._spend = spend
         self._known: dict[tuple[object, ...], Language] = {}
         self.none = self._make("none")
         self.empty = self._make("empty", nullable=True)
@@ -184,6 +185,7 @@ class Languages:
         seen, queue = {(part, 0)}, deque([(part, "")])
         while queue:
             state, text = queue.popleft()
+            self._spend(1)
             if high is not None and len(text) > high:
                 continue
             if state.nullable and len(text) >= low:

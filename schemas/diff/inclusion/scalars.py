@@ -47,6 +47,7 @@ class _Numbers(NamedTuple):
     steps: list[Fraction]
     skips: list[Fraction]
     out: frozenset[Fraction]
+    plain: bool  # whether a whole number may be written without a fraction
 
     def fits(self, value: Fraction) -> bool:
         """Tell whether a number obeys every limit."""
@@ -67,7 +68,7 @@ def check_number(_search: Search, facts: list[Claim]) -> Found:
     listed = [f[1] for f in facts if f[0] == "in"]
     if listed:
         fitting = sorted(v for v in frozenset.intersection(*listed) if limits.fits(v))
-        return _written(fitting)
+        return _written(fitting, limits)
     if limits.low is not None and limits.high is not None and limits.low > limits.high:
         return EMPTY
     if limits.steps:
@@ -87,12 +88,13 @@ def _numbers(facts: list[Claim]) -> _Numbers:
         [f[1] for f in facts if f[0] == "whole" and f[2]],
         [f[1] for f in facts if f[0] == "whole" and not f[2]],
         frozenset().union(*(f[1] for f in facts if f[0] == "out")),
+        ("plain", False) not in facts,
     )
 
 
-def _written(values: list[Fraction]) -> Found:
+def _written(values: list[Fraction], limits: _Numbers) -> Found:
     for value in values:
-        if (short := written(value)) is not None:
+        if (short := written(value, plain=limits.plain)) is not None:
             return found(short)
     return UNKNOWN if values else EMPTY
 
@@ -125,13 +127,13 @@ def _stepped(limits: _Numbers) -> Found:
     fitting = [v for i in range(min(count, PERIOD)) if limits.fits(v := (first + way * i) * step)]
     if not fitting and count > PERIOD:
         return UNKNOWN
-    return _written(fitting[:50])
+    return _written(fitting[:50], limits)
 
 
 def _between(limits: _Numbers) -> Found:
     low, high = limits.low, limits.high
     if low is not None and low == high:
-        return _written([low] if limits.fits(low) else [])
+        return _written([low] if limits.fits(low) else [], limits)
     if low is None:
         low = Fraction(0) if high is None else high - 1
     if high is None:
@@ -141,7 +143,7 @@ def _between(limits: _Numbers) -> Found:
     # Between two different numbers lie more of them than any finite set and any steps can take away.
     parts = [low + (high - low) * Fraction(i, n) for n in (2, 4, 10, 16, 100, 1024) for i in range(1, min(n, 32))]
     fitting = [*whole, *(p for p in parts if limits.fits(p))]
-    return _written(fitting) if fitting or not low < high else UNKNOWN
+    return _written(fitting, limits) if fitting or not low < high else UNKNOWN
 
 
 def check_string(search: Search, facts: list[Claim]) -> Found:

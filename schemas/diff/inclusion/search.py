@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from schemas.diff.inclusion.arrays import check_array
@@ -24,11 +25,12 @@ from schemas.diff.inclusion.objects import check_object
 from schemas.diff.inclusion.scalars import check_boolean, check_null, check_number, check_string
 from schemas.diff.inclusion.terms import EMPTY, TYPES, UNKNOWN, Claim, Found, Goal, Keys, Node, State, Status, found
 
-STEPS = 20_000
+STEPS = 30_000
+FACTS = 32  # that are looked at again in the time of one step
 DEPTH = 120
 MANY_CHOICES = 8
 _NOBODY = DEPTH + 1
-_SIGNED = {"whole", "pattern", "format", "unique", "opaque"}
+_SIGNED = {"whole", "plain", "pattern", "format", "unique", "opaque"}
 _ALL = {"some": "every", "item": "items"}  # one value that does, against all that do not
 _CHECKS: Mapping[str, Callable[[Search, list[Claim]], Found]] = {
     "null": check_null,
@@ -60,12 +62,13 @@ class Search:
     """One search space: the schemas of a comparison and what is known of their states."""
 
     def __init__(self, steps: int = STEPS) -> None:
-        self.languages = Languages()
+        self.languages = Languages(self.spend)
         self.patterns: dict[str, Any] = {}
         self.steps = steps
         self.until = math.inf
         self.guesses: list[Any] = []
         self._nodes: dict[str, Node] = {}
+        self._number = count().__next__
         self._places: dict[tuple[int, int, str], Node] = {}
         self._known: dict[State, Found] = {}
         self._open: dict[State, int] = {}
@@ -86,7 +89,8 @@ class Search:
             if text == f"{document.draft}{{}}":  # only annotations
                 text = "true"
             if text not in self._nodes:
-                self._nodes[text] = Node(document, document.place(raw if text != "true" else True, base))
+                place = document.place(raw if text != "true" else True, base)
+                self._nodes[text] = Node(document, place, self._number())
             self._places[key] = self._nodes[text]
         return self._places[key]
 
@@ -102,7 +106,7 @@ class Search:
     def union(self, nodes: Iterable[Node]) -> Node:
         """Return the node that accepts what any of these accepts."""
         parts = tuple(dict.fromkeys(nodes))
-        union = Node(self._made, Place({"anyOf": []}, "", ""))
+        union = Node(self._made, Place({"anyOf": []}, "", ""), self._number())
         for kind in TYPES:
             union.claims[kind, True] = ("or", tuple(("node", n, True) for n in parts))
             union.claims[kind, False] = ("and", tuple(("node", n, False) for n in parts))
@@ -113,7 +117,7 @@ class Search:
     def spend(self, steps: int = 1) -> None:
         """Count work; raises OutOfSteps when there was too much of it."""
         self.steps -= steps
-        if self.steps < 0 or time.monotonic() > self.until:
+        if self.steps < 0 or time.thread_time() > self.until:
             raise OutOfSteps
 
     def solve(self, goals: Iterable[Goal]) -> Found:
@@ -258,6 +262,7 @@ class Search:
         key = (kind, frozenset(facts))
         if key in self._checked:
             return self._checked[key]
+        self.spend(len(facts) // FACTS)
         before, self._leaned = self._leaned, _NOBODY
         outcome = _CHECKS[kind](self, [f[1:] for f in facts])
         mine, self._leaned = self._leaned, min(before, self._leaned)

@@ -3,7 +3,8 @@
 A claim is True, False, ("and", claims), ("or", claims), ("node", node, sign) for a schema that accepts (or refuses)
 the document itself, or ("fact", word, ...) for one limit that the document obeys. Facts:
 
-in/out VALUES | whole Q SIGN | over N STRICT | under N STRICT | least N | most N (length, items, properties)
+in/out VALUES | whole Q SIGN | plain SIGN (written without a fraction) | over N STRICT | under N STRICT
+least N | most N (length, items, properties)
 pattern P SIGN | format F SIGN | every KEYS GOAL | some KEYS GOAL (values under keys of a set)
 items FROM TO GOAL | item FROM TO GOAL (all, one at these places) | atleast N NODE | atmost N NODE | unique SIGN
 opaque TEXT SIGN (a limit that is not understood)
@@ -31,7 +32,12 @@ class Node:
 
     document: Document
     place: Place
+    number: int  # by which it is found in sets: where it lies in memory must not decide what is tried first
     claims: dict[tuple[str, bool], Claim] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Return what is the same in every run."""
+        return self.number
 
 
 Goal = tuple[Node, bool]  # a schema, and whether it accepts or refuses
@@ -125,11 +131,14 @@ def atom(value: Any) -> Any:
     return number(value) if kind_of(value) == "number" else value
 
 
-def written(value: Fraction) -> int | float | None:
-    """Return a number as JSON writes it, or None where it cannot be written exactly."""
-    if value.denominator == 1:
+def written(value: Fraction, *, plain: bool = True) -> int | float | None:
+    """Return a number as JSON writes it, or None where it cannot be written exactly; not `plain`: 1 as 1.0."""
+    if value.denominator == 1 and plain:
         return int(value)
-    near = float(value)
+    try:
+        near = float(value)
+    except OverflowError:
+        return None
     return near if Fraction(repr(near)) == value else None
 
 

@@ -38,6 +38,8 @@ _SHAPES = {
     **dict.fromkeys(ONE, "one"), **dict.fromkeys(MANY, "many"), **dict.fromkeys(NAMED, "named"),
     "items": "items", "dependencies": "named",
 }  # fmt: skip
+# Words that lead to another schema, or name this one.
+DEEPER = frozenset((*_SHAPES, *REFERENCES, "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"))
 
 
 def children(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Raw]]:

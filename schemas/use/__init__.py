@@ -1,0 +1,1 @@
+"""Who really uses which columns of what, and how that is known."""
