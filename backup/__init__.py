@@ -1,1 +1,1 @@
-"""Backups that are proven: nothing lives here yet; the ledger and the hub are plain PostgreSQL databases."""
+"""Backups that are proven: dumped under one snapshot, sealed, stored away, restored in a drill and compared."""
