@@ -6,10 +6,11 @@ as text, and the hub judges it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from connectors import (
     files_manifest,
@@ -30,10 +31,11 @@ from connectors.files_target import FilesTarget
 from connectors.http_peer import Clock
 from gateway.errors import AccessDenied, SchemaMismatch
 from gateway.model import Dataset, Platform
-from gateway.ports import Brought, Decided, Probe, Shape, Window
+from gateway.ports import Brought, Decided, Description, Probe, Shape, Window
 
 __all__ = ["OPTIONS", "Files", "connect", "connect_target"]
 _MANIFESTS = 10_000
+_HEAD = 65_536  # bytes that show how a file is written
 
 
 def connect(platform: Platform, dsn: str) -> Files:
@@ -81,6 +83,23 @@ class Files:
         if newest.kind == "delta":
             names = [name for name in names if name != declared.operation]
         return untyped.shape(dataset, declared.fields, declared.ignored | {declared.operation}, found, names)
+
+    def told(self, dataset: Dataset) -> Description:
+        """Return the beginning of the newest file and of another one, and how files are declared to be written."""
+        declared = files_options.resource(self._platform, dataset)
+        series = self._series(dataset)
+        others = [m for m in (series.base, *series.deltas) if m is not None and m is not series.newest]
+        files = {"newest": series.newest} | ({"other": random.choice(others)} if others else {})  # noqa: S311 - any will do
+        facts = {**declared.format, "operation": declared.operation}
+        documents = {name: self._beginning(declared, dataset, manifest) for name, manifest in files.items()}
+        return Description("file", documents, facts, key=dataset.name)
+
+    def _beginning(self, declared: Resource, dataset: Dataset, manifest: Manifest) -> Mapping[str, Any]:
+        """Return the names of a file's columns in order, and its first bytes."""
+        names = self._delivered(declared, dataset, manifest, Clock(self._limits.seconds)).names()[1]
+        with self._store.open(declared.folder, manifest.file) as file, self._store.errors(f"read {manifest.file}"):
+            head = file.read(_HEAD) or b""
+        return {"head": head, "columns": names}
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[FilesSnapshot]:  # noqa: ARG002 - files come one after the other

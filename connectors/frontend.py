@@ -8,11 +8,12 @@ same tables on MySQL or MariaDB are read in `frontend_mysql` and written in `fro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Literal
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
 from connectors import frontend_format, frontend_options
 from connectors.frontend_mysql import MysqlFrontend
@@ -61,8 +62,16 @@ class Frontend:
 
     def describe(self, dataset: Dataset) -> Shape:
         """Return the columns of the down table; what only the envelope needs is no surprise."""
-        found = self._tables.describe(replace(dataset, table=frontend_format.down_of(self._platform, dataset)))
+        found = self._tables.describe(self._down(dataset))
         return replace(found, columns=frontend_format.without_envelope(dataset, dict(found.columns)))
+
+    def catalogue(self, dataset: Dataset) -> AbstractContextManager[tuple[Connection, str]]:
+        """Yield the session of small questions and the down table's name."""
+        return self._tables.catalogue(self._down(dataset))
+
+    def stamp(self, dataset: Dataset) -> str:
+        """Return what each change of the down table's columns moves."""
+        return self._tables.stamp(self._down(dataset))
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:  # noqa: ARG002 - versions of a key may lie in any part
@@ -81,6 +90,9 @@ class Frontend:
             "(select * from (select distinct on ({key}) * from {table} order by {key}, cd_time desc, cd_batch desc) newest "
             "where cd_operation is distinct from {delete})"
         ).format(
-            key=key, table=table(replace(dataset, table=frontend_format.down_of(self._platform, dataset))),
+            key=key, table=table(self._down(dataset)),
             delete=sql.Literal(self._options.operations["delete"]),
         )  # fmt: skip
+
+    def _down(self, dataset: Dataset) -> Dataset:
+        return replace(dataset, table=frontend_format.down_of(self._platform, dataset))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
 from connectors import frontend_options, frontend_refusal
 from connectors.frontend_format import (
@@ -29,8 +30,8 @@ from connectors.frontend_format import (
     written,
 )
 from connectors.frontend_options import Resource
-from connectors.postgres_shape import described
-from connectors.postgres_target import LOCK_WAIT, received, stored
+from connectors.postgres_shape import described, stamp_of
+from connectors.postgres_target import LOCK_WAIT, by_itself, received, stored
 from gateway import pg
 from gateway.model import Dataset, Platform
 from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
@@ -57,6 +58,21 @@ class FrontendTarget:
         up = self._up(dataset)
         with self._errors(f"describe {up.up}"), self._connection as connection:
             return described(connection, self._where, f'public."{up.up}"', table_hint(dataset, "up"))
+
+    @contextmanager
+    def catalogue(self, dataset: Dataset) -> Iterator[tuple[Connection, str]]:
+        """Yield the session and the up table's name."""
+        up = self._up(dataset)
+        with (
+            self._errors(f"look at the structure of {up.up}"),
+            by_itself(self._connection) as connection,
+        ):
+            yield connection, f'public."{up.up}"'
+
+    def stamp(self, dataset: Dataset) -> str:
+        """Return what each change of the up table's columns moves; nothing when it is gone."""
+        with self.catalogue(dataset) as (connection, name):
+            return stamp_of(connection, name)
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Append a row for each change, in one transaction, once per batch number."""

@@ -21,7 +21,7 @@ from connectors.rest_auth import auth
 from connectors.rest_http import RestPeer
 from connectors.rest_options import Limits
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Turns, Window
+from gateway.ports import Description, Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Ogc", "connect"]
 
@@ -41,6 +41,9 @@ class _Layer(Protocol):
 
     def shape(self, dataset: Dataset, clock: Clock) -> Shape:
         """Return what it shows of itself."""
+
+    def told(self, clock: Clock) -> Description:
+        """Return what it says of its structure."""
 
     def write(self, dataset: Dataset, clock: Clock, out: BinaryIO) -> int:
         """Write a line for each feature and return their number."""
@@ -76,6 +79,10 @@ class Ogc:
     def describe(self, dataset: Dataset) -> Shape:
         """Return what the first page of a collection, or the schema of a feature type, shows."""
         return self._layer(dataset).shape(dataset, self._clock())
+
+    def told(self, dataset: Dataset) -> Description:
+        """Return what a collection, or the service of a feature type, says of its structure."""
+        return self._layer(dataset).told(self._clock())
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[OgcSnapshot]:  # noqa: ARG002 - pages come one after the other

@@ -15,7 +15,7 @@ from connectors.rest_http import Answer, RestPeer
 from connectors.rest_pages import Ask, Page
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset
-from gateway.ports import Shape, Window
+from gateway.ports import Description, Shape, Window
 
 _PLAIN = "OGC:CRS84"  # what a server speaks that is told nothing
 _GLOBAL = "#/crs"  # the collection points to a list that all collections share
@@ -59,6 +59,25 @@ class Collection:
         }  # fmt: skip
         names = (name for one in features if isinstance(one.get("properties"), dict) for name in one["properties"])
         return untyped.shape(dataset, columns, self._resource.ignored, found if features else None, names)
+
+    def told(self, clock: Clock) -> Description:
+        """Return the collection's description, its schema, and what may be asked by; a part that it does not have is empty."""
+        parts = {
+            "collection": self.identity,
+            "schema": f"{self.identity}/schema",
+            "queryables": f"{self.identity}/queryables",
+        }
+        documents = {name: self._part(url, clock, optional=name != "collection") for name, url in parts.items()}
+        return Description("features", documents, key=self._resource.name)
+
+    def _part(self, url: str, clock: Clock, *, optional: bool) -> Any:
+        try:
+            found = rest_json.parse(self._peer.get(self.what, url, {"f": "json"}, clock).body, self._named).value
+        except SchemaMismatch:
+            if optional:
+                return {}
+            raise
+        return found if isinstance(found, dict) else {}
 
     def write(self, dataset: Dataset, clock: Clock, out: BinaryIO) -> int:
         """Write a line for each feature, page by page, and return their number."""

@@ -16,7 +16,7 @@ from connectors.rest_http import RestPeer
 from connectors.soap_records import REPEATED, Plan
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 from gateway.model import Dataset
-from gateway.ports import Shape
+from gateway.ports import Description, Shape
 from gateway.records import as_json
 
 _PAGES = 1_000_000
@@ -50,6 +50,17 @@ class FeatureType:
         found = {column for column, place in declared.items() if place in present}
         return untyped.shape(
             dataset, {column: (place,) for column, place in declared.items()}, self._resource.ignored, found, plain
+        )
+
+    def told(self, clock: Clock) -> Description:
+        """Return the schema of the type, and what the service says it can do."""
+        asked = {
+            "described": self._parameters("DescribeFeatureType", typeNames=self._resource.name),
+            "capabilities": self._parameters("GetCapabilities"),
+        }  # fmt: skip
+        bodies = {name: self._peer.get(self.what, self._url, one, clock).body for name, one in asked.items()}
+        return Description(
+            "wfs", {name: body.decode("utf-8", "replace") for name, body in bodies.items()}, key=self._resource.name
         )
 
     def write(self, dataset: Dataset, clock: Clock, out: BinaryIO) -> int:

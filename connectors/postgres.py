@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Literal, cast
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from connectors.postgres_projection import bounds, original, page_range, projected, quoted, table
-from connectors.postgres_shape import described, renamed_hint
+from connectors.postgres_projection import bounds, hashed, original, page_range, projected, quoted, streamed, table
+from connectors.postgres_shape import described, renamed_hint, stamp_of
 from connectors.postgres_target import PostgresTarget
 from gateway import pg
 from gateway.errors import GatewayError
@@ -71,6 +71,17 @@ class Postgres:
         """Return the table's columns; SchemaMismatch when there is no such table."""
         with pg.platform_errors(self._platform, f"describe {dataset.table}"):
             return described(self._asking(), self._platform, quoted(dataset), renamed_hint(dataset))
+
+    @contextmanager
+    def catalogue(self, dataset: Dataset) -> Iterator[tuple[Connection, str]]:
+        """Yield the session of small questions and the table's name."""
+        with pg.platform_errors(self._platform, f"look at the structure of {dataset.table}"):
+            yield self._asking(), quoted(dataset)
+
+    def stamp(self, dataset: Dataset) -> str:
+        """Return what each change of the table's columns moves; nothing when it is gone."""
+        with self.catalogue(dataset) as (connection, name):
+            return stamp_of(connection, name)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[PostgresSnapshot]:
@@ -151,7 +162,7 @@ class PostgresSnapshot:
 
     def copy_hashes(self, dataset: Dataset, out: BinaryIO) -> int:
         """Write (key columns, record hash) of every row."""
-        key = sql.SQL(", ").join(self._projected(dataset.field(k)) for k in dataset.key)
+        key = sql.SQL(", ").join(self._streamed(dataset.field(k)) for k in dataset.key)
         query = sql.SQL("select {}, {} from {} as _r_").format(key, self._record_hash(dataset), self._relation(dataset))
         return self._copy_out(query, out, 0, f"hash {dataset.name}")
 
@@ -188,19 +199,19 @@ class PostgresSnapshot:
             return cast("int | None", pg.one(asking, _SQL["pages"], name)[0])
 
     def _copy(self, dataset: Dataset, condition: sql.Composable, out: BinaryIO, part: int) -> int:
-        query = sql.SQL("select {} from {} as _r_ where {}").format(
-            self._columns(dataset), self._relation(dataset), condition
-        )
+        columns = sql.SQL(", ").join(map(self._streamed, dataset.fields))
+        query = sql.SQL("select {} from {} as _r_ where {}").format(columns, self._relation(dataset), condition)
         return self._copy_out(query, out, part, f"read {dataset.name}")
 
     def _projected(self, field: Field) -> sql.Composable:
         return projected(field, checked_text=self._checked_text)
 
-    def _columns(self, dataset: Dataset) -> sql.Composed:
-        return sql.SQL(", ").join(self._projected(f) for f in dataset.fields)
+    def _streamed(self, field: Field) -> sql.Composable:
+        return streamed(field, checked_text=self._checked_text)
 
     def _record_hash(self, dataset: Dataset) -> sql.Composed:
-        return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(self._columns(dataset))
+        columns = sql.SQL(", ").join(hashed(f, checked_text=self._checked_text) for f in dataset.fields)
+        return sql.SQL("pg_catalog.hash_record_extended(row({}), 0)").format(columns)
 
     def _among(self, dataset: Dataset, keys: Sequence[tuple[Any, ...]]) -> sql.Composed:
         """Return the condition that a row has one of these keys, on the bare columns where the projection leaves them alone.

@@ -32,6 +32,25 @@ def original(field: Field, *, checked_text: bool = True) -> sql.Composable:
     return column
 
 
+def streamed(field: Field, *, checked_text: bool = True) -> sql.Composable:
+    """Return a field of the projection for a binary stream, in which `char(n)` and text are the same bytes.
+
+    The server's cast from `char(n)` walks over every character to trim it; only a value with a blank at its end needs that.
+    """
+    if not (field.type.startswith("char(") and checked_text) or field.repairs:
+        return projected(field, checked_text=checked_text)
+    return sql.SQL("case when {0} collate \"C\" like '% ' then {0}::text::bpchar else {0}::bpchar end").format(
+        sql.Identifier(field.name)
+    )
+
+
+def hashed(field: Field, *, checked_text: bool = True) -> sql.Composable:
+    """Return a field of the projection for a record hash: that of a `char(n)` leaves blanks at the end out by itself."""
+    if not (field.type.startswith("char(") and checked_text) or field.repairs:
+        return projected(field, checked_text=checked_text)
+    return sql.Identifier(field.name)
+
+
 # Unicode 15, table 3-7, over pairs of hex digits.
 _TAIL = "[89ab][0-9a-f]"
 _UTF8_IN_HEX = (

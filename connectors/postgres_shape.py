@@ -6,6 +6,7 @@ from typing import cast
 
 from psycopg2.extensions import connection as Connection
 
+from gateway import pg
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset
 from gateway.ports import Shape
@@ -29,3 +30,9 @@ def described(connection: Connection, platform: str, table: str, hint: str) -> S
 def renamed_hint(dataset: Dataset) -> str:
     """Return what to do when the table that a contract names is not there."""
     return f"Ask the owner whether it was renamed; then change physicalName in the contract of {dataset.name}."
+
+
+def stamp_of(connection: Connection, name: str) -> str:
+    """Return what each change of a relation's columns moves; nothing when there is no such relation."""
+    found = pg.one(connection, _SQL["stamp"], {"table": name})
+    return str(found[0]) if found else ""

@@ -1,21 +1,22 @@
 """Write a platform that is a PostgreSQL database; each batch is remembered in the transaction that wrote its rows.
 
 Rows arrive as a binary COPY stream in the hub's types and are merged set-based: what the platform holds alike is left
-alone, so that a batch sent again costs a comparison and nothing else.
+alone, so that a batch sent again costs a comparison and nothing else. An empty table takes them as they come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Literal
 
 from psycopg2 import sql
+from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection as Connection
 
 from connectors.postgres_projection import quoted, table
-from connectors.postgres_shape import described, renamed_hint
+from connectors.postgres_shape import described, renamed_hint, stamp_of
 from gateway import pg
 from gateway.exchange.pipe import Errors, pipe_copy
 from gateway.model import Dataset, Field
@@ -47,6 +48,17 @@ class PostgresTarget:
         with self._errors(f"describe {dataset.table}"), self._connection:
             return described(self._connection, self._platform, quoted(dataset), renamed_hint(dataset))
 
+    @contextmanager
+    def catalogue(self, dataset: Dataset) -> Iterator[tuple[Connection, str]]:
+        """Yield the session and the table's name."""
+        with self._errors(f"look at the structure of {dataset.table}"), by_itself(self._connection) as connection:
+            yield connection, quoted(dataset)
+
+    def stamp(self, dataset: Dataset) -> str:
+        """Return what each change of the table's columns moves; nothing when it is gone."""
+        with self.catalogue(dataset) as (connection, name):
+            return stamp_of(connection, name)
+
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Delete keys and merge rows in one transaction, once per batch number."""
         with self._errors(f"write {dataset.name}"), self._connection as connection:
@@ -55,7 +67,7 @@ class PostgresTarget:
                 inserted, updated, unchanged, deleted = pg.one(connection, _SQL["batch_taken"], known)
                 return Delivery(batch.number, inserted, updated, unchanged, deleted, repeated=True)
             deleted = self._delete(dataset, batch.gone)
-            sent, inserted, updated = self._merge(dataset, batch.rows)
+            sent, inserted, updated = self._copied(dataset, batch.stored) or self._merge(dataset, batch.rows)
             done = Delivery(batch.number, inserted, updated, sent - inserted - updated, deleted)
             pg.run(connection, _SQL["note_batch"], {**asdict(done), "hub": batch.hub})
         return done
@@ -63,6 +75,31 @@ class PostgresTarget:
     def close(self) -> None:
         """Close the connection; may be called twice."""
         self._connection.close()
+
+    def _copied(self, dataset: Dataset, rows: Read | None) -> tuple[int, int, int] | None:
+        """Store the rows straight in a plain table that is empty; None when it is none, or its owner had one of the keys first.
+
+        Beside a table without rows nothing needs to be compared: that spares a copy, and a search for each key.
+        """
+        name = table(dataset)
+        if rows is None or not pg.one(self._connection, _SQL["plain"], {"table": quoted(dataset)})[0]:
+            return None
+        if pg.one(self._connection, sql.SQL("select exists (select from {})").format(name))[0]:
+            return None
+        key = pg.names(dataset.key)
+        matched = sql.SQL("insert into {0} ({1}) select {1} from {0} where false on conflict ({1}) do nothing")
+        pg.run(
+            self._connection, matched.format(name, key)
+        )  # a table without that key is refused here as it is by merging
+        copy_in = sql.SQL("copy {} ({}) from stdin (format binary)").format(name, pg.names(dataset.columns))
+        pg.run(self._connection, "savepoint straight")
+        try:
+            sent = pipe_copy(rows, self._connection, copy_in, lambda _: nullcontext())
+        except UniqueViolation:
+            pg.run(self._connection, "rollback to savepoint straight")
+            return None
+        pg.run(self._connection, "release savepoint straight")
+        return sent, sent, 0
 
     def _merge(self, dataset: Dataset, rows: Read) -> tuple[int, int, int]:
         """Insert and update what differs; return the rows that came, were inserted and were updated."""
@@ -91,6 +128,17 @@ class PostgresTarget:
 
     def _errors(self, doing: str) -> AbstractContextManager[None]:
         return pg.platform_errors(self._platform, doing)
+
+
+@contextmanager
+def by_itself(connection: Connection) -> Iterator[Connection]:
+    """Let a session commit each statement by itself for a while."""
+    connection.autocommit = True
+    try:
+        yield connection
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
 
 
 def received(connection: Connection, name: sql.Identifier, fields: Sequence[Field], read: Read, errors: Errors) -> int:

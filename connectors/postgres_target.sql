@@ -10,6 +10,10 @@ create table gateway_delivery (
   updated bigint not null default 0, unchanged bigint not null default 0, deleted bigint not null default 0,
   taken_at timestamptz not null default clock_timestamp(), primary key (hub, batch));
 
+-- name: plain: whether a relation is a table into which COPY stores just what it is given
+select coalesce((select relkind in ('r', 'p') and not relrowsecurity and not relhastriggers and not relhasrules
+                   from pg_catalog.pg_class where oid = to_regclass(%(table)s)), false);
+
 -- name: claim_batch: take a batch once; no row when it was taken before
 insert into gateway_delivery (hub, batch, dataset) values (%(hub)s, %(batch)s, %(dataset)s)
 on conflict (hub, batch) do nothing returning batch;

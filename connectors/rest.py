@@ -20,7 +20,7 @@ from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
 from connectors.rest_target import RestTarget
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Turns, Window
+from gateway.ports import Description, Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Rest", "callback_signers", "callback_verdicts", "connect", "connect_target", "returns"]
 
@@ -77,6 +77,17 @@ class Rest:
         found = {name for name, path in declared.fields.items() if _anywhere(records, path)} if records else None
         names = (key for record in records for key in record)
         return untyped.shape(dataset, declared.fields, declared.ignored, found, names)
+
+    def told(self, dataset: Dataset) -> Description:
+        """Return the document that describes the interface; where there is none, records of the first page."""
+        clock = Clock(self._peer.limits.seconds)
+        document = self._peer.described(self._platform, self._address, clock)
+        if document is not None:
+            return document
+        declared = resource(self._platform, dataset)
+        answer = self._get(declared, rest_pages.first(declared, self._address, Window()), clock)
+        records = rest_pages.parsed(answer, declared, self._what(declared)).records
+        return Description("records", {"records": [r for r in records if isinstance(r, dict)]}, key=dataset.name)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[RestSnapshot]:  # noqa: ARG002 - pages come one after the other

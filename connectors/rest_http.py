@@ -12,6 +12,8 @@ from connectors.http_address import Address
 from connectors.http_peer import Clock, Peer, Receive
 from connectors.rest_auth import Auth
 from connectors.rest_options import Limits
+from gateway.model import Platform
+from gateway.ports import Description
 
 T = TypeVar("T")
 _TOKEN = "its token"  # noqa: S105 - what errors call it
@@ -24,6 +26,9 @@ class Answer:
     headers: Mapping[str, str]
     links: Mapping[str, Any]
     body: bytes = b""
+
+
+_DOCUMENT = "its description"
 
 
 class RestPeer(Peer):
@@ -44,6 +49,14 @@ class RestPeer(Peer):
             return self._answer(response, chunks, what, body=body)
 
         return self.ask(what, url, parameters, clock, answer)
+
+    def described(self, platform: Platform, address: Address, clock: Clock) -> Description | None:
+        """Return the OpenAPI document that the platform declares to publish; None when it declares none."""
+        path = platform.options.get("describe")
+        if path is None:
+            return None
+        body = self.get(_DOCUMENT, f"{address.origin}{address.base}{path}", {}, clock).body
+        return Description("openapi", {"document": body}, {"path": path})
 
     def ask(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, receive: Receive[T]) -> T:
         """Return what `receive` makes of an answer; a token that is refused once is fetched anew."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from connectors import options
+from connectors import options, verdict_values
 from connectors.options import DOTTED, POSITIVE, SIZE, URL_PATH, WORD, kinds, shape
 from connectors.rest_write_options import WRITE
 from gateway.errors import CatalogInvalid
@@ -47,10 +47,9 @@ _ASKED = {
 }
 _VERDICTS = shape(
     {
-        **_ASKED, **dict.fromkeys(("id", "number", "left", "code", "words", "at"), DOTTED),
-        "format": {"enum": ["iso", "epoch", "epoch_ms"]}, "zone": WORD,
+        **_ASKED, **dict.fromkeys(verdict_values.PLACES, DOTTED), "format": {"enum": [*verdict_values.FORMATS]}, "zone": WORD,
     },
-    "path", "id", "code", "at",
+    "path", *verdict_values.MUST,
 )  # fmt: skip
 _RESOURCE: dict[str, Any] = {
     **shape({**_ASKED, "ignored": {"type": "array", "items": WORD}, "write": WRITE, "verdicts": _VERDICTS}),
@@ -68,6 +67,7 @@ OPTIONS: dict[str, Any] = shape(
     {
         "auth": AUTH,
         "callbacks": _CALLBACKS,
+        "describe": URL_PATH,
         "limits": LIMITS,
         "resources": {"type": "object", "minProperties": 1, "additionalProperties": _RESOURCE},
     },

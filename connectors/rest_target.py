@@ -18,7 +18,7 @@ from connectors.rest_http import RestPeer
 from connectors.rest_verdicts import Returned
 from connectors.rest_write_options import Endpoint, Writing, writing
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Shape, Turns
+from gateway.ports import Delivery, Description, Outgoing, Shape, Turns
 from gateway.records import as_text
 
 
@@ -39,6 +39,10 @@ class RestTarget(Returned):
         """Return None, an interface shows no columns; CatalogInvalid when the data set cannot be written as declared."""
         _Layout(self._platform, dataset)
         return None
+
+    def told(self, dataset: Dataset) -> Description | None:  # noqa: ARG002 - one document describes all
+        """Return the document that describes the interface; None when the platform declares none."""
+        return self._peer.described(self._platform, self._address, Clock(self._peer.limits.seconds))
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Send deletions, then rows, page by page, within the total time of one batch."""

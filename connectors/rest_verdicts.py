@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,16 +15,11 @@ from connectors.options import steps
 from connectors.rest_http import RestPeer
 from connectors.rest_options import Resource, asked
 from connectors.rest_pages import at
+from connectors.verdict_values import verdict
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
 from gateway.ports import Verdict, Window
 from gateway.records import as_text
-
-_UNITS = {"epoch": timedelta(seconds=1), "epoch_ms": timedelta(milliseconds=1)}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LARGEST = 2**63 - 1
-_NO_MOMENT = 10**18
-_NOBODYS = -1  # a batch that we never sent: the engine counts such a verdict as unknown
 
 
 class Returned:
@@ -87,36 +81,5 @@ def _verdict(
     def found(name: str) -> Any:
         return at(record, steps(declared[name], ".")) if name in declared else None
 
-    name, judged = as_text(found("id")), _moment(found("at"), declared.get("format", "iso"), zone)
-    if not name or judged is None:
-        raise SchemaMismatch(
-            f"{what} tells a verdict without {'a time' if name else 'a name'} where it is declared",
-            "Compare id, at and format of verdicts with what the platform sends.",
-        )
-    left = _moment(found("left"), declared.get("format", "iso"), zone)
-    return Verdict(
-        name, {k: as_text(at(record, path)) for k, path in mapped.items()}, _number(found("number")),
-        as_text(found("code")) or "-", as_text(found("words")) or "", judged, left,
-    )  # fmt: skip
-
-
-def _number(told: Any) -> int | None:
-    text = as_text(told)
-    if text is None:
-        return None
-    known = text.isascii() and text.isdecimal() and len(text) <= len(str(_LARGEST)) and int(text) <= _LARGEST
-    return int(text) if known else _NOBODYS
-
-
-def _moment(told: Any, form: str, zone: ZoneInfo) -> datetime | None:
-    """Return a moment that is told in a form; None when it is none."""
-    try:
-        if form in _UNITS:
-            since = Decimal(as_text(told) or "")
-            return (
-                _EPOCH + int(since) * _UNITS[form] if since.copy_abs() < _NO_MOMENT else None
-            )  # else digits without end
-        moment = datetime.fromisoformat(told)
-    except (ValueError, TypeError, ArithmeticError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    key = {k: as_text(at(record, path)) for k, path in mapped.items()}
+    return verdict(found, key, declared.get("format", "iso"), zone, what)

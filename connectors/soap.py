@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO, Literal
 
-from connectors import soap_pages, soap_records, untyped
+from connectors import soap_http, soap_pages, soap_records, untyped
 from connectors.http_address import Address, address
 from connectors.http_peer import Clock
 from connectors.soap_http import Answer, SoapPeer
@@ -25,9 +25,9 @@ from connectors.soap_reply import Reply
 from connectors.soap_target import SoapTarget
 from connectors.soap_wsdl import Service
 from gateway.model import Dataset, Platform
-from gateway.ports import Probe, Shape, Turns, Window
+from gateway.ports import Description, Probe, Shape, Turns, Window
 
-__all__ = ["OPTIONS", "Soap", "connect", "connect_target"]
+__all__ = ["OPTIONS", "Soap", "connect", "connect_target", "returns"]
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -42,15 +42,21 @@ def connect_target(platform: Platform, dsn: str) -> SoapTarget:
     return SoapTarget(platform, service, peer)
 
 
+def returns(platform: Platform) -> bool:
+    """Tell whether some data set's verdicts are asked for."""
+    return any("verdicts" in declared for declared in platform.options.get("resources", {}).values())
+
+
 def _reached(platform: Platform, dsn: str) -> tuple[Address, Service, SoapPeer]:
     options = checked(platform)
     where = address(platform, dsn)
     service = Service(platform, where)
     for name, declared in options["resources"].items():
-        if "operation" in declared:
-            asked = operation(declared, {})
-            arguments = partial(soap_pages.first, asked, Window(_ANY_TIME, _ANY_TIME))
-            service.check(f"platform {platform.platform}: options.resources.{name}", asked.operation, arguments)
+        at = f"platform {platform.platform}: options.resources.{name}"
+        for where_, one in ((at, declared), (f"{at}.verdicts", declared.get("verdicts", {}))):
+            if "operation" in one:
+                asked = operation(one, {})
+                service.check(where_, asked.operation, partial(soap_pages.first, asked, Window(_ANY_TIME, _ANY_TIME)))
     return where, service, SoapPeer(platform.platform, where, Limits(**options.get("limits", {})))
 
 
@@ -89,6 +95,10 @@ class Soap:
         came = self._call(declared, soap_pages.first(declared, Window()), self._clock(), look).reply.came
         return untyped.shape(dataset, declared.fields, declared.ignored, found if came else None, names)
 
+    def told(self, dataset: Dataset) -> Description:  # noqa: ARG002 - one WSDL describes all
+        """Return the WSDL as the platform publishes it; the vetted copy when it publishes none."""
+        return soap_http.told(self._peer, self._service.described, self._service.vetted)
+
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[SoapSnapshot]:  # noqa: ARG002 - pages come one after the other
         """Yield what reads the platform; it is one part."""
@@ -108,7 +118,7 @@ class Soap:
         plan, what = Plan(declared.fields), self._what(declared)
 
         def copy(reply: Reply) -> None:
-            soap_records.write(plan, reply, soap_pages.limited(reply.records(), declared, what), out)
+            soap_records.write(plan, reply, soap_pages.limited(reply.records(plan.lay), declared, what), out)
 
         def page(arguments: Arguments) -> Page:
             reply = self._call(declared, arguments, clock, copy).reply

@@ -13,7 +13,8 @@ from connectors.http_peer import Again, Clock, Peer
 from connectors.soap_options import Limits
 from connectors.soap_reply import Fault, Reply
 from connectors.soap_wsdl import Message
-from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
+from gateway.errors import AccessDenied, GatewayError, SchemaMismatch, SourceChanged
+from gateway.ports import Description
 
 T = TypeVar("T")
 _NO_FAULT = frozenset({401, 403, 429})  # these say it all
@@ -60,6 +61,19 @@ class SoapPeer(Peer):
             return Answer(response.headers, found)
 
         return self.repeated(lambda: self.exchange(_prepared(message()), what, clock, receive), clock)
+
+    def fetch(self, what: str, url: str, headers: Mapping[str, str], clock: Clock) -> bytes:
+        """Return a whole document that the platform publishes."""
+
+        def receive(response: requests.Response, chunks: Iterator[bytes]) -> bytes:
+            if response.status_code != requests.codes.ok:
+                raise self.refusal(response, what)
+            return b"".join(chunks)
+
+        def once() -> bytes:
+            return self.exchange(requests.Request("GET", url, headers=dict(headers)).prepare(), what, clock, receive)
+
+        return self.repeated(once, clock)
 
     def send(
         self, what: str, message: Callable[[], Message], clock: Clock,
@@ -134,3 +148,13 @@ def _drained(reply: Reply) -> None:
 
 def _of_access(codes: list[str]) -> bool:
     return any(word in code for code in codes for word in ("authenti", "authoriz", "accessdenied"))
+
+
+def told(peer: SoapPeer, described: tuple[str, Mapping[str, str]], vetted: bytes) -> Description:
+    """Return the WSDL that a platform publishes; the copy that was vetted when it publishes none."""
+    source = "platform"
+    try:
+        body = peer.fetch("its WSDL", *described, Clock(peer.limits.seconds))
+    except (SchemaMismatch, AccessDenied):
+        body, source = vetted, "catalog"
+    return Description("wsdl", {"document": body.decode("utf-8", "replace")}, {"source": source})

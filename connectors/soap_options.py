@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from connectors import options
+from connectors import options, verdict_values
 from connectors.options import POSITIVE, SIZE, WORD, Path, kinds, shape
 from connectors.soap_write_options import ARGUMENT, FIELD, NAME, WRITE
 from gateway.errors import CatalogInvalid
@@ -31,23 +31,28 @@ _SINCE = shape(
     },
     "argument", "format",
 )  # fmt: skip
-_RESOURCE: dict[str, Any] = shape(
+_ASKED: dict[str, Any] = {
+    "operation": NAME,
+    "arguments": {"type": "object"},
+    "record": NAME,
+    "total": NAME,
+    "paging": _PAGING,
+    "since": _SINCE,
+    "fields": {"type": "object", "additionalProperties": FIELD},
+}
+_VERDICTS = shape(
     {
-        "operation": NAME,
-        "arguments": {"type": "object"},
-        "record": NAME,
-        "total": NAME,
-        "paging": _PAGING,
-        "since": _SINCE,
-        "fields": {"type": "object", "additionalProperties": FIELD},
-        "ignored": {"type": "array", "items": NAME},
-        "write": WRITE,
+        **_ASKED, **dict.fromkeys(verdict_values.PLACES, FIELD), "format": {"enum": [*verdict_values.FORMATS]}, "zone": WORD,
     },
+    "operation", "record", *verdict_values.MUST,
+)  # fmt: skip
+_RESOURCE: dict[str, Any] = shape(
+    {**_ASKED, "ignored": {"type": "array", "items": NAME}, "write": WRITE, "verdicts": _VERDICTS}
 )
 _RESOURCE |= {
     "if": {"not": {"required": ["write"]}},  # what is only written to has nothing to be read
     "then": {"required": ["operation", "record"]},
-    "dependentRequired": {"operation": ["record"], "record": ["operation"]},
+    "dependentRequired": {"operation": ["record"], "record": ["operation"], "verdicts": ["write"]},
 }
 OPTIONS: dict[str, Any] = shape(
     {
@@ -111,13 +116,13 @@ def resource(platform: Platform, dataset: Dataset) -> Resource:
         raise CatalogInvalid(f"{where} has no operation to read by", "Add it, or correct the route's source.")
     mapped = declared.get("fields", {})
     fields = {column: options.steps(mapped.get(column, column), "/") for column in dataset.columns}
-    _check_paths(where, list(fields.values()))
+    refuse_shared_paths(where, list(fields.values()))
     if declared["record"] == declared.get("total"):
         raise CatalogInvalid(f"{where}: record and total are one name", "Compare both with what the platform sends.")
     return operation(declared, fields)
 
 
-def _check_paths(where: str, paths: list[Path]) -> None:
+def refuse_shared_paths(where: str, paths: list[Path]) -> None:
     """Refuse two fields of one element, and a field whose element holds another's: only one of both can be text."""
     hint = "Every field has an element or attribute of its own; a field without a path has its own name."
     taken = Counter(paths)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, BinaryIO, Protocol
 
 from connectors.options import Path
+from connectors.soap_cut import Pick
 from gateway.records import lines
 
 REPEATED, TYPE = "xml.repeated", "xml.type"
@@ -63,6 +65,23 @@ class Plan:
         fault = _taken(record, self._root, values)
         del values[len(self._fields) :]
         return fault, [None if v is _ABSENT else v for v in values] if _ABSENT in values else values
+
+    def lay(self, attributes: Sequence[str], children: Sequence[str]) -> Pick | None:
+        """Return what puts the values of a flat record with these names in order; None when one walk is needed for each."""
+        step = self._root
+        below = [step.below.get(tag.rpartition("}")[2]) for tag in children]
+        places = [
+            *(step.attributes.get(name.rpartition("}")[2]) for name in attributes),
+            *(s and s.place for s in below),
+        ]
+        known = [place for place in places if place is not None]
+        if any(s is not None and s.inner for s in below) or len(set(known)) < len(known):
+            return None
+        at = {place: index for index, place in enumerate(places) if place is not None}
+        wanted = [at.get(place) for place in range(len(self._fields))]
+        if None not in wanted and len(wanted) > 1:
+            return itemgetter(*wanted)
+        return lambda values: [None if index is None else values[index] for index in wanted]
 
     def found(self, record: Any) -> set[str]:
         """Return the fields whose element or attribute a record has."""
@@ -128,10 +147,10 @@ def _attributes(element: Any, wanted: Mapping[str, int], values: Values) -> None
 
 
 def write(plan: Taking, reply: Handing, records: Iterable[Any], out: BinaryIO) -> None:
-    """Write a line for each record of a reply."""
-    batch: list[tuple[str | None, list[str | None]]] = []
+    """Write a line for each record of a reply: of its element, or of the values that it was given as."""
+    batch: list[tuple[str | None, Sequence[str | None]]] = []
     for record in records:
-        batch.append(plan.values(record))
+        batch.append(record if record.__class__ is tuple else plan.values(record))
         if len(batch) == _BATCH:
             reply.kept = True
             out.write(lines(batch))

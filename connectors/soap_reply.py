@@ -13,6 +13,7 @@ from typing import Any
 
 from lxml import etree
 
+from connectors.soap_cut import Cutter, Lay
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 
 _SOAP = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
@@ -45,17 +46,77 @@ class Reply:
         self._chunks, self._record, self._total, self._what = chunks, record, total, what
         self._kind = lru_cache(64)(self._told)
         self._hash, self._ended, self._tail, self._stretch = sha256(), False, b"", 0
-        self._depth, self._enveloped, self._inside, self._filled = 0, False, False, False
+        self._enveloped, self._inside, self._filled = False, False, False
         self.came, self.totals, self.kept = 0, set[int](), False
         self.body: Any = None
+        self._open: Any = None
+        self._whole = False  # all that came could be parsed
 
     @property
     def digest(self) -> bytes:
         """Return the digest of what was read."""
         return self._hash.digest()
 
-    def read(self, _: int = -1) -> bytes:
-        """Give the parser the next piece."""
+    def records(self, lay: Lay | None = None) -> Iterator[Any]:
+        """Yield each record's element, which lives until the next; Fault, SchemaMismatch or SourceChanged.
+
+        With `lay`, which puts the values of records of some names in order, a record may be given as its values instead.
+        """
+        try:
+            yield from self._walked(Cutter(self._record, lay) if lay is not None and self._record else None)
+        except etree.XMLSyntaxError:  # its words would tell what was sent
+            raise self._broken() from None
+        if not self._filled:
+            raise self._wrong("is no SOAP envelope with a body")
+
+    def _walked(self, cutter: Cutter | None) -> Iterator[Any]:
+        wanted = [f"{{*}}{name}" for name in (self._record, self._total) if name]
+        parser = etree.XMLPullParser(
+            events=("start", "end"), tag=(*_FRAME, *wanted), resolve_entities=False, no_network=True, load_dtd=False,
+            huge_tree=False, remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+        kept, self._open = 0, None
+        while not self._ended:
+            chunk = self._next()
+            if cutter is not None:
+                rows, chunk = cutter.cut(chunk)
+                if rows:
+                    self.came, self._stretch = self.came + len(rows), 0
+                    yield from rows
+            if not chunk:
+                continue
+            broken = _fed(parser, chunk)
+            last = None
+            for event, element in parser.read_events():
+                last = self._ended_record(event, element)
+                if last is not None:
+                    yield last
+                    kept = kept + 1 if kept + 1 < _KEPT else _forgotten(last)
+            if broken is not None:  # what came before is looked at first: it may tell more
+                raise broken
+            if cutter is not None:
+                cutter.parsed(last)
+        self._whole = True
+        parser.close()
+
+    def _ended_record(self, event: str, element: Any) -> Any:
+        """Return the element when a record ended with it; None for all else, which is followed."""
+        if element is self._open:  # the very object that began, since it was held
+            self.came, self._stretch, self._open = self.came + 1, 0, None
+            return element
+        if self._open is not None:
+            return None  # what lies within a record is a part of it
+        kind = self._kind(element.tag)
+        if kind == _PART:
+            self._framed(event, element)
+        elif self._inside and kind == _RECORD:
+            self._open = element
+        elif self._inside and event == "end":
+            self._count(element.text)
+        return None
+
+    def _next(self) -> bytes:
+        """Return the next piece; none when it has ended."""
         chunk = next(self._chunks, b"")
         self._ended = not chunk
         self._hash.update(chunk)
@@ -64,38 +125,6 @@ class Reply:
         if self._stretch > _STRETCH:
             raise self._wrong(f"has no record within {_STRETCH // 1_048_576} MB")
         return chunk
-
-    def records(self) -> Iterator[Any]:
-        """Yield each record's element, which lives until the next; Fault, SchemaMismatch or SourceChanged."""
-        try:
-            yield from self._walked()
-        except etree.XMLSyntaxError:  # its words would tell what was sent
-            raise self._broken() from None
-        if not self._filled:
-            raise self._wrong("is no SOAP envelope with a body")
-
-    def _walked(self) -> Iterator[Any]:
-        wanted = [f"{{*}}{name}" for name in (self._record, self._total) if name]
-        events = etree.iterparse(
-            self, events=("start", "end"), tag=(*_FRAME, *wanted),
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-            remove_pis=True,
-        )  # fmt: skip
-        kept = 0
-        for event, element in events:
-            kind = self._kind(element.tag)
-            if kind == _RECORD and self._inside:
-                self._depth += 1 if event == "start" else -1
-                if event == "end" and self._depth == 0:  # one within another is a part of it
-                    self.came, self._stretch = self.came + 1, 0
-                    yield element
-                    kept += 1
-                    if kept == _KEPT:
-                        kept = _forgotten(element)
-            elif self._depth == 0 and kind == _PART:
-                self._framed(event, element)
-            elif self._depth == 0 and self._inside and event == "end":
-                self._count(element.text)
 
     def _told(self, tag: str) -> int:
         """Tell what an element is, by its full name."""
@@ -126,12 +155,21 @@ class Reply:
 
     def _broken(self) -> GatewayError:
         closed = self._tail.replace(b"\0", b"").rstrip().endswith(b"Envelope>")  # in UTF-16 as well
-        if self._ended and not closed:
+        if self._whole and not closed:
             return SourceChanged(f"a reply of {self._what} is cut off", "The run is repeated.")
         return self._wrong("is no XML, or goes beyond 256 levels or 10 MB in one text")
 
     def _wrong(self, words: str) -> SchemaMismatch:
         return SchemaMismatch(f"a reply of {self._what} {words}", "Ask the platform's owner what its interface sends.")
+
+
+def _fed(parser: Any, chunk: bytes) -> etree.XMLSyntaxError | None:
+    """Feed a parser, and return what is wrong with what it was fed."""
+    try:
+        parser.feed(chunk)
+    except etree.XMLSyntaxError as error:
+        return error
+    return None
 
 
 def _forgotten(element: Any) -> int:

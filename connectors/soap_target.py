@@ -8,31 +8,32 @@ from typing import Any, Literal
 from lxml import etree
 from zeep.exceptions import ValidationError
 
-from connectors import soap_answer, soap_body
+from connectors import soap_answer, soap_body, soap_http
 from connectors.copy_text import Row
 from connectors.http_peer import Clock
 from connectors.page_answer import Refusal, Told
 from connectors.page_batch import PageBatch, Record
 from connectors.soap_body import Arguments, Template
 from connectors.soap_http import SoapPeer
+from connectors.soap_verdicts import Returned
 from connectors.soap_write_options import Call, Writing, writing
 from connectors.soap_wsdl import Message, Service
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Outgoing, Shape, Turns
+from gateway.ports import Delivery, Description, Outgoing, Shape, Turns
 from gateway.records import as_json
 
 _HINT = "Compare records, fields, constants and arguments of write with the WSDL."
 _MISFIT = "记录缺少接口必填的内容：{} / the interface demands what the record lacks: {}"
 
 
-class SoapTarget:
+class SoapTarget(Returned):
     """A platform whose writing operations the catalog declares. Raises what a read of it raises."""
 
     format: Literal["binary", "text"] = "text"
 
     def __init__(self, platform: Platform, service: Service, peer: SoapPeer) -> None:
         """Keep what to call; connections are opened when they are needed."""
-        self._platform, self._service, self._peer = platform, service, peer
+        super().__init__(platform, service, peer)
 
     def __repr__(self) -> str:
         """Name the platform, never the DSN."""
@@ -42,6 +43,10 @@ class SoapTarget:
         """Return None, a service shows no columns; CatalogInvalid when the WSDL does not take what is declared."""
         _Layout(self._platform, self._service, dataset)
         return None
+
+    def told(self, dataset: Dataset) -> Description:  # noqa: ARG002 - one WSDL describes all
+        """Return the WSDL as the platform publishes it; the vetted copy when it publishes none."""
+        return soap_http.told(self._peer, self._service.described, self._service.vetted)
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Send deletions, then rows, page by page, within the total time of one batch."""

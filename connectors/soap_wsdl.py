@@ -46,7 +46,8 @@ class Service:
         self._url = f"{address.origin}{address.path or '/'}"
         auth = platform.options.get("auth", {"kind": "none"})
         self._headers = {"Authorization": basic(address.user, address.secret)} if auth["kind"] == "basic" else {}
-        document = _document(platform)
+        self.vetted = _content(platform)
+        document = _document(platform, self.vetted)
         service, port = _chosen(platform, document)
         found = document.services[service].ports[port]
         found.binding_options["address"] = self._url  # ours, wherever zeep writes it
@@ -56,6 +57,11 @@ class Service:
             wsse=_security(platform, address, auth), transport=_Nowhere(), service_name=service, port_name=port,
             settings=_STRICT,
         )  # fmt: skip
+
+    @property
+    def described(self) -> tuple[str, Mapping[str, str]]:
+        """Return the address at which the platform itself describes the service, and what names who asks."""
+        return f"{self._url}?wsdl", self._headers
 
     def check(
         self,
@@ -101,19 +107,25 @@ class _Nowhere(Transport):
         raise PermissionError("it imports another file")
 
 
-def _document(platform: Platform) -> Document:
+def _content(platform: Platform) -> bytes:
+    """Return the vetted copy."""
     name = platform.options["wsdl"]
-    said = f"platform {platform.platform}: options.wsdl: {name}"
     folder = (settings.catalog_folder() / "wsdl").resolve()
     try:
         path = (folder / name).resolve()
-        content = path.read_bytes() if path.is_relative_to(folder) else None
+        content: bytes | None = path.read_bytes() if path.is_relative_to(folder) else None
     except (OSError, ValueError):
         content = None
     if content is None:
         raise CatalogInvalid(
-            f"{said} is no file of the folder wsdl", "Write the name of a file in the catalog's wsdl/."
+            f"platform {platform.platform}: options.wsdl: {name} is no file of the folder wsdl",
+            "Write the name of a file in the catalog's wsdl/.",
         )
+    return content
+
+
+def _document(platform: Platform, content: bytes) -> Document:
+    said = f"platform {platform.platform}: options.wsdl: {platform.options['wsdl']}"
     try:
         return Document(io.BytesIO(content), _Nowhere(), settings=_STRICT)  # type: ignore[arg-type] # its hint is wrong
     except Exception as error:  # noqa: BLE001 - zeep raises whatever a wrong file makes it stumble over
