@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from croniter import croniter
 from jsonschema import Draft202012Validator
 
-from gateway import contracts, settings
+from gateway import contracts, declared, registered, settings
 from gateway.errors import CatalogInvalid, ContractInvalid, GatewayError
 from gateway.exchange import references
 from gateway.model import (
@@ -57,15 +57,21 @@ def _loaded(root: Path, _: Stamps) -> Catalog:
     """Return what the files hold; read anew when one has changed: a worker needs it several times a task."""
     city = _checked(read(root / "city.yaml"), "city")
     units = {u.unit: u for u in _units(root)}
+    if (bureau := str(city.require("bureau"))) not in units:
+        raise city.fault("bureau", f"there is no unit {bureau}", "Name a unit of units.yaml.")
     platforms = _by_name((_platform(d, units) for d in _files(root, "platforms", "platform")), "platform")
     terms = _by_name((_term(d) for d in _files(root, "sla", "term")), "term")
     datasets, broken_datasets = _datasets(root, city)
     routes, broken = _routes(root, datasets, broken_datasets, platforms, terms)
+    known = registered.Known(units, platforms, datasets, frozenset(broken_datasets))
+    uses = _by_name((registered.of(d, known) for d in _files(root, "uses", "use")), "use")
+    deadlines = _by_name((declared.of(d, known) for d in _files(root, "deadlines", "deadline")), "deadline")
     return Catalog(
         city=city.require("city"), english=city.get("english", ""), division=city.require("division"), root=root,
         units=units, platforms=platforms, datasets=datasets, routes=routes, terms=terms,
         code_files=_code_files(root, city),
-        calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken,
+        bureau=bureau, calendar_files=tuple(sorted(root.glob(city.get("calendar", "calendar/*.yaml")))), broken=broken, uses=uses,
+        deadlines=deadlines,
         unused=tuple(str(e) for e in broken_datasets.values() if not any(e.message in b for b in broken.values())),
     )  # fmt: skip
 
@@ -114,11 +120,12 @@ def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
         connection=document.require("connection"), unit=document.require("unit"), english=document.get("english", ""),
         description=document.get("description", ""), slots=document.get("pool", {}).get("slots", 2),
         clearance=document.get("clearance", ""),
-        options=document.get("options", {}), window=_hours(document), rate=_rate(document),
+        options=document.get("options", {}), window=hours(document), rate=_rate(document),
     )  # fmt: skip
 
 
-def _hours(document: Located) -> Hours | None:
+def hours(document: Located) -> Hours | None:
+    """Return the window of a document; None when it has none."""
     found = document.get("window")
     if found is None:
         return None
@@ -145,6 +152,8 @@ def _term(document: Located) -> SlaTerm:
         document.require("name"),
         document.require("freshness_minutes"),
         document.require("on_time_bp"),
+        document.get("source_minutes", 0),
+        document.get("days", "all"),
     )
 
 
@@ -225,7 +234,7 @@ def _route(
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
         compare=_compare(document), preflight=_preflight(document, dataset), mask=mask, withhold=withhold,
-        settle=_settle(document, peer),
+        belongs_to=_belongs_to(document, dataset, datasets), settle=_settle(document, peer),
     )  # fmt: skip
 
 
@@ -240,6 +249,19 @@ def _peer(document: Located, dataset: Dataset, platforms: Mapping[str, Platform]
     if outbound:
         _refuse_unclear(document, dataset, peer, hidden)
     return peer
+
+
+def _belongs_to(document: Located, dataset: Dataset, datasets: Mapping[str, Dataset]) -> Dataset | None:
+    """Return the data set of which the target brought the rows that the delivered ones belong to."""
+    if document.get("belongs_to") is None:
+        return None
+    if document.require("mode") != "delivery":
+        raise document.fault("belongs_to", "only a delivery chooses its rows", "Remove the line.")
+    other: Dataset = _known(document, "belongs_to", datasets, "contract")
+    if lacking := [name for name in other.key if name not in dataset.key]:  # of a row that is gone only the key is left
+        hint = "A row belongs to another by its key: name a data set whose key is a part of this one's."
+        raise document.fault("belongs_to", f"the key of {dataset.name} lacks {', '.join(lacking)}", hint)
+    return other
 
 
 def _settle(document: Located, peer: Platform) -> Settle | None:
@@ -340,7 +362,7 @@ def _known(document: Located, field: str, known: Mapping[str, T], what: str) -> 
 
 
 def _files(root: Path, folder: str, key: str) -> list[Located]:
-    kind = {"platforms": "platform", "sla": "term"}[folder]
+    kind = {"platforms": "platform", "sla": "term", "uses": "use", "deadlines": "deadline"}[folder]
     found = []
     for path in sorted((root / folder).glob("*.yaml")):
         document = _checked(read(path), kind)
@@ -355,9 +377,13 @@ def _by_name(things: Any, attribute: str) -> dict[str, Any]:
 
 
 def _checked(document: Located, kind: str) -> Located:
-    """Check a document by JSON Schema and refuse anything that looks like a secret."""
+    return checked(document, _validator(kind), kind)
+
+
+def checked(document: Located, validator: Draft202012Validator, kind: str) -> Located:
+    """Check a document by JSON Schema and refuse anything that looks like a secret; CatalogInvalid names the place."""
     _refuse_secrets(document, document.data)
-    for error in sorted(_validator(kind).iter_errors(document.data), key=lambda e: list(e.absolute_path)):
+    for error in sorted(validator.iter_errors(document.data), key=lambda e: list(e.absolute_path)):
         where = ".".join(map(str, error.absolute_path)) or _named(error.message) or kind
         raise document.fault(where, error.message.replace("'", ""), _hint(error))
     return document

@@ -69,6 +69,7 @@ def _read(name: str, raw: bytes) -> Dataset:
         rules=tuple(_rules(document, table, fields, custom)), owner=str(custom.get("gatewayOwner", "")),
         cursor=custom.get("gatewayCursor"), lag_seconds=_lag(document, custom.get("gatewayLag", 300)),
         ignored=tuple(custom.get("gatewayIgnored", ())), delete_limit=DeleteLimit(**custom.get("gatewayDeleteLimit", {})),
+        starts_empty=custom.get("gatewayStartsEmpty") is True,
     )  # fmt: skip
     _cross_check(document, dataset)
     refuse_broken_rules(dataset)

@@ -12,7 +12,7 @@ import secrets
 import socket
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -47,8 +47,14 @@ def pg_binary(name: str) -> Path:
 class Server:
     """One embedded server whose data, password and port live in `folder`; a context manager that stops it."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
-        """Nothing is started here; `settings` override the server's defaults."""
+    locale: Sequence[str] = ("--locale-provider=builtin", "--locale=C.UTF-8")
+    lasting = True  # whether a new data folder is waited for until it is on the disk
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, binary: Callable[[str], Path] = pg_binary
+    ) -> None:
+        """Nothing is started here; `settings` override the server's defaults, `binary` finds another version's programs."""
+        self._binary = binary
         self._folder = folder.resolve()
         self._data = self._folder / "data"
         self._settings = {**_DEFAULTS, **(settings or {})}
@@ -111,7 +117,7 @@ class Server:
         """Tell whether the server runs."""
         if not (self._data / "postmaster.pid").exists():
             return False
-        done = self._run([str(pg_binary("pg_ctl")), "-D", str(self._data), "status"])
+        done = self._run([str(self._binary("pg_ctl")), "-D", str(self._data), "status"])
         if done.returncode not in (0, _STOPPED):
             raise HubUnavailable(f"unable to ask the embedded PostgreSQL in {self._folder.name}: {done.stderr.strip()}")
         return done.returncode == 0
@@ -139,9 +145,8 @@ class Server:
         secret.write_text(secrets.token_urlsafe(24))
         if os.geteuid() == 0:
             os.chown(secret, pwd.getpwnam(_USER).pw_uid, -1)
-        command = [str(pg_binary("initdb")), "-D", str(self._data), "-U", "postgres", "-E", "UTF8",
-                   "--locale-provider=builtin", "--locale=C.UTF-8", "--auth=scram-sha-256",
-                   f"--pwfile={secret}"]  # fmt: skip
+        command = [str(self._binary("initdb")), "-D", str(self._data), "-U", "postgres", "-E", "UTF8",
+                   *self.locale, *([] if self.lasting else ["--no-sync"]), "--auth=scram-sha-256", f"--pwfile={secret}"]  # fmt: skip
         self._checked(command, "initialise")
 
     def _free_port(self) -> int:
@@ -167,12 +172,12 @@ class Server:
                 ["/usr/sbin/useradd", "--system", "--shell", "/bin/sh", _USER], check=True, capture_output=True
             )
             account = pwd.getpwnam(_USER)
-        _let_through(self._folder)
-        _let_through(pg_binary("postgres"))
+        let_through(self._folder)
+        let_through(self._binary("postgres"))
         os.chown(self._folder, account.pw_uid, account.pw_gid)
 
     def _ctl(self, *arguments: str) -> None:
-        self._checked([str(pg_binary("pg_ctl")), "-D", str(self._data), *arguments], arguments[0])
+        self._checked([str(self._binary("pg_ctl")), "-D", str(self._data), *arguments], arguments[0])
 
     def _checked(self, command: list[str], doing: str) -> None:
         done = self._run(command)
@@ -194,7 +199,15 @@ class Server:
             )  # fmt: skip
 
 
-def _let_through(path: Path) -> None:
+def owner() -> tuple[int, int] | None:
+    """Return user and group that a server runs as, where that is another than we are."""
+    if os.geteuid() != 0:
+        return None
+    account = pwd.getpwnam(_USER)
+    return account.pw_uid, account.pw_gid
+
+
+def let_through(path: Path) -> None:
     """Let other users pass through (not list) the folders above a path; only root calls this."""
     for folder in [path, *path.parents]:
         mode = folder.stat().st_mode

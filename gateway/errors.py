@@ -233,3 +233,250 @@ class NoticeRefused(PermanentError):
 
     code = "GW-705"
     chinese = "变更通知单不能这样办理"
+
+
+class TokenRefused(PermanentError):
+    """Raised when a token is asked for a unit or a purpose that there is not, or for too long a time."""
+
+    code = "GW-711"
+    chinese = "令牌不能这样签发"
+
+
+class DocumentRefused(PermanentError):
+    """Raised when a notice cannot be printed, such as a character that no font can draw; names the unit and the character."""
+
+    code = "GW-712"
+    chinese = "通知单无法打印"
+
+
+class DocumentAltered(PermanentError):
+    """Raised when a notice's file is not what the gateway signed; says what does not fit."""
+
+    code = "GW-713"
+    chinese = "通知单校验不通过"
+
+
+class GateClosed(PermanentError):
+    """Raised when a change may not be carried out yet, from the gate and from hub tables; the words name what stands in the way."""
+
+    code = "GW-721"
+    chinese = "变更尚不能实施"
+
+
+class ViewRefused(PermanentError):
+    """Raised when a view of the old shape cannot be made or would not be what its readers knew; the words say why."""
+
+    code = "GW-722"
+    chinese = "旧结构视图不能建立"
+
+
+class GuardRefused(PermanentError):
+    """Raised when the guard of a server's structure cannot be installed or opened; the words name what is lacking."""
+
+    code = "GW-723"
+    chinese = "结构守护不能设置"
+
+
+class RehearsalBusy(RetryableError):
+    """Raised when a notice is being rehearsed already, from the rehearsal; its results come when that one ends."""
+
+    code = "GW-731"
+    chinese = "正在演练"
+
+
+class ObservationImpossible(PermanentError):
+    """Raised when a platform keeps no record of statements, or does not show it, from the profiles of use."""
+
+    code = "GW-732"
+    chinese = "无法观测使用情况"
+
+
+class IncidentStands(PermanentError):
+    """Raised when an incident cannot be closed as asked, from the incidents; its route is held, or it is closed."""
+
+    code = "GW-741"
+    chinese = "结构事件尚不能办结"
+
+
+class StructureUnknown(PermanentError):
+    """Raised when a platform tells nothing of its structure, or nothing that can be read, from the snapshots."""
+
+    code = "GW-742"
+    chinese = "平台结构无法获取"
+
+
+class UserRefused(PermanentError):
+    """Raised when a user cannot be made as asked, from `gateway user`: login, role, unit or password will not do."""
+
+    code = "GW-751"
+    chinese = "用户不能这样设置"
+
+
+class AirflowRefused(PermanentError):
+    """Raised when Airflow's own user and role commands cannot be run, or refuse; nothing was kept in the ledger."""
+
+    code = "GW-752"
+    chinese = "Airflow未执行用户命令"
+
+
+class FormStale(PermanentError):
+    """Raised when a form comes from elsewhere, or from a page that was opened too long ago; nothing was done."""
+
+    code = "GW-753"
+    chinese = "表单已失效"
+
+
+# 8xx: backups
+
+
+class Tampered(PermanentError):
+    """Raised before anything is restored when a part or manifest of a backup is not what was stored; names which."""
+
+    code = "GW-801"
+    chinese = "备份已被改动或损坏"
+
+
+class RepositoryUnavailable(RetryableError):
+    """Raised when a repository does not answer, breaks off or is full; what was stored so far is gone on with."""
+
+    code = "GW-802"
+    chinese = "备份仓库不可用"
+
+
+class RepositoryRefused(PermanentError):
+    """Raised when a repository refuses for good: wrong credentials or host key, read-only, or the backup is locked."""
+
+    code = "GW-803"
+    chinese = "备份仓库拒绝"
+
+
+class SealKeyRefused(PermanentError):
+    """Raised when a backup's key is missing, expired, or does not open it."""
+
+    code = "GW-804"
+    chinese = "备份密钥不可用"
+
+
+class BackupFailed(RetryableError):
+    """Raised when a backup broke off: the dump ended early, the snapshot was lost, the spool is full; earlier ones stay."""
+
+    code = "GW-805"
+    chinese = "备份未完成"
+
+
+class BackupBusy(RetryableError):
+    """Raised when another run, drill or prune has the plan; its end frees it."""
+
+    code = "GW-806"
+    chinese = "备份正在进行"
+
+
+class DrillFailed(PermanentError):
+    """Raised when a restored backup is not what the source was; the backup is suspect and its owner is told."""
+
+    code = "GW-807"
+    chinese = "恢复演练未通过"
+
+
+class RestoreRefused(PermanentError):
+    """Raised before a restore changes anything: the target holds data, lacks space, or is not the one to overwrite."""
+
+    code = "GW-808"
+    chinese = "不能恢复到此处"
+
+
+class ToolMissing(PermanentError):
+    """Raised when no client program of the server's version is found; names the package to install."""
+
+    code = "GW-809"
+    chinese = "缺少数据库客户端工具"
+
+
+class RestoreFailed(PermanentError):
+    """Raised when a restore broke off, or what it brought is not what the source was; a target that held data is unchanged."""
+
+    code = "GW-810"
+    chinese = "恢复未完成"
+
+
+class WalGap(PermanentError):
+    """Raised before anything is recovered when WAL that a moment needs is not stored; names the segments."""
+
+    code = "GW-820"
+    chinese = "日志归档有缺口"
+
+
+class ReceiverStopped(RetryableError):
+    """Raised when WAL is not received or not stored for longer than it may; what was received stays."""
+
+    code = "GW-821"
+    chinese = "日志接收已中断"
+
+
+class SlotLost(PermanentError):
+    """Raised when a replication slot is gone or was invalidated: WAL that was not received may be lost."""
+
+    code = "GW-822"
+    chinese = "复制槽已丢失"
+
+
+class MomentNotCovered(PermanentError):
+    """Raised before anything is recovered when a moment lies before every base backup."""
+
+    code = "GW-823"
+    chinese = "无法恢复到该时刻"
+
+
+class SourceUnfit(PermanentError):
+    """Raised when a source cannot be backed up as it is, such as tables that no snapshot holds; nothing was stored."""
+
+    code = "GW-830"
+    chinese = "备份对象不适合"
+
+
+# 86x: figures, evidence and issues
+
+
+class PeriodInvalid(PermanentError):
+    """Raised when a period's name is none, or its figures cannot be made yet, from gateway.sla."""
+
+    code = "GW-861"
+    chinese = "考核期有误"
+
+
+class EvidenceRefused(PermanentError):
+    """Raised when a file of evidence cannot be read, or there is nothing to export."""
+
+    code = "GW-862"
+    chinese = "证据文件不可用"
+
+
+class DocketRefused(PermanentError):
+    """Raised when an exemption or dispute cannot be filed, ruled on or withdrawn as asked."""
+
+    code = "GW-863"
+    chinese = "免考核或申诉不予受理"
+
+
+class IssueRefused(PermanentError):
+    """Raised when an issue of the circular is not in the state that a step needs; what is frozen stays."""
+
+    code = "GW-864"
+    chinese = "通报状态不符"
+
+
+# 875 to 879: what is done at the pages
+
+
+class ReasonMissing(PermanentError):
+    """Raised when what needs a reason is asked for without one, from the pages; nothing was shown or done."""
+
+    code = "GW-875"
+    chinese = "须说明理由"
+
+
+class TooManyGuesses(RetryableError):
+    """Raised when too many unknown secrets came from one address, from the tokens; it may come again in a minute."""
+
+    code = "GW-876"
+    chinese = "令牌尝试过多"

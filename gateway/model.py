@@ -95,6 +95,7 @@ class Dataset:
     lag_seconds: int = 300
     ignored: tuple[str, ...] = ()
     delete_limit: DeleteLimit = DeleteLimit()
+    starts_empty: bool = False  # an empty first read is then no reason to wait for a person
     path: Path | None = None
 
     @property
@@ -179,12 +180,17 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class SlaTerm:
-    """What a route promises: minutes of freshness and the on-time rate in basis points."""
+    """What a route promises: minutes of freshness and the on-time rate in basis points.
+
+    `source_minutes` of what a cron line leaves belong to the source; `days` are those on which something is due.
+    """
 
     term: str
     name: str
     freshness_minutes: int
     on_time_bp: int
+    source_minutes: int = 0
+    days: Literal["all", "workdays"] = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +211,9 @@ class Route:
 
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
-    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty. What was delivered and not refused
-    within `settle` is presumed accepted.
+    rows before they leave; the fields of `mask` leave masked and those of `withhold` empty. Of a delivery with `belongs_to`
+    only the rows leave that belong to a row of that data set which the target itself brought. What was delivered and not
+    refused within `settle` is presumed accepted.
     """
 
     route: str
@@ -221,6 +228,7 @@ class Route:
     preflight: tuple[Rule, ...] = ()
     mask: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()
+    belongs_to: Dataset | None = None
     settle: Settle | None = None
 
     @property
@@ -250,6 +258,56 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisteredUse:
+    """What a unit reads by itself, beside all routes, at a platform or in the hub.
+
+    It is told by one of a statement, a view and columns; `account` is what the unit logs in with there, by which its statements
+    are known where a server counts them.
+    """
+
+    use: str
+    unit: str
+    at: str
+    datasets: tuple[str, ...]
+    purpose: str
+    sql: str = ""
+    view: str = ""
+    columns: tuple[str, ...] = ()
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Where moments of a deadline stand: a data set, the field that joins it to the others, and the field of the moment.
+
+    Of the beginning `unit` is the field of who answers and `due`, if any, that of the promised day; of a pause `until` ends it.
+    """
+
+    dataset: str
+    key: str
+    at: str
+    unit: str = ""
+    due: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A time limit of the regulation on what passes the hub: from a beginning to an end, in working days less pauses.
+
+    The promised day stands in the beginning's field `due`, or is the `workdays`-th working day after it.
+    """
+
+    deadline: str
+    name: str
+    basis: str
+    begins: Moments
+    ends: Moments
+    pauses: Moments | None = None
+    workdays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything one city declares.
 
@@ -267,5 +325,8 @@ class Catalog:
     terms: Mapping[str, SlaTerm]
     code_files: tuple[Path, ...] = ()
     calendar_files: tuple[Path, ...] = ()
+    uses: Mapping[str, RegisteredUse] = field(default_factory=dict)
+    deadlines: Mapping[str, Deadline] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    bureau: str = ""  # the unit that oversees

@@ -45,6 +45,11 @@ def address(platform: str, dsn: str) -> Address:
     return found if loopback(found.host) and ca is None else replace(found, tls=_verified(platform, ca))
 
 
+def ca_file(dsn: str) -> str | None:
+    """Return the file of certificates that a DSN names, which programs of the server's maker want by its path."""
+    return dict(parse_qsl(urlsplit(dsn).query)).get("ca")
+
+
 def _parts(dsn: str) -> tuple[Address, str | None]:
     if not re.fullmatch(r"mysql://[!-~]+", dsn):
         raise ValueError

@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
+from psycopg2.extras import RealDictCursor
 
 from gateway.errors import (
     AccessDenied,
@@ -161,6 +162,13 @@ def one(connection: Connection, statement: Any, values: Any = None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()
+
+
+def dicts(connection: Connection, statement: Any, values: Any = None) -> list[dict[str, Any]]:
+    """Return every row of a statement by its columns."""
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(statement, values)
+        return [dict(row) for row in cursor.fetchall()]
 
 
 def run(connection: Connection, statement: Any, values: Any = None) -> int:

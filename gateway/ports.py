@@ -2,7 +2,8 @@
 
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
 repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later),
-Counting (what it holds of a batch) and Collected (what was not fetched from it yet).
+Counting (what it holds of a batch) and Collected (what was not fetched from it yet). Either may be Catalogued or Telling (more
+of its structure than names and types).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
 PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
@@ -15,6 +16,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+
+from psycopg2.extensions import connection as Connection
 
 from gateway.model import Dataset
 
@@ -213,7 +216,8 @@ class Outgoing:
     two batches of a route share one, and a number always comes with the same.
 
     `rows` writes the projection of what is new or changed in the hub's types, `gone` the keys of what is to be deleted; no
-    key is in both. Each returns how many it wrote. In `memory` the target may note what only it can know again.
+    key is in both. Each returns how many it wrote. `stored` writes the rows with each moment as the wall clock of its field's
+    zone, which is how a table without zones holds it. In `memory` the target may note what only it can know again.
     """
 
     hub: str
@@ -222,6 +226,7 @@ class Outgoing:
     rows: Read
     gone: Read
     memory: Memory = field(default_factory=Forgetful, repr=False)
+    stored: Read | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,3 +338,61 @@ class Counting(Protocol):
     def count(self, dataset: Dataset, hub: str, number: int, left: datetime) -> int | None:
         """Return the rows and deletions it holds of a batch; None when it has put them away already."""
         ...
+
+
+@runtime_checkable
+class Catalogued(Protocol):
+    """A source or target that is a PostgreSQL database, whose catalogue tells more of a relation than its columns."""
+
+    def catalogue(self, dataset: Dataset) -> AbstractContextManager[tuple[Connection, str]]:
+        """Yield a session that commits by itself, and the quoted name of the relation that holds the data set."""
+        ...
+
+    def stamp(self, dataset: Dataset) -> str:
+        """Return what is another one after each change of the relation's columns, even one that was taken back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a platform says of its structure, word for word: documents by name, and what is declared of them.
+
+    `kind` is how it says it: `openapi`, `records` (it says nothing, these are some of its records), `wsdl`, `features`, `wfs`
+    or `file`. `key` names what it is about where a platform tells of several things apart.
+    """
+
+    kind: str
+    documents: Mapping[str, Any] = field(repr=False)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A source or target that is no database and can be asked for its structure."""
+
+    def told(self, dataset: Dataset) -> Description | None:
+        """Return what it says of a data set's structure; None when it cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What is different of a relation from what a route last ran with.
+
+    `harmful` are the changes that a contract cannot answer for; `notice` is the number of the notice that announced just
+    this. `document` is the structure as it is now.
+    """
+
+    relation: str
+    identity: str
+    shape: str
+    changes: Sequence[Mapping[str, Any]]
+    harmful: Sequence[Mapping[str, Any]]
+    notice: str | None
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def first(self) -> bool:
+        """Tell whether the route never ran before, so that there is nothing to compare with."""
+        return not self.relation

@@ -1,4 +1,4 @@
-"""Finds a connector by its name and wraps it; the one dynamic import of the gateway."""
+"""Finds a connector by its name and wraps it, and what watches structures; the one place of dynamic imports."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ def callback_verdicts(platform: Platform, dataset: Dataset, body: bytes) -> Sequ
     """Return what a proven call of the platform tells; SchemaMismatch when it is something else."""
     found: Sequence[Verdict] = _module(platform).callback_verdicts(platform, dataset, body)
     return found
+
+
+def watcher() -> Any:
+    """Return what compares structures with what they were: `look`, `accept` and `keep`; it stands above the core."""
+    return importlib.import_module("schemas.drift")
 
 
 def _module(platform: Platform) -> Any:

@@ -7,6 +7,7 @@
 | GATEWAY_HUB_DSN | the hub, PostgreSQL 16 or newer | the embedded server of GATEWAY_HOME |
 | GATEWAY_CONN_<NAME> | a platform's connection, a DSN | Airflow's connection of that name |
 | GATEWAY_SECRETS | folder of files `gateway_hub_dsn`, `gateway_conn_<name>` that hold the two above | none |
+| GATEWAY_FONTS | folder of fonts that documents are printed with, before those of the system | none |
 | GATEWAY_ENV | `production` refuses GATEWAY_NOW and GATEWAY_FAILPOINT | `development` |
 | GATEWAY_NOW | the time the gateway believes it is (RFC 3339) | the clock |
 | GATEWAY_FAILPOINT | `step`, `step=raise`, `step=sleep:S`: a fault injected for tests | none |

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway import __version__
-from gateway.cli import check as checking
-from gateway.cli import doctor as doctoring
-from gateway.cli import groups, setup
-from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, err, guarded, out, print_json, show_one
+from gateway.cli.frame import FAILED, REJECTS, Json, Who, Why, guarded, out, print_json, show_one
 from gateway.deployment import Deployment
-from gateway.exchange import carry
-from gateway.exchange import reconcile as reconciling
-from gateway.exchange.timing import Override
-from gateway.ledger import decisions
+
+if TYPE_CHECKING:
+    from gateway.exchange.timing import Override
+
+# Commands import what they do: the engine and the channels take longer to load than most groups take to answer.
+# ruff: noqa: PLC0415
 
 Now = Annotated[bool, typer.Option("--now", help="Start outside the platform's window, or while it rests.")]
 NowWhy = Annotated[str, typer.Option("--why", help="With --now: the reason; it is kept in the chain of receipts.")]
@@ -56,6 +55,8 @@ def init(folder: Annotated[Path, typer.Argument(help="The folder to make the dep
 
     Uses the PostgreSQL of GATEWAY_HUB_DSN, or starts an embedded one. Example: gateway init /srv/gateway
     """
+    from gateway.cli import setup
+
     raise typer.Exit(guarded(lambda: setup.init(folder)))
 
 
@@ -68,6 +69,8 @@ def check(
 
     Example: gateway check --offline
     """
+    from gateway.cli import check as checking
+
     raise typer.Exit(guarded(lambda: checking.run(offline=offline, as_json=as_json)))
 
 
@@ -77,6 +80,8 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002
 
     Example: gateway doctor
     """
+    from gateway.cli import doctor as doctoring
+
     raise typer.Exit(guarded(lambda: doctoring.run(as_json=as_json)))
 
 
@@ -114,6 +119,8 @@ def reconcile(
 
     Example: gateway reconcile pop_person_in --repair
     """
+    from gateway.exchange import reconcile as reconciling
+
     override = _override(who, why, now=now)
 
     def call() -> int:
@@ -127,6 +134,7 @@ def reconcile(
 @app.command()
 def approve(hold: Annotated[int, typer.Argument(help="The hold's number.")], why: Why, who: Who) -> None:
     """Let what a hold stopped pass, once. Example: gateway approve 3 --why '来源单位确认已注销'."""
+    from gateway.ledger import decisions
 
     def call() -> None:
         route = decisions.approve(Deployment.open(), hold, who=who, why=why)
@@ -137,20 +145,19 @@ def approve(hold: Annotated[int, typer.Argument(help="The hold's number.")], why
 
 def _override(who: str, why: str, *, now: bool) -> Override | None:
     """Return who lets a run start now; a usage error without the reason, or for a reason of nothing."""
+    from gateway.exchange.timing import Override
+
     if now != bool(why.strip()):
         raise typer.BadParameter("--now and --why '…' go together; both are kept in the chain of receipts.")
     return Override(who, why) if now else None
 
 
 def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool, now: Override | None) -> int:
+    from gateway.cli.progress import telling
+    from gateway.exchange import carry
+
     deployment = Deployment.open()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(f"{route}: connect")
-
-        def tell(stage: str, rows: int) -> None:
-            bar.update(task, description=f"{route}: {stage}{f' {rows:,} rows' if rows else ''}")
-
+    with telling(route) as tell:
         outcome = carry.run(
             deployment, route, progress=tell, dry_run=dry_run, whole=whole, run_id="gateway sync", now=now
         )
@@ -169,21 +176,40 @@ def _sync(route: str, *, dry_run: bool, whole: bool, as_json: bool, now: Overrid
     return REJECTS if outcome.rejected else 0
 
 
-for _name, _group in groups.GROUPS.items():
-    app.add_typer(_group, name=_name)
+def _groups() -> Mapping[str, EntryPoint]:
+    """Return where each group is found, by its word; a group is loaded when it is asked for."""
+    return {entry.name: entry for entry in entry_points(group="gateway.commands")}
 
 
 @cache
 def whole() -> typer.Typer:
-    """Return the command line with the groups that packages above the core add by entry point."""
-    for entry in entry_points(group="gateway.commands"):
-        app.add_typer(entry.load(), name=entry.name)
+    """Return the command line with every group."""
+    return _with(_groups())
+
+
+def _with(found: Mapping[str, EntryPoint]) -> typer.Typer:
+    for word, entry in found.items():
+        app.add_typer(entry.load(), name=word)
     return app
+
+
+def _asked_for(arguments: Sequence[str]) -> typer.Typer:
+    """Return the command line with what the arguments need of it: loading the rest would take longer than most commands."""
+    word, rest = None, iter(arguments)
+    while word is None and (argument := next(rest, None)) is not None:
+        if argument == "--dir":
+            next(rest, None)
+        elif not argument.startswith("-"):
+            word = argument
+    if word in {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}:
+        return app
+    found = _groups().get(word or "")
+    return _with({found.name: found}) if found else whole()
 
 
 def main() -> None:
     """Run the command line."""
     try:
-        whole()()
+        _asked_for(sys.argv[1:])()
     except click.exceptions.Abort:
         sys.exit(FAILED)

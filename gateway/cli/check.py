@@ -7,6 +7,7 @@ from contextlib import closing
 from rich.markup import escape
 
 from gateway import catalog
+from gateway.cli import added
 from gateway.cli.frame import DONE, FAILED, err, out, print_json
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError
@@ -21,6 +22,7 @@ def run(*, offline: bool, as_json: bool) -> int:
     found = None if faults and _refused() else catalog.load()
     if found is not None:
         faults += _calendar_faults(found)
+        faults += [fault for part in added.checks() for fault in part.faults(found)]
         if not offline:
             faults += _connection_faults()
     if as_json:
@@ -63,4 +65,4 @@ def _connection_faults() -> list[str]:
                 peer.describe(route.dataset)
         except GatewayError as error:
             faults.append(f"route {route.route}: {error}")
-    return faults
+    return faults + [fault for part in added.checks() for fault in part.connection_faults(deployment)]

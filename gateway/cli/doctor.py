@@ -6,41 +6,33 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 from rich.markup import escape
 
-from gateway import catalog, pg, registry, settings
+from gateway import catalog, fonts, pg, registry, settings
+from gateway.alarms.machine import FREE_BYTES
+from gateway.cli import added, doctor_certificates, doctor_hub
+from gateway.cli.finding import Finding
 from gateway.cli.frame import DONE, FAILED, hub, out, print_json
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError
 from gateway.exchange import timing
 from gateway.ledger import ledger, pace
 from gateway.ledger.pace import Rest
-from gateway.notify import outbox
 from gateway.security.crypto import KINDS, Keys
 
 _OLDEST = 160000
 _SKEW_MS = 2000
-_FREE_BYTES = 1 << 30
 _MARKS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "fail": "[red]✗[/red]"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: ok, warn or fail, with a hint when it is not ok."""
-
-    what: str
-    state: str
-    detail: str
-    hint: str = ""
 
 
 def run(*, as_json: bool) -> int:
     """Print every finding; return 1 when one failed."""
-    findings = list(_examine())
+    findings = list(examine())
     if as_json:
         print_json([asdict(f) for f in findings])
     else:
@@ -51,30 +43,31 @@ def run(*, as_json: bool) -> int:
     return FAILED if any(f.state == "fail" for f in findings) else DONE
 
 
-def _examine() -> Iterator[Finding]:
+def examine(opened: Callable[[], Deployment] = Deployment.open, *, peers: bool = True) -> Iterator[Finding]:
+    """Yield one finding after the other; `peers` asks every platform and every source of a backup, one by one."""
     yield Finding("python", "ok", ".".join(map(str, sys.version_info[:3])))
     yield from _tried("catalog", _catalog)
     yield from _tried("keys", _keys)
     yield _disk()
+    yield _fonts()
     try:
-        deployment = Deployment.open()
+        deployment = opened()
         with hub(deployment) as connection:
             yield from _tried("hub", lambda: _hub(connection, deployment))
             yield from _tried("ledger", lambda: _ledger(connection, deployment))
             yield from _tried("routes", lambda: _routes(connection))
-            yield _messages(connection)
+            yield from doctor_hub.findings(connection)
             rests = pace.resting(connection)
     except GatewayError as error:
         yield Finding("hub", "fail", error.message, error.hint)
         return
+    yield from doctor_certificates.findings(deployment)
+    if not peers:
+        return
     for name in deployment.catalog.platforms:
         yield from _tried(f"platform {name}", lambda name=name: _unless_waiting(deployment, name, rests))  # type: ignore[misc]
-
-
-def _messages(connection: Connection) -> Finding:
-    given_up = outbox.dead(connection)
-    hint = "Run `gateway outbox list --state dead`; mend the channel or the contact, then `gateway outbox retry`."
-    return Finding("messages", "warn" if given_up else "ok", f"{given_up} given up", hint)
+    for part in added.checks():
+        yield from part.findings(deployment)
 
 
 def _tried(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -101,14 +94,26 @@ def _keys() -> Iterator[Finding]:
         elif any(stat.S_IMODE(f.stat().st_mode) & 0o077 for f in files):
             yield Finding(f"{kind} key", "fail", "others may read it", f"Run `chmod 600 {folder}/*`.")
         else:
-            yield Finding(f"{kind} key", "ok", f"{len(files)} in use or kept")
+            yield Finding(f"{kind} key", "ok", f"{len(files)} in use or kept{_age(files[-1])}")
+
+
+def _age(path: Path) -> str:
+    """Return since when a key is the newest of its kind."""
+    made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return f", the newest since {made.astimezone(settings.CHINA):%Y-%m-%d} ({(settings.now() - made).days} days)"
 
 
 def _disk() -> Finding:
     home = settings.home()
     free = shutil.disk_usage(home if home.exists() else home.anchor).free
     detail = f"{free / (1 << 30):.1f} GiB free at {home}"
-    return Finding("disk", "ok" if free > _FREE_BYTES else "warn", detail, "Free space or move GATEWAY_HOME.")
+    return Finding("disk", "ok" if free > FREE_BYTES else "warn", detail, "Free space or move GATEWAY_HOME.")
+
+
+def _fonts() -> Finding:
+    found = fonts.find()
+    named = found.chains["body"][0] if found.files else "no Chinese one: notices go out without their PDF"
+    return Finding("fonts", "ok" if found.files else "warn", named, fonts.HINT)
 
 
 def _hub(connection: Connection, deployment: Deployment) -> Iterator[Finding]:

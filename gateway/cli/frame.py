@@ -19,7 +19,7 @@ from rich.table import Table
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, NotNow, RouteBusy, RouteHeld
+from gateway.errors import BackupBusy, GateClosed, GatewayError, NotNow, RouteBusy, RouteHeld
 from gateway.settings import CHINA
 
 DONE, FAILED, USAGE, REJECTS, HELD, BUSY = range(6)
@@ -99,9 +99,9 @@ def guarded(call: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; the gateway's errors become words on standard error."""
     try:
         return call() or DONE
-    except RouteBusy as error:
+    except (RouteBusy, BackupBusy) as error:
         return _say(error, BUSY)
-    except (RouteHeld, NotNow) as error:
+    except (RouteHeld, NotNow, GateClosed) as error:
         return _say(error, HELD)
     except GatewayError as error:
         return _say(error, FAILED)

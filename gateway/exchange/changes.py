@@ -68,10 +68,10 @@ class Changes:
         """Let the view go."""
         self._hub.close()
 
-    def rows(self, format_: Literal["binary", "text"]) -> Read:
-        """Return the read of new and changed rows, in the order of the projection."""
+    def rows(self, format_: Literal["binary", "text"], *, stored: bool = False) -> Read:
+        """Return the read of new and changed rows, in the order of the projection; `stored` as a table without zones has it."""
         query = sql.SQL("select {} from {} t where {}").format(
-            outgoing.columns(self._route, "t"), hub_tables.table(self._dataset), self._within("t")
+            outgoing.columns(self._route, "t", stored=stored), hub_tables.table(self._dataset), self._within("t")
         )
         if self.extent.stopped:  # else nobody looks again
             query += sql.SQL(" and {} is null").format(self._reason)
@@ -180,7 +180,7 @@ class Changes:
         )  # fmt: skip
 
     def _since(self, alias: str) -> sql.Composed:
-        batch, others = sql.Identifier(alias, "gw_batch"), gate.not_its_own(self._route, alias)
+        batch, others = sql.Identifier(alias, "gw_batch"), gate.meant_for_it(self._route, alias)
         after = sql.SQL("{} > {} and {}").format(batch, sql.Literal(self._range.after), others)
         if self._range.upto is None:
             return after

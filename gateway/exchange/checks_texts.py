@@ -13,16 +13,19 @@ from gateway.model import Dataset
 _LITERALS = ("\\N", "\\n", "NULL", "null", "无")
 _LEVEL_DIGITS = {"1": 2, "2": 4, "3": 6, "4": 9, "5": 12}
 _CODE_LENGTH = 12
+_MOST_BYTES = 4  # of a character in UTF-8
 _CONTROLS = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # all but tab, newline and carriage return
 _CONTROL = re.compile(_CONTROLS)
 
 
 def _length_sql(_: Dataset, args: Args, __: date) -> str:
+    """Return SQL: too long or too short; characters are counted only where the bytes, whose number is stored, leave it open."""
     name, tests = column(args["field"]), []
     if args.get("max") is not None:
-        tests.append(f"length({name}) > {int(args['max'])}")
+        tests.append(f"octet_length({name}) > {int(args['max'])} and length({name}) > {int(args['max'])}")
     if args.get("min"):
-        tests.append(f"length({name}) < {int(args['min'])}")
+        least = int(args["min"])
+        tests.append(f"octet_length({name}) < {least * _MOST_BYTES} and length({name}) < {least}")
     return "(" + " or ".join(tests) + ")"
 
 

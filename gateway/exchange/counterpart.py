@@ -38,7 +38,7 @@ def compare(attempt: Attempt, snapshot: Hashing, upto: int) -> tuple[Difference,
             outgoing.record_hash(attempt.route, "t"),
             _stopped(attempt),
             hub_tables.table(dataset),
-            gate.not_its_own(attempt.route, "t"),
+            gate.meant_for_it(attempt.route, "t"),
         ),
     )
     if (rows, total) == (hub_rows - marked, hub_total):
@@ -103,7 +103,7 @@ def _unlike(attempt: Attempt, upto: int) -> sql.Composed:
         "where {others}) t on {same} "
         "where s.gw_hash is distinct from t.gw_hash and t.gw_marked is not true) unlike"
     ).format(
-        others=gate.not_its_own(attempt.route, "t"),
+        others=gate.meant_for_it(attempt.route, "t"),
         upto=sql.Literal(upto), held=_HELD, table=hub_tables.table(dataset), gone=hub_tables.gone(dataset),
         key=pg.names(dataset.key), hash=outgoing.record_hash(attempt.route, "t"), marked=_stopped(attempt),
         same=_same(dataset.key, "t"), gone_same=_same(dataset.key, "g"),

@@ -9,7 +9,7 @@ each run what it has refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import pg, registry
 from gateway.deployment import Deployment
-from gateway.errors import RouteBusy, RuleRefused
+from gateway.errors import GatewayError, RouteBusy, RouteHeld, RuleRefused, SchemaMismatch
 from gateway.exchange import quarantine, settlement, stopped, structure, timing, verdicts
 from gateway.exchange.attempt import Attempt, Progress
 from gateway.exchange.changes import Changes, Version
@@ -175,19 +175,31 @@ class _Delivery:
         The platform's side is compared with the contract first: a cast on arrival may lose silently.
         """
         attempt, extent = self._attempt, changes.extent
-        structure.watched(attempt, lambda: self._examine(target))
+        self._watch(target)
         if not self.resent:
             self._refuse_lagging(target)
             self._note(changes)
         attempt.stage("deliver", extent.rows + extent.gone)
         sender = deliveries.sender(attempt.notes)
         with closing(attempt.deployment.pace(attempt.route.peer)) as pace:
-            rows, gone = (
-                pace.rows(read, target.format) for read in (changes.rows(target.format), changes.gone(target.format))
-            )
+            form = target.format
+            reads = (changes.rows(form), changes.gone(form), changes.rows(form, stored=True))
+            rows, gone, stored = (pace.rows(read, form) for read in reads)
             memory = deliveries.Noted(attempt.notes, attempt.route.route)
-            batch = Outgoing(sender, self._range.number, self._range.left, rows, gone, memory)
-            return target.write(self._dataset, batch)
+            batch = Outgoing(sender, self._range.number, self._range.left, rows, gone, memory, stored)
+            confirmed = target.write(self._dataset, batch)
+        structure.tell_moved(attempt, target)
+        return confirmed
+
+    def _watch(self, target: Target) -> None:
+        """Look at the structure; while the route is held for it, what the target tells of earlier rows is kept."""
+        attempt = self._attempt
+        try:
+            structure.watched(attempt, lambda: self._examine(target), target)
+        except (SchemaMismatch, RouteHeld):
+            with suppress(GatewayError):  # the hold is what is to be told
+                structure.warn_of_spool(attempt, verdicts.spool(attempt, target))
+            raise
 
     def _examine(self, target: Target) -> None:
         shape = registry.patiently(lambda: target.describe(self._dataset))

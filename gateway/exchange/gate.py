@@ -10,7 +10,8 @@ from datetime import datetime
 
 from psycopg2 import sql
 
-from gateway import settings
+from gateway import pg, settings
+from gateway.exchange import hub as hub_tables
 from gateway.exchange.checks import CHECKS
 from gateway.exchange.sending import CLOCK_CHECKS
 from gateway.model import Dataset, Route, Rule
@@ -44,9 +45,18 @@ def _broken(dataset: Dataset, rule: Rule, now: datetime) -> str:
     return CHECKS[rule.check].sql(dataset, rule.args, now.astimezone(settings.CHINA).date())
 
 
-def not_its_own(route: Route, alias: str) -> sql.Composed:
-    """Return the condition that a row did not come from the very platform that the route leads to: nothing goes in circles."""
-    return sql.SQL("{} <> {}").format(sql.Identifier(alias, "gw_source"), sql.Literal(route.peer.platform))
+def meant_for_it(route: Route, alias: str) -> sql.Composed:
+    """Return the condition that a row concerns the platform that the route leads to.
+
+    It did not come from that very platform, nothing goes in circles; and where the route says what its rows belong to, that did.
+    """
+    foreign = sql.SQL("{} <> {}").format(sql.Identifier(alias, "gw_source"), sql.Literal(route.peer.platform))
+    if route.belongs_to is None:
+        return foreign
+    return sql.SQL("{} and exists (select from {} asked where asked.gw_source = {} and ({}) = ({}))").format(
+        foreign, hub_tables.table(route.belongs_to), sql.Literal(route.peer.platform),
+        pg.names(route.belongs_to.key, "asked"), pg.names(route.belongs_to.key, alias),
+    )  # fmt: skip
 
 
 def words(route: Route, rule: str) -> str | None:

@@ -14,7 +14,8 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.errors import CatalogInvalid
+from gateway.exchange import evolving
+from gateway.exchange.evolving import Evolution, Opened
 from gateway.model import Dataset, Field, Route
 from gateway.sla import calendar
 from gateway.sql import queries
@@ -43,26 +44,44 @@ def prepare_route(hub: Connection, route: Route) -> None:
     """Bring the hub to what one route needs: its table and its state row; so a new route runs without a ceremony."""
     if not (route.outbound and _table_exists(hub, route.dataset)):
         ensure_table(hub, route.dataset)  # a delivery has no lock on the data set: who brings it in evolves its table
+    if route.belongs_to is not None and not _table_exists(hub, route.belongs_to):
+        ensure_table(hub, route.belongs_to)
     names = {"route": route.route, "dataset": route.dataset.name, "source": route.peer.platform}
     pg.run(hub, _SQL["know_route"], names)
 
 
-def ensure_table(hub: Connection, dataset: Dataset) -> None:
-    """Make the table of a data set, or add the columns its contract gained; CatalogInvalid when that would lose data."""
-    with hub.cursor() as cursor:
-        cursor.execute(_SQL["columns"], {"table": f'{SCHEMA}."{dataset.hub_name}"'})
-        found = dict(cursor.fetchall())
+def ensure_table(hub: Connection, dataset: Dataset, opened: Opened | None = None) -> Evolution | None:
+    """Make the table of a data set, or bring it to its contract; return what that changed of a table that was there.
+
+    `opened` holds the columns that a notice in effect announced. GateClosed for any other that would go or change its type.
+    """
+    found = table_columns(hub, dataset)
     if not found:
         _create(hub, dataset)
-        return
-    added = [f for f in dataset.fields if f.name not in found]
-    for field in added:
-        statement = sql.SQL("alter table {} add column {}")
-        pg.run(hub, statement.format(table(dataset), column(field, in_key=False)))
-    if added:
-        why = f"contract {dataset.version} added {', '.join(f.name for f in added)}"
-        pg.run(hub, _SQL["resync_dataset"], {"dataset": dataset.name, "why": why})
-    _refuse_loss(dataset, found)
+        return None
+    made = evolving.between(dataset, found, opened or {})
+    if made.harmful:
+        evolving.refuse_new_key(dataset, _columns(hub, f'{SCHEMA}."{dataset.hub_name}__gone"', key=True), made)
+    definitions = {f.name: column(f, in_key=False) for f in made.added}
+    steps = evolving.statements(made, dataset, table(dataset), gone(dataset), definitions)
+    for statement in steps:
+        pg.run(hub, statement)
+    if steps:
+        why = "; ".join(f"{what} {', '.join(names)}" for what, names in made.as_dict().items() if names)
+        pg.run(hub, _SQL["resync_dataset"], {"dataset": dataset.name, "why": f"contract {dataset.version}: {why}"})
+    return made if steps else None
+
+
+def table_columns(hub: Connection, dataset: Dataset) -> dict[str, str]:
+    """Return the columns of a data set's table and their types in order; nothing when there is no table yet."""
+    return _columns(hub, f'{SCHEMA}."{dataset.hub_name}"')
+
+
+def _columns(hub: Connection, name: str, *, key: bool = False) -> dict[str, str]:
+    """Return the columns of a table; of a table of tombstones with `key` those of the key alone."""
+    with hub.cursor() as cursor:
+        cursor.execute(_SQL["columns"], {"table": name})
+        return {n: t for n, t in cursor.fetchall() if not key or (not n.startswith("gw_") and n != "gone_at")}
 
 
 def _table_exists(hub: Connection, dataset: Dataset) -> bool:
@@ -153,27 +172,3 @@ def _create(hub: Connection, dataset: Dataset) -> None:
         hub,
         comment.format(table(dataset), sql.Literal(f"{dataset.chinese} ({dataset.name} {dataset.version})")),
     )
-
-
-def _refuse_loss(dataset: Dataset, found: dict[str, str]) -> None:
-    """Compare what stays: a column dropped or retyped is a planned change, not something to do in passing."""
-    wanted = {f.name: f.hub_type for f in dataset.fields}
-    lost = [name for name in found if name not in wanted and not name.startswith("gw_")]
-    if lost:
-        raise CatalogInvalid(
-            f"contract {dataset.name}: the hub still has column {', '.join(lost)}",
-            "Keep the field in the contract, or retire it by a planned change.",
-        )
-    for name, type_ in found.items():
-        if name in wanted and not _same_type(wanted[name], type_):
-            raise CatalogInvalid(
-                f"contract {dataset.name}: field {name} is {wanted[name]}, the hub holds {type_}",
-                "Give the field a new name, or plan the change; a type is not changed in place.",
-            )
-
-
-def _same_type(declared: str, found: str) -> bool:
-    plain = found.replace(" without time zone", "").replace(" with time zone", "tz")
-    if plain.startswith("timestamp(") and plain.endswith("tz"):
-        plain = plain.removesuffix("tz").replace("timestamp", "timestamptz")
-    return plain.replace(" ", "") == declared.replace(" ", "")

@@ -66,8 +66,8 @@ class Landing:
         self.logged = logged
         shape = hub_tables.columns(self.dataset)
         self._run("create table {} ({}) partition by list (({}))", self.name(), shape, self.reason_call)
-        kind = sql.SQL("" if logged else "unlogged")
-        self._run("create {} table {} partition of {} for values in (null)", kind, self.name("_ok"), self.name())
+        kind, ok, there = sql.SQL("" if logged else "unlogged"), self.name("_ok"), self._keys_there()
+        self._run("create {} table {} partition of {} {} for values in (null)", kind, ok, self.name(), there)
         self._run("create unlogged table {} partition of {} default", self.name("_bad"), self.name())
         self._run("create unlogged table {} (gw_rule text, gw_wait timestamptz, {})", self.name("_off"), shape)
 
@@ -177,6 +177,14 @@ class Landing:
 
     def _run(self, statement: str, *parts: sql.Composable, **named: sql.Composable) -> None:
         pg.run(self.hub, sql.SQL(statement).format(*parts, **named))
+
+    def _keys_there(self) -> sql.Composable:
+        """Return NOT NULL for the parts of the key that a rule requires: no other row gets here, and the key needs no scan."""
+        required = [k for k in self.dataset.key if self.dataset.field(k).required]
+        if not (self.logged and required):
+            return sql.SQL("")
+        there = [sql.SQL("{} not null").format(sql.Identifier(k)) for k in required]
+        return sql.SQL("({})").format(sql.SQL(", ").join(there))
 
     def _make_reason(self) -> None:
         pattern = f"^reason_{re.escape(self.dataset.hub_name)}_[0-9a-z]+$"

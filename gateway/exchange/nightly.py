@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 
+from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, NotFound, NotNow, PermanentError, RouteBusy
 from gateway.exchange import reconcile
+from gateway.ledger import ledger
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +28,15 @@ class Night:
 
 
 def compare_all(deployment: Deployment) -> Night:
-    """Compare every route that was loaded; one that cannot be compared does not keep the others from it.
+    """Compare every route that was loaded and not retired; one that cannot be compared does not keep the others from it.
 
     A route that is running is compared after the others. Raises PermanentError naming the routes that differ or could
     not be compared, RouteBusy (retryable) when all is well but some were still running.
     """
     night = Night()
-    _compare(deployment, deployment.catalog.routes, night)
+    with closing(deployment.hub(name="gateway night", autocommit=True)) as hub, pg.hub_errors("read retired routes"):
+        retired = ledger.retired(hub)  # their platforms may be gone
+    _compare(deployment, [name for name in deployment.catalog.routes if name not in retired], night)
     running, night.busy = night.busy, []
     _compare(deployment, running, night)
     if night.differing or night.unreachable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2 import sql
 
-from gateway.model import Route
+from gateway.model import Field, Route
 
 # The first three and the last two characters of a long text, the first of a short one; the rest are stars, and so is a
 # single character: it would be all of the value.
@@ -14,10 +14,20 @@ _MASKED = (
 )
 
 
-def columns(route: Route, alias: str) -> sql.Composed:
-    """Return the values that leave, in the order of the projection, under the fields' names."""
+def columns(route: Route, alias: str, *, stored: bool = False) -> sql.Composed:
+    """Return the values that leave, in the order of the projection, under the fields' names.
+
+    `stored`: each moment as the wall clock of its field's zone.
+    """
+
+    def value(field: Field) -> sql.Composable:
+        leaving = _value(route, field.name, alias)
+        if not (stored and field.zone):
+            return leaving
+        return sql.SQL("({}) at time zone {}").format(leaving, sql.Literal(field.zone))
+
     return sql.SQL(", ").join(
-        sql.SQL("{} as {}").format(_value(route, f.name, alias), sql.Identifier(f.name)) for f in route.dataset.fields
+        sql.SQL("{} as {}").format(value(f), sql.Identifier(f.name)) for f in route.dataset.fields
     )
 
 

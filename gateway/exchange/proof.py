@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,22 @@ def _noting(entries: Iterator[receipts.Entry], said: dict[str, _Said]) -> Iterat
             if body["content"]["rows"]:
                 content = _Content(body["content"]["rows"], int(body["content"]["hash_sum"]))
                 dataset.batches[body["batch"]] = content
+        elif body.get("kind") == "notice" and body.get("what") == "carry out":
+            _restate(said[body["dataset"]], body["contents"])
         yield entry
+
+
+def contents(hub: Connection, dataset: Dataset) -> dict[str, list[Any]]:
+    """Return rows and hash of each batch that the hub holds, as an entry states them anew when the projection changed."""
+    return {str(batch): [c.rows, str(c.hash_sum)] for batch, c in _held(hub, dataset)[0].items()}
+
+
+def _restate(said: _Said, stated: Mapping[str, list[Any]]) -> None:
+    """Take the content of whole batches under the new projection; one that lost rows before keeps what its receipt says."""
+    for batch, (rows, hash_sum) in stated.items():
+        known = said.batches.get(int(batch))
+        if known is not None and known.rows == rows:
+            said.batches[int(batch)] = _Content(rows, int(hash_sum))
 
 
 def _with_content(hub: Connection, deployment: Deployment, said: dict[str, _Said], checked: int) -> Proof:

@@ -225,10 +225,8 @@ def list_rows(
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """Return quarantined rows, newest first, with personal values masked."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        values = {"dataset": dataset, "route": route, "state": state, "id": row_id, "limit": limit}
-        cursor.execute(_SQL["list"], values)
-        return [dict(row) for row in cursor.fetchall()]
+    values = {"dataset": dataset, "route": route, "state": state, "id": row_id, "limit": limit}
+    return pg.dicts(connection, _SQL["list"], values)
 
 
 def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -> dict[str, Any]:

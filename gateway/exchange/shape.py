@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from hashlib import sha256
 
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset, Platform
@@ -46,6 +48,13 @@ def check_shape(dataset: Dataset, platform: Platform, shape: Shape, *, more: boo
             "Nothing was read or changed. Ask the owner about the change; then give the contract a new version, or "
             "list an extra column under gatewayIgnored.",
         )
+
+
+def declared(dataset: Dataset) -> str:
+    """Return a hash that is another one once a contract says something else of the structure."""
+    fields = [(f.name, f.type, f.zone) for f in dataset.fields]
+    said = [dataset.version, dataset.table, dataset.key, dataset.cursor, sorted(dataset.ignored), fields]
+    return sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
 
 def same_type(declared: str, found: str) -> bool:

@@ -24,6 +24,11 @@ class Spared:
         """Name the source, which names no DSN."""
         return f"Spared({self._source!r})"
 
+    @property
+    def spared(self) -> Source:
+        """Return the source itself, for what costs it no rows."""
+        return self._source
+
     def probe(self, dataset: Dataset) -> Probe:
         """Return what the source says."""
         return self._source.probe(dataset)

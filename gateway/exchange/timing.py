@@ -15,7 +15,7 @@ from gateway.exchange import hours
 from gateway.ledger import pace
 from gateway.ledger.acts import acting
 from gateway.ledger.pace import Rest
-from gateway.model import Catalog, Platform, Route
+from gateway.model import Catalog, Hours, Platform, Route
 from gateway.ports import Unread
 from gateway.sla.calendar import Calendar
 
@@ -32,11 +32,15 @@ class Override:
 
 def opening(catalog: Catalog, platform: Platform) -> datetime | None:
     """Return when a platform's window opens; None when it is open, or there is none."""
-    if platform.window is None:
+    return opens(catalog, platform.window)
+
+
+def opens(catalog: Catalog, window: Hours | None) -> datetime | None:
+    """Return when a window opens; None when it is open, or there is none."""
+    if window is None:
         return None
-    everyday = platform.window.days == "all"
-    calendar = Calendar() if everyday else Calendar.from_files(catalog.calendar_files)
-    return hours.opening(platform.window, settings.now(), calendar.is_work)
+    calendar = Calendar() if window.days == "all" else Calendar.from_files(catalog.calendar_files)
+    return hours.opening(window, settings.now(), calendar.is_work)
 
 
 def not_before(catalog: Catalog, platform: Platform, rests: Mapping[str, Rest]) -> datetime | None:
@@ -48,15 +52,15 @@ def not_before(catalog: Catalog, platform: Platform, rests: Mapping[str, Rest]) 
 
 def refuse_early(hub: Connection, catalog: Catalog, platform: Platform) -> None:
     """Let pass when the platform may be asked now; else raise OutsideWindow or PlatformResting."""
-    if opens := opening(catalog, platform):
+    if until := opening(catalog, platform):
         raise OutsideWindow(
-            f"platform {platform.platform} is asked only {platform.window}; that is closed until {_shown(opens)}",
+            f"platform {platform.platform} is asked only {platform.window}; that is closed until {shown(until)}",
             "The run starts then by itself under Airflow. `--now --why …` lets one start now.",
-            (opens - settings.now()).total_seconds(),
+            (until - settings.now()).total_seconds(),
         )
     if rest := pace.resting(hub).get(platform.platform):
         raise PlatformResting(
-            f"platform {platform.platform} rests until {_shown(rest.until)}: {rest.why}",
+            f"platform {platform.platform} rests until {shown(rest.until)}: {rest.why}",
             "It asked for that; the run starts then by itself under Airflow. `--now --why …` lets one start now.",
             rest.seconds,
         )
@@ -81,7 +85,7 @@ def start_early(deployment: Deployment, route: Route, early: NotNow, override: O
         pace.wake(act.hub, route.peer.platform)
 
 
-def _shown(moment: datetime) -> str:
+def shown(moment: datetime) -> str:
     """Return a moment in China, in the minute that is not too early."""
     whole = (moment + timedelta(seconds=59, microseconds=999_999)).astimezone(settings.CHINA)
     return f"{whole:%Y-%m-%d %H:%M} (China time)"

@@ -112,6 +112,7 @@ class _Transfer:
 
     def carry(self, *, whole: bool) -> Outcome:
         """Probe, read, judge, decide."""
+        before = structure.stamp(self.attempt, self.source)
         shape = self._look()
         assert self.probe is not None
         self.kind = _kind(self.attempt, self.probe, whole=whole)
@@ -120,6 +121,7 @@ class _Transfer:
         try:
             {"first_load": self._read_all, "delta": self._read_window, "compare": self._read_differences}[self.kind]()
             self.received = self.attempt.now()
+            structure.refuse_moved(self.attempt, self.source, before)
             return self._judge_and_decide(shape)
         finally:
             self._drop()
@@ -144,7 +146,7 @@ class _Transfer:
 
     def _look(self) -> Shape:
         """Ask the source for its clock and shape; nothing has been made yet when it answers badly."""
-        return self._ask() if self.dry_run else structure.watched(self.attempt, self._ask)
+        return self._ask() if self.dry_run else structure.watched(self.attempt, self._ask, self.source)
 
     def _ask(self) -> Shape:
         self.attempt.stage("probe")
@@ -155,11 +157,12 @@ class _Transfer:
         return shape
 
     def _read_all(self) -> None:
-        """Land the whole set; an empty source waits for a person."""
+        """Land the whole set; an empty source waits for a person, unless the hub is as empty and the contract knows of it."""
         self.attempt.stage("extract")
         self.read = self.reading.everything()
-        if self.read == 0:
-            self._hold("empty_read", {"source_rows": 0, "hub_rows": merge.hub_rows(self.landing)})
+        held = 0 if self.read else merge.hub_rows(self.landing)
+        if self.read == 0 and not (self.dataset.starts_empty and held == 0):
+            self._hold("empty_read", {"source_rows": 0, "hub_rows": held})
 
     def _read_window(self) -> None:
         """Land the rows whose cursor moved since the watermark, less the lag within which stamps may still appear."""
@@ -310,6 +313,7 @@ class _Transfer:
                   "unchanged": moved.unchanged, "rejected": sum(self.rejects.values()), "waiting": self.waiting}  # fmt: skip
         clocks = {
             "source": utc(moved.newest),
+            "oldest": utc(moved.oldest),
             "received": utc(self.received),
             "confirmed": utc(self.attempt.now()),
         }

@@ -81,6 +81,25 @@ def listen(attempt: Attempt, target: Target, confirmed: Delivery) -> int:
     return int(pg.one(hub, sql.SQL("select count(*) from {}").format(_HEARD))[0])
 
 
+def spool(attempt: Attempt, target: Target) -> int:
+    """Keep what a target tells while its route is held, for the run that goes on; return how many wait.
+
+    The other side clears its tables of returns by its own clock. What was kept is kept once.
+    """
+    heard = listen(attempt, target, Delivery(0, 0, 0, 0, 0))
+    pairs = [sql.SQL("{}, h.{}").format(sql.Literal(name), sql.Identifier(name)) for name in attempt.dataset.key]
+    statement = sql.SQL(
+        "insert into gateway.callback (platform, dataset, verdict, number, error, words, judged_at, left_at, key) "
+        "select {platform}, {dataset}, h.gw_verdict, h.gw_number, h.gw_error, h.gw_words, h.gw_judged_at, h.gw_left_at, "
+        "jsonb_build_object({key}) from {heard} h on conflict do nothing"
+    ).format(
+        heard=_HEARD, key=sql.SQL(", ").join(pairs),
+        **{name: sql.Literal(value) for name, value in _whose(attempt).items()},
+    )  # fmt: skip
+    pg.run(attempt.hub, statement)
+    return heard
+
+
 def enter(attempt: Attempt) -> Heard:
     """Judge the kept verdicts against the hub and enter the rows that wait for somebody, in the deciding transaction."""
     _judge(attempt)

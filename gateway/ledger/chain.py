@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from gateway import pg, settings
-from gateway.errors import NotFound
+from gateway.errors import ChainBroken, NotFound
 from gateway.ledger import receipts
 from gateway.security.crypto import Keys
 from gateway.sql import queries
@@ -118,19 +118,23 @@ def head(connection: Connection) -> receipts.Head | None:
 
 def listing(connection: Connection, route: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """Return receipts, newest first, with their bodies parsed."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL["listing"], {"route": route, "limit": limit})
-        return [{**row, "body": json.loads(row["body"])} for row in cursor.fetchall()]
+    found = pg.dicts(connection, _SQL["listing"], {"route": route, "limit": limit})
+    return [{**row, "body": json.loads(row["body"])} for row in found]
 
 
 def get(connection: Connection, no: int) -> dict[str, Any]:
-    """Return one receipt with its body parsed; NotFound when there is none of that number."""
+    """Return one receipt with its body parsed; NotFound when there is none of that number, ChainBroken when it was written over."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_SQL["get"], {"no": no})
         row = cursor.fetchone()
     if row is None:
         raise NotFound(f"there is no receipt {no}", "Run `gateway receipts list`.")
-    return {**row, "body": json.loads(row["body"])}
+    try:
+        return {**row, "body": json.loads(row["body"])}
+    except ValueError:
+        raise ChainBroken(
+            f"receipt {no} was written over", "Run `gateway receipts verify`; restore the ledger."
+        ) from None
 
 
 def _fork(connection: Connection, known: str | None, identity: str) -> str | None:

@@ -15,8 +15,9 @@ from psycopg2.extensions import connection as Connection
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound, PermanentError
-from gateway.ledger import ledger
+from gateway.ledger import incidents, ledger
 from gateway.ledger.acts import acting
+from gateway.security.crypto import NewKey
 from gateway.sql import queries
 
 _SQL = queries(ledger.__file__)
@@ -38,7 +39,8 @@ def show_hold(connection: Connection, hold_id: int) -> dict[str, Any]:
 def approve(deployment: Deployment, hold_id: int, *, who: str, why: str) -> str:
     """Let what a hold stopped pass once; return the route. PermanentError when no approval can help."""
     with closing(deployment.hub(name="gateway decision")) as hub, pg.hub_errors("read a hold"), hub:
-        if show_hold(hub, hold_id)["kind"] == ledger.STRUCTURE:
+        found = show_hold(hub, hold_id)
+        if found["kind"] == ledger.STRUCTURE and "identity" not in found["facts"]:
             raise PermanentError(
                 f"hold {hold_id} waits for a structure that its contract describes; approval does not change that",
                 "Have the change taken back, or give the contract a new version: the route then goes on by itself.",
@@ -58,14 +60,9 @@ def pause(deployment: Deployment, route: str, *, who: str, why: str) -> None:
 
 
 def resume(deployment: Deployment, route: str, *, who: str, why: str) -> None:
-    """Let a paused route run again."""
+    """Let a route run again that was paused, or retired."""
     deployment.route(route)
-    _act(
-        deployment,
-        "pause",
-        {"route": route, "who": None, "why": None},
-        {"what": "resume", "who": who, "why": why},
-    )
+    _act(deployment, "resume", {"route": route, "who": who, "why": why})
 
 
 def backfill(deployment: Deployment, route: str, *, since: datetime | None, who: str, why: str) -> None:
@@ -83,11 +80,30 @@ def backfill(deployment: Deployment, route: str, *, since: datetime | None, who:
     _act(deployment, "backfill", values, {"what": "backfill", "since": since_text, "who": who, "why": why})
 
 
+def rotate_key(deployment: Deployment, kind: str, *, who: str, why: str) -> str:
+    """Begin a new key of a kind and return its id; the chain names it, signed by the key before it.
+
+    PermanentError for the key that platforms share.
+    """
+    if kind == "hash":
+        raise PermanentError(
+            "the platforms of the city hash identities with the same key",
+            "Agree on a day, put the new key there and here, and let the sources compute their columns anew.",
+        )
+    with acting(deployment, f"rotate the {kind} key") as act:
+        new = NewKey.of(kind)
+        facts = {"what": f"rotate {kind} key", "key": new.key_id, "public": new.public, "who": who, "why": why}
+        act.chained("decision", facts)
+        return deployment.keys.add(new)
+
+
 def _decide_hold(deployment: Deployment, hold_id: int, state: str, *, who: str, why: str) -> str:
     with acting(deployment, "decide a hold") as act:
         route = ledger.decide_hold(act.hub, hold_id, state, who=who, why=why)
         if route is None:
             raise NotFound(f"there is no open hold {hold_id}", "Run `gateway hold list --state open`.")
+        if state == "released":
+            incidents.resumed(act.hub, hold_id, "released", None)
         act.chained("decision", {"what": f"hold {state}", "hold": hold_id, "who": who, "why": why}, route)
         return route
 

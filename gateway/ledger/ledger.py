@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import Json, RealDictCursor
+from psycopg2.extras import Json
 
 from gateway import pg
 from gateway.errors import FenceLost, NotFound, RouteBusy, RouteHeld
@@ -43,6 +43,7 @@ class RouteState:
     verified_remark: str | None
     paused_by: str | None
     paused_why: str | None
+    retired_at: datetime | None
     compared_at: datetime | None
     hold: int | None
 
@@ -60,9 +61,7 @@ class Hold:
 
 def rows(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Return the rows of a named query of the ledger as dictionaries."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL[name], values)
-        return [dict(row) for row in cursor.fetchall()]
+    return pg.dicts(connection, _SQL[name], values)
 
 
 def state(connection: Connection, route: str) -> RouteState:
@@ -78,6 +77,11 @@ def state(connection: Connection, route: str) -> RouteState:
 def states(connection: Connection) -> dict[str, RouteState]:
     """Return every route's state by name."""
     return {row["route"]: RouteState(**row) for row in rows(connection, "states")}
+
+
+def retired(connection: Connection) -> set[str]:
+    """Return the routes that a person ended; the catalog may still have their files."""
+    return {row["route"] for row in rows(connection, "retired")}
 
 
 def take_locks(connection: Connection, route: str, dataset: str | None) -> None:
@@ -192,6 +196,11 @@ def use_hold(connection: Connection, hold_id: int) -> None:
 def refuse_stopped(connection: Connection, route: str) -> Hold | None:
     """Return the approved hold of a route, or None; RouteHeld when it is paused or waits for a decision."""
     current = state(connection, route)
+    if current.retired_at:
+        raise RouteHeld(
+            f"route {route} was retired by {current.paused_by}: {current.paused_why}",
+            f"Remove its file from the catalog; if it is to run again, `gateway route resume {route} --why …`.",
+        )
     if current.paused_by:
         raise RouteHeld(
             f"route {route} was paused by {current.paused_by}: {current.paused_why}",

@@ -9,7 +9,7 @@ select pg_advisory_unlock_all();
 
 -- name: state: where a route stands
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
-       verified_through, verified_remark, paused_by, paused_why,
+       verified_through, verified_remark, paused_by, paused_why, retired_at,
        (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
            and b.kind in ('first_load', 'compare')) as compared_at,
        (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
@@ -17,11 +17,14 @@ select route, dataset, source, attempt, batch_id, watermark, source_identity, lo
 
 -- name: states: where every route stands
 select route, dataset, source, attempt, batch_id, watermark, source_identity, loaded, resync, probed_at,
-       verified_through, verified_remark, paused_by, paused_why,
+       verified_through, verified_remark, paused_by, paused_why, retired_at,
        (select max(b.opened_at) from gateway.batch b where b.route = s.route and b.state = 'committed'
            and b.kind in ('first_load', 'compare')) as compared_at,
        (select h.id from gateway.hold h where h.route = s.route and h.state = 'open') as hold
   from gateway.route_state s order by route;
+
+-- name: retired: routes that a person ended; the catalog may still have their files
+select route from gateway.route_state where retired_at is not null;
 
 -- name: next_attempt: the fence: whoever holds an older attempt can no longer commit
 update gateway.route_state set attempt = attempt + 1, updated_at = clock_timestamp()
@@ -81,6 +84,11 @@ update gateway.hold set state = 'used' where id = %(id)s and state = 'approved';
 
 -- name: pause: a person pauses a route
 update gateway.route_state set paused_by = %(who)s, paused_why = %(why)s, updated_at = clock_timestamp()
+ where route = %(route)s;
+
+-- name: resume: a person lets a route run again; one that was retired compares everything first
+update gateway.route_state set paused_by = null, paused_why = null, retired_at = null, updated_at = clock_timestamp(),
+       resync = case when retired_at is null then resync else 'it was retired until ' || clock_timestamp()::text end
  where route = %(route)s;
 
 -- name: backfill: a person sends a route back to an older point, or to a comparison of everything

@@ -61,6 +61,4 @@ def missing(connection: Connection, day: date) -> list[tuple[str, date]]:
 
 def listing(connection: Connection, *, route: str | None, day: date | None, limit: int) -> list[dict[str, Any]]:
     """Return sheets in their newest revision, newest day first."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL["list"], {"route": route, "day": day, "limit": limit})
-        return [dict(row) for row in cursor.fetchall()]
+    return pg.dicts(connection, _SQL["list"], {"route": route, "day": day, "limit": limit})

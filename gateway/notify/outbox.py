@@ -7,7 +7,7 @@ then be sent twice, under the same id. Each channel goes its own way, so that no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ from psycopg2.extras import RealDictCursor
 from gateway import pg, settings
 from gateway.deployment import Deployment
 from gateway.errors import ChannelRefused, GatewayError, NotFound
-from gateway.notify import channels
+from gateway.notify import channels, contacts
 from gateway.notify.channel import Answer, Channel, Envelope, PutOff, message_id, shown
-from gateway.notify.message import Message
+from gateway.notify.message import Message, page
 from gateway.security.crypto import Keys
 from gateway.sql import queries
 
@@ -60,6 +60,26 @@ def put(connection: Connection, keys: Keys, message: Message, contact: int, purp
     return int(found[0]) if found else None
 
 
+def tell(
+    connection: Connection, keys: Keys, units: Iterable[str], about: tuple[str, str], subject: str, text: str, *,
+    leader: bool | None = None,
+) -> int:  # fmt: skip
+    """Queue plain words for whoever answers for units; return how many were not told of them before.
+
+    `about` is topic and purpose, which reach a contact once.
+    """
+    topic, purpose = about
+    message = Message(topic, subject, text, subject, html=page(subject, text))
+    people = {p.contact for unit in sorted(set(units)) for p in contacts.current(connection, unit, leader=leader)}
+    return sum(put(connection, keys, message, contact, purpose) is not None for contact in sorted(people))
+
+
+def known(connection: Connection, topic: str, contact: int, purpose: str) -> bool:
+    """Tell whether `put` would change nothing: what costs a moment to make need not be made for that."""
+    values = {"topic": topic, "contact": contact, "purpose": purpose}
+    return pg.one(connection, _SQL["known"], values) is not None
+
+
 def deliver(deployment: Deployment, limit: int = 10_000) -> Counts:
     """Send what is due, at most `limit` messages of each channel; what fails waits longer each time, 72 hours in all."""
     with (
@@ -81,9 +101,7 @@ def listing(
     connection: Connection, *, state: str | None = None, topic: str | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Return messages, newest first, without their content and their contact's name and address."""
-    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_SQL["find"], {"state": state, "topic": topic, "limit": limit})
-        return [dict(row) for row in cursor.fetchall()]
+    return pg.dicts(connection, _SQL["find"], {"state": state, "topic": topic, "limit": limit})
 
 
 def retry(deployment: Deployment, message: int | None = None) -> int:

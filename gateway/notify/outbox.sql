@@ -3,6 +3,9 @@ insert into gateway.outbox (topic, contact, purpose, sealed, next_try, queued_at
 values (%(topic)s, %(contact)s, %(purpose)s, %(sealed)s, %(now)s, %(now)s)
 on conflict (topic, contact, purpose) do nothing returning message;
 
+-- name: known: whether that purpose of that topic reached, or is to reach, that contact already
+select from gateway.outbox where topic = %(topic)s and contact = %(contact)s and purpose = %(purpose)s;
+
 -- name: due: the channels that have something to send now
 select distinct c.channel from gateway.outbox o join gateway.contact c using (contact)
  where o.state = 'waiting' and o.next_try <= %(now)s order by c.channel;

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +32,28 @@ KINDS = ("sign", "seal", "hash")
 _VERSION = 1
 _ID_BYTES = 4
 _NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that is not used yet; its material is never shown."""
+
+    kind: str
+    key_id: str
+    material: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, kind: str, material: bytes | None = None) -> NewKey:
+        """Make a key of a kind, or take the material that is given."""
+        if kind == "sign":
+            private = Ed25519PrivateKey.generate()
+            material = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return cls(kind, secrets.token_hex(_ID_BYTES), material or secrets.token_bytes(32))
+
+    @property
+    def public(self) -> str | None:
+        """Return the PEM text that checks what the key signs; None for a key that signs nothing."""
+        return _public_pem(_parsed(self.material, self.kind)) if self.kind == "sign" else None
 
 
 class Keys:
@@ -59,13 +82,13 @@ class Keys:
 
     def rotate(self, kind: str, material: bytes | None = None) -> str:
         """Add a key of a kind, used by processes started from now on; return its id. Made unless `material` is given."""
-        key_id = secrets.token_hex(_ID_BYTES)
-        number = len(self.files(kind)) + 1
-        if kind == "sign":
-            private = Ed25519PrivateKey.generate()
-            material = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write_secret(self._folder / f"{kind}-{number:04d}-{key_id}", material or secrets.token_bytes(32))
-        return key_id
+        return self.add(NewKey.of(kind, material))
+
+    def add(self, key: NewKey) -> str:
+        """Keep a key as the newest of its kind; return its id."""
+        number = len(self.files(key.kind)) + 1
+        _write_secret(self._folder / f"{key.kind}-{number:04d}-{key.key_id}", key.material)
+        return key.key_id
 
     def files(self, kind: str) -> list[Path]:
         """Return the key files of a kind, oldest first."""
@@ -143,9 +166,13 @@ def verify_signature(public_pem: str, message: bytes, signature: str) -> bool:
 
 
 def _private(path: Path) -> Ed25519PrivateKey:
-    key = load_pem_private_key(path.read_bytes(), None)
+    return _parsed(path.read_bytes(), path.name)
+
+
+def _parsed(pem: bytes, name: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key(pem, None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise SettingMissing(f"{path.name} is not an Ed25519 key", "Restore the folder of keys.")
+        raise SettingMissing(f"{name} is not an Ed25519 key", "Restore the folder of keys.")
     return key
 
 

@@ -109,7 +109,7 @@ def _nth_after(day: date, count: int, is_work: Callable[[date], bool]) -> date:
 def _computed(day: date) -> Day:
     try:
         is_work = bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
+    except NotImplementedError:  # what the library says of a year that was not published when it was made
         return Day(day, provisional.is_work(day), "provisional")
     return Day(day, is_work, "official")
 

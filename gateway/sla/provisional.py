@@ -10,8 +10,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import cache
 
-import holidays
-
 _SATURDAY = 5
 # Longest breaks of the arrangements of 2023-2026, in days, from the festival's first free day.
 _LONGEST = {"new_year": 3, "spring": 9, "qingming": 3, "labour": 5, "dragon_boat": 3, "mid_autumn": 3, "national": 8}
@@ -38,6 +36,8 @@ def is_work_at_worst(day: date) -> bool:
 
 @cache
 def _festivals(year: int) -> dict[date, str]:
+    import holidays  # noqa: PLC0415 - takes longer than the rest of a command, and published years do not need it
+
     found = holidays.country_holidays("CN", years=year, language="en_US")
     return {day: name for day, name in found.items() if day.year == year}  # it lists days of neighbouring years too
 

@@ -22,11 +22,11 @@ from gateway.cli.frame import (
 )
 from gateway.deployment import Deployment
 from gateway.errors import TargetLags
-from gateway.exchange import timing
+from gateway.exchange import retirement, timing
 from gateway.ledger import decisions, ledger, pace, settlements
 from gateway.ledger.pace import Rest
 
-group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back (链路).")
+group = typer.Typer(no_args_is_help=True, help="Routes: where they stand, pause, resume, send back, retire (链路).")
 _SOMETIMES = ("window", "watermark", "verified_through", "not_before", "why")  # a column without a word only takes room
 RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the catalog.")]
 
@@ -113,6 +113,23 @@ def route_resume(name: RouteName, why: Why, who: Who) -> None:
     raise typer.Exit(guarded(call))
 
 
+@group.command("retire")
+def route_retire(name: RouteName, why: Why, who: Who) -> None:
+    """End a route for good: its holds are released, its quarantined rows discarded, it runs no more. Its data stays.
+
+    Example: gateway route retire pop_person_in --why '来源系统停用'. Then remove its file from the catalog.
+    """
+
+    def call() -> None:
+        ended = retirement.retire(Deployment.open(), name, who=who, why=why)
+        out.print(
+            f"route {name} is retired: {ended.holds} holds released, {ended.discarded} quarantined rows discarded; "
+            "what it brought stays. Remove its file from the catalog"
+        )
+
+    raise typer.Exit(guarded(call))
+
+
 @group.command("backfill")
 def route_backfill(
     name: RouteName,
@@ -152,7 +169,7 @@ def row_of(
         "not_before": timing.not_before(deployment.catalog, found.peer, rests),
     }  # fmt: skip
     if state is not None:
-        row["state"] = "paused" if state.paused_by else ("loaded" if state.loaded else "new")
+        row["state"] = _word(state)
         row |= {
             "watermark": state.watermark,
             "verified_through": state.verified_through,
@@ -160,10 +177,19 @@ def row_of(
         }
     if state is not None and state.hold is not None:
         row |= {"state": "held", "why": f"gateway hold show {state.hold}"}
-    elif rest is not None and row["state"] != "paused":
+    elif rest is not None and row["state"] not in ("paused", "retired"):
         row["why"] = rest.why
     elif latest and latest["state"] == "aborted" and latest["error_text"]:
         code = latest["error_code"] or ""
         row["state"] = "waiting" if code == TargetLags.code else "failed"
         row["why"] = f"{code} {latest['error_text']}".strip()
     return row
+
+
+def _word(state: ledger.RouteState) -> str:
+    """Return the one word for where a route stands that no hold stops."""
+    if state.retired_at:
+        return "retired"
+    if state.paused_by:
+        return "paused"
+    return "loaded" if state.loaded else "new"
