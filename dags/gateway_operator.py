@@ -127,10 +127,10 @@ def connection_of(name: str) -> str | None:
         return None
 
 
-def page(kind: str, name: object) -> str:
+def page(kind: str, name: object = "") -> str:
     """Return the path of one of the gateway's own pages, below whatever path Airflow itself is served at."""
     prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{prefix}/exchange/{kind}/{quote(str(name), safe='')}"
+    return f"{prefix}/exchange/{kind}/{quote(str(name), safe='')}".rstrip("/")
 
 
 def _tell(stage: str, rows: int) -> None:

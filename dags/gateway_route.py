@@ -7,10 +7,14 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Asset
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from gateway_alarm import late
 from gateway_operator import RETRY, ExchangeOperator
 from gateway_words import ends
 
 from gateway.model import Catalog, Platform, Route
+from gateway.sla import agreements
 
 _MODES = {"incremental": "增量 incremental", "snapshot": "全量比对 snapshot", "delivery": "送达变更 delivery"}
 _STEPS = {"inbound": "取数 → 落地 → 校验 → 合并", "outbound": "取变更 → 送达"}
@@ -18,6 +22,7 @@ CHINA = pendulum.timezone("Asia/Shanghai")
 _START = datetime(2026, 1, 1, tzinfo=CHINA)
 # A run that an asset or a person starts sorts behind every scheduled one of the same weight.
 _SCHEDULED, _FOLLOWING = 1, 10
+_SHORTEST = 15  # minutes of a deadline: runs that wait for their pool in a busy hour are no alarm
 
 
 def dag_id(route: str) -> str:
@@ -44,6 +49,7 @@ def route_dag(route: Route, catalog: Catalog) -> DAG:
         tags=[route.peer.name, route.dataset.name, "出库 outbound" if route.outbound else "入库 inbound"],
         description=route.description,
         doc_md=explain(route, catalog),
+        deadline=_deadline(route),
     ) as dag:
         ExchangeOperator(
             task_id="exchange",
@@ -136,6 +142,17 @@ def _schedule(route: Route, catalog: Catalog) -> Any:
     feeding = _feeding(route.after, catalog)
     own = not route.outbound and len(feeding) > 1 and route.peer.platform in feeding
     return [hub_asset(route.after, route.peer.platform if own else "")]
+
+
+def _deadline(route: Route) -> DeadlineAlert:
+    """Return the alarm for a run that takes longer than its route may take, counted from when it was queued."""
+    promised = agreements.of(route)
+    seconds = promised.source_s + promised.hub_s + promised.target_s if promised else route.sla.freshness_minutes * 60
+    minutes = max(seconds // 60, _SHORTEST)
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(minutes=minutes),
+        callback=AsyncCallback(late, kwargs={"route": route.route, "minutes": minutes}), name="运行超时 overrun",
+    )  # fmt: skip
 
 
 def _feeding(dataset: str, catalog: Catalog) -> set[str]:

@@ -5,17 +5,20 @@ wrong with a proof, the answer is the same. The signed path begins at /exchange,
 """
 
 import time
+from contextlib import closing
 from functools import lru_cache
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 from gateway.exchange import callbacks
 from gateway.exchange.callbacks import Call, NotProven
 from gateway.security.signing import HEADERS
+from schemas.notice import deprecation
 
 PREFIX = "/exchange/callbacks"
 _LARGEST = 1_048_576
@@ -39,7 +42,7 @@ async def told(request: Request, platform: str, dataset: str) -> JSONResponse:
         kept = await run_in_threadpool(callbacks.receive, deployment, call, signer, body)
     except NotProven:
         return JSONResponse({"detail": "not proven"}, 401)
-    return JSONResponse({"kept": kept})
+    return JSONResponse({"kept": kept}, headers=await run_in_threadpool(_announced, deployment, platform, dataset))
 
 
 @app.exception_handler(GatewayError)
@@ -48,6 +51,12 @@ def went_wrong(_: Request, error: GatewayError) -> JSONResponse:
     if isinstance(error, SchemaMismatch | SourceChanged):
         return JSONResponse({"code": error.code, "detail": error.message, "hint": error.hint}, 422)
     return JSONResponse({"code": error.code, "detail": "try again later"}, 503, {"Retry-After": "30"})
+
+
+def _announced(deployment: Deployment, platform: str, dataset: str) -> dict[str, str]:
+    """Return what a notice about this interface puts into the head of its answers."""
+    with closing(deployment.hub(name="gateway callbacks")) as hub, pg.hub_errors("read notices"), hub:
+        return deprecation.of(hub, platform, dataset)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 
 from gateway import catalog, pg, registry
 from gateway.errors import GatewayError
-from gateway.provider import CONNECTION_TYPE, REST_TYPE, dsn
+from gateway.provider import CONNECTION_TYPE, FILES_TYPE, MAP_TYPE, REST_TYPE, dsn
 
 
 class ExchangeHook(BaseHook):
@@ -62,3 +62,19 @@ class ExchangeRestHook(BaseHook):
         except GatewayError as error:
             return False, str(error)
         return True, "平台可以连接 · the platform answers"
+
+
+class ExchangeMapHook(ExchangeRestHook):
+    """Asks a map service in the same way."""
+
+    default_conn_name = "geo_map"
+    conn_type = MAP_TYPE
+    hook_name = "数据交换平台 (地图服务)"
+
+
+class ExchangeFilesHook(ExchangeRestHook):
+    """Looks into a platform's folder in the same way."""
+
+    default_conn_name = "self_zjj"
+    conn_type = FILES_TYPE
+    hook_name = "数据交换平台 (文件)"

@@ -11,13 +11,14 @@ from datetime import date
 from functools import lru_cache
 from urllib.parse import parse_qs
 
+import gateway_guesses
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.errors import GatewayError, NotFound, NoticeRefused
+from gateway.errors import GatewayError, NotFound, NoticeRefused, TooManyGuesses
 from schemas.notice import answers, lifecycle
 from schemas.notice.answers import Seen
 from schemas.notice.lifecycle import Reply
@@ -37,22 +38,22 @@ app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
 
 @app.get("/{token}")
-def shown(token: str) -> Response:
+def shown(request: Request, token: str) -> Response:
     """Show the notice to the unit whose link this is; nothing is answered by that."""
     deployment = _deployment(_minute())
-    return HTMLResponse(answers.page(deployment.catalog, _seen(deployment, token)))
+    return HTMLResponse(answers.page(deployment.catalog, _seen(request, deployment, token)))
 
 
 @app.post("/{token}")
 async def answered(request: Request, token: str) -> Response:
     """Keep the unit's answer, and show it."""
     form = await _form(request)
-    return await run_in_threadpool(_answer, token, form)
+    return await run_in_threadpool(_answer, request, token, form)
 
 
-def _answer(token: str, form: dict[str, str]) -> Response:
+def _answer(request: Request, token: str, form: dict[str, str]) -> Response:
     deployment = _deployment(_minute())
-    seen = _seen(deployment, token)
+    seen = _seen(request, deployment, token)
     said = ""
     try:
         until = date.fromisoformat(form["until"]) if form.get("until") else None
@@ -62,12 +63,17 @@ def _answer(token: str, form: dict[str, str]) -> Response:
         said = f"{refused.message}。{refused.hint}"
     except ValueError:
         said = "日期应写作 2026-12-31 · write the day as 2026-12-31"
-    page = answers.page(deployment.catalog, _seen(deployment, token), said, form if said else {})
+    page = answers.page(deployment.catalog, _seen(request, deployment, token), said, form if said else {})
     return HTMLResponse(page, 409 if said else 200)
 
 
-def _seen(deployment: Deployment, token: str) -> Seen:
-    with closing(deployment.hub(name="gateway notice page")) as hub, pg.hub_errors("show a notice"), hub:
+def _seen(request: Request, deployment: Deployment, token: str) -> Seen:
+    with (
+        closing(deployment.hub(name="gateway notice page")) as hub,
+        pg.hub_errors("show a notice"),
+        hub,
+        gateway_guesses.counted(request, token),
+    ):
         return answers.by_token(hub, token)
 
 
@@ -99,7 +105,9 @@ def unknown(_: Request, __: NotFound) -> Response:
 
 @app.exception_handler(GatewayError)
 def went_wrong(_: Request, error: GatewayError) -> Response:
-    """Tell that it is our fault, and nothing of ours."""
+    """Tell that it is our fault, and nothing of ours; or that too many unknown links came."""
+    if isinstance(error, TooManyGuesses):
+        return gateway_guesses.refused(error)
     return JSONResponse({"code": error.code, "detail": "try again later"}, 503, {"Retry-After": "30"})
 
 

@@ -1,10 +1,14 @@
-"""Mounts the pages, the notices of units and the callbacks below /exchange, and shows pages as tabs: a DAG's route, a task's receipt."""
+"""Mounts what stands below /exchange: callbacks, feeds, links of notices, the interface of units, and the pages."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
+from gateway_api import PREFIX as API
+from gateway_api import app as api
 from gateway_callbacks import PREFIX as CALLBACKS
 from gateway_callbacks import app as callbacks
+from gateway_feeds import PREFIX as FEEDS
+from gateway_feeds import app as feeds
 from gateway_notices import PREFIX as NOTICES
 from gateway_notices import app as notices
 from gateway_pages import app
@@ -16,10 +20,48 @@ class GatewayPlugin(AirflowPlugin):
     name = "exchange_gateway"
     fastapi_apps = [  # noqa: RUF012 - Airflow's form; the longer address first, or the pages would take its calls
         {"app": callbacks, "url_prefix": CALLBACKS, "name": "exchange callbacks"},
+        {"app": feeds, "url_prefix": FEEDS, "name": "exchange feeds"},
         {"app": notices, "url_prefix": NOTICES, "name": "exchange notices"},
+        {"app": api, "url_prefix": API, "name": "exchange interface"},
         {"app": app, "url_prefix": "/exchange", "name": "exchange"},
     ]
     external_views = [  # noqa: RUF012
+        {
+            "name": "总览 Overview",
+            "href": "/exchange/",
+            "destination": "nav",
+            "url_route": "exchange-overview",
+        },
+        {
+            "name": "时效考核 Time limits",
+            "href": "/exchange/sla",
+            "destination": "nav",
+            "url_route": "exchange-sla",
+        },
+        {
+            "name": "结构变更 Changes",
+            "href": "/exchange/changes",
+            "destination": "nav",
+            "url_route": "exchange-changes",
+        },
+        {
+            "name": "备份 Backups",
+            "href": "/exchange/backups",
+            "destination": "nav",
+            "url_route": "exchange-backups",
+        },
+        {
+            "name": "隔离区 Quarantine",
+            "href": "/exchange/quarantine",
+            "destination": "nav",
+            "url_route": "exchange-quarantine",
+        },
+        {
+            "name": "系统健康 Health",
+            "href": "/exchange/health",
+            "destination": "nav",
+            "url_route": "exchange-health",
+        },
         {
             "name": "链路状态 Route",
             "href": "/exchange/routes/{DAG_ID}",

@@ -1,0 +1,177 @@
+"""What all pages below /exchange share: the template around them, their headers, their refusals, and the hub to read from.
+
+They read the hub with the gateway's own address as the role `gateway_report`, never Airflow's database. This file must
+not postpone its annotations.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import gateway_static
+import gateway_words as words
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+from psycopg2.extensions import connection as Connection
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from gateway import pg, settings
+from gateway.deployment import Deployment
+from gateway.errors import FormStale, GatewayError, HubUnavailable, NotFound
+from gateway.model import Catalog
+from gateway.sla.printed import percent
+from gateway.sql import queries
+from schemas.notice import words as notice_words
+
+TEMPLATES = Path(__file__).parent / "templates"
+_SQL = queries(__file__)
+_STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+_DRAWING = {"Content-Security-Policy": f"{_POLICY}; script-src 'self'"}
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_CATALOG_SECONDS = 60
+_STATUS = {HubUnavailable: 503, NotFound: 404, FormStale: 403}
+_TITLES = {
+    403: "没有权限 · not allowed",
+    404: "没有这个页面 · no such page",
+    413: "内容过大 · too large",
+}
+
+_templates = Jinja2Templates(TEMPLATES)
+_templates.env.globals.update(words=words, notices=notice_words, style=_STYLE, scripts=gateway_static.FILES)
+_templates.env.filters.update(china=words.china, span=words.span, percent=percent, day=words.day)
+
+
+def dress(app: FastAPI) -> None:
+    """Give an app of pages its headers and its refusals."""
+    app.middleware("http")(harden)
+    app.exception_handler(AnyHTTPException)(refused)
+    app.exception_handler(RequestValidationError)(not_a_number)
+    app.exception_handler(GatewayError)(went_wrong)
+
+
+def page(request: Request, template: str, shown: Mapping[str, Any], status: int = 200) -> Response:
+    """Return a page; whoever looks at it and where it stands are known to its template."""
+    found = {
+        **shown, "above": above(request), "root": above(request) + "/exchange", "visitor": getattr(request.state, "visitor", None),
+        "here": request.url.path, "now": settings.now(), "today": today(),
+    }  # fmt: skip
+    return _templates.TemplateResponse(request, template, found, status)
+
+
+def drawing(request: Request, template: str, shown: Mapping[str, Any]) -> Response:
+    """Return a page with charts: the only ones that may run a script, and only our own."""
+    response = page(request, template, shown)
+    response.headers.update(_DRAWING)
+    return response
+
+
+def seen(request: Request, path: str) -> Response:
+    """Return the way to a page after something was done."""
+    return RedirectResponse(f"{above(request)}/exchange/{path}", 303)
+
+
+def above(request: Request) -> str:
+    """Return the path at which Airflow itself is served."""
+    return str(request.scope.get("root_path", "")).removesuffix("/exchange")
+
+
+def today() -> date:
+    """Return the day in China."""
+    return settings.now().astimezone(settings.CHINA).date()
+
+
+@contextmanager
+def hub() -> Iterator[Connection]:
+    """Yield a read-only hub connection that acts as the report role where that role exists."""
+    with pg.hub_errors("read the ledger"):
+        connection = pg.connect(settings.hub_dsn(), name="gateway pages", autocommit=True)
+        try:
+            pg.run(connection, "set default_transaction_read_only = on; set statement_timeout = '10s'")
+            allowed = pg.one(connection, _SQL["may_report"])
+            if allowed and allowed[0]:
+                pg.run(connection, "set role gateway_report")
+            yield connection
+        finally:
+            connection.close()
+
+
+def rows(connection: Connection, statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a statement by column."""
+    return pg.dicts(connection, statement, values)
+
+
+def deployment() -> Deployment:
+    """Return the deployment as it was at most a minute ago."""
+    return _deployment(minute())
+
+
+def city() -> Catalog:
+    """Return the catalog as it was at most a minute ago."""
+    return deployment().catalog
+
+
+def minute() -> int:
+    """Return a number that is another one every minute."""
+    return int(time.monotonic()) // _CATALOG_SECONDS
+
+
+async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Let a page load nothing, run no script unless it draws, stand in no foreign frame and stay in no cache."""
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def refused(request: Request, error: AnyHTTPException) -> Response:
+    """Send a person without a login to the login page and back here; tell everybody else in the form they asked for."""
+    if not _is_person(request):
+        return JSONResponse({"detail": error.detail}, error.status_code)
+    if error.status_code == 401:  # noqa: PLR2004 - HTTP's number
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if request.method != "GET":  # what a form sends is not sent again by opening its address
+            here = f"{above(request)}/exchange/"
+        return RedirectResponse(f"{above(request)}/auth/login?{urlencode({'next': here})}", 302)
+    title = _TITLES.get(error.status_code, "出错了 · error")
+    return page(request, "error.html", {"title": title, "error": None}, error.status_code)
+
+
+def not_a_number(request: Request, _: RequestValidationError) -> Response:
+    """Treat an address that cannot exist like one that does not."""
+    return refused(request, HTTPException(404))
+
+
+def went_wrong(request: Request, error: GatewayError) -> Response:
+    """Say what the gateway says: code, what failed, what to do."""
+    status = next((number for kind, number in _STATUS.items() if isinstance(error, kind)), 500)
+    if not _is_person(request):
+        return JSONResponse({"code": error.code, "detail": error.message, "hint": error.hint}, status)
+    return page(request, "error.html", {"title": error.chinese, "error": error}, status)
+
+
+def _is_person(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+@lru_cache(maxsize=1)
+def _deployment(_: int) -> Deployment:
+    return Deployment.open()

@@ -1,0 +1,77 @@
+/* Draws what the pages hand over in data-chart and data-value; each chart's content stands in a table of its page as well. */
+"use strict";
+(() => {
+  const FONT = '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif';
+  const NARROW = 560; // pixels: less has no room for words in a day
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const text = (size) => ({ fontFamily: FONT, fontSize: size, color: colour("ink") });
+  // An HTML tooltip would need inline styles, which the pages' policy forbids.
+  const tooltip = (say) => ({ renderMode: "richText", confine: true, formatter: say, backgroundColor: colour("card"),
+    borderColor: colour("line"), textStyle: text(12.5) });
+  const SAID = { late: "迟到", some: "有迟到", unmeasured: "未观测", on_time: "按时", exempt: "免考核", open: "未到期", none: "无应到" };
+  const FILL = { late: "bad", some: "warn", unmeasured: "warn", on_time: "ok", exempt: "na", open: "run", none: "line" };
+  const SIGN = { late: "✗", some: "△", unmeasured: "△", on_time: "✓" };
+
+  function topology(value) {
+    const level = (name) => (name === "hub" ? colour("brand") : colour(name));
+    const label = (node) => (node.id === "hub" ? node.name : `${value.signs[node.level]} ${node.name}`);
+    const both = new Set(value.links.filter((one) => one.source === "hub").map((one) => one.target));
+    return {
+      animation: false,
+      tooltip: tooltip((one) => one.dataType === "edge"
+        ? `${one.data.said}\n${one.data.routes} 条链路，今日 ${one.data.rows.toLocaleString()} 行` : `${one.name}\n${one.data.said || ""}`),
+      series: [{
+        type: "graph", layout: "none", preserveAspect: true, left: 170, right: 170, top: 16, bottom: 30, roam: false,
+        edgeSymbol: ["none", "arrow"], edgeSymbolSize: 7, emphasis: { focus: "adjacency" },
+        data: value.nodes.map((node) => ({
+          id: node.id, name: label(node), x: node.x, y: node.y, said: node.said, symbolSize: node.id === "hub" ? 46 : node.size,
+          symbol: node.many ? "roundRect" : "circle", itemStyle: { color: level(node.level), borderColor: colour("card"), borderWidth: 2 },
+          label: { show: true, position: node.side, ...text(node.id === "hub" ? 14 : 12.5),
+            fontWeight: node.level === "bad" || node.id === "hub" ? "bold" : "normal", backgroundColor: colour("card"), padding: [1, 3] },
+        })),
+        links: value.links.map((link) => ({
+          ...link, said: link.source === "hub" ? "交换库送达" : "送入交换库",
+          lineStyle: { color: level(link.level), width: link.width, opacity: 0.75, curveness: both.has(link.source) || link.source === "hub" ? 0.12 : 0.04,
+            type: link.level === "na" ? "dashed" : "solid" },
+        })),
+      }],
+    };
+  }
+
+  function calendar(value, narrow) {
+    const days = value.days, first = days[0].day, last = days[days.length - 1].day;
+    return {
+      animation: false,
+      tooltip: tooltip((one) => `${one.data.day}${one.data.work ? "" : "（非工作日）"}\n按时 ${one.data.on_time}，迟到 ${one.data.late}，` +
+        `未观测 ${one.data.unmeasured}，免考核 ${one.data.exempt}`),
+      calendar: { orient: "vertical", range: [first, last], left: narrow ? 40 : 60, right: 10, top: 30, bottom: 6, cellSize: ["auto", 40],
+        splitLine: { show: false }, itemStyle: { color: "transparent", borderColor: colour("card"), borderWidth: 2 },
+        dayLabel: { firstDay: 1, nameMap: ["日", "一", "二", "三", "四", "五", "六"], ...text(12) },
+        monthLabel: { nameMap: Array.from({ length: 12 }, (_, i) => `${i + 1}月`), ...text(12) }, yearLabel: { show: false } },
+      series: [{
+        type: "heatmap", coordinateSystem: "calendar",
+        data: days.map((day) => ({ ...day, value: [day.day, 1], itemStyle: { color: colour(`${FILL[day.level]}bg`) || colour(FILL[day.level]),
+          borderColor: colour("card"), borderWidth: 3 } })),
+        label: { show: true, ...text(12), formatter: (one) => narrow ? `${Number(one.data.day.slice(8))} ${SIGN[one.data.level] || ""}` :
+          `${Number(one.data.day.slice(8))} ${SIGN[one.data.level] || SAID[one.data.level]}` + (one.data.rate ? ` ${one.data.rate}` : one.data.late ? ` ${one.data.late}` : "") + (one.data.work ? "" : " 休") },
+      }],
+      visualMap: { show: false, min: 0, max: 1, inRange: { opacity: [1, 1] } },
+    };
+  }
+
+  function draw(place) {
+    const value = JSON.parse(place.dataset.value);
+    const made = echarts.getInstanceByDom(place) || echarts.init(place);
+    made.setOption({ topology, calendar }[place.dataset.chart](value, place.clientWidth < NARROW), true);
+    made.off("click");
+    made.on("click", (one) => {
+      if (one.dataType === "node" && one.data.id !== "hub") location.hash = one.data.id;
+      if (one.data && one.data.day && value.path) location.href = `${value.path}?day=${one.data.day}`;
+    });
+  }
+
+  const all = () => document.querySelectorAll("[data-chart]");
+  addEventListener("DOMContentLoaded", () => all().forEach(draw));
+  addEventListener("resize", () => all().forEach((place) => { echarts.getInstanceByDom(place).resize(); draw(place); }));
+  matchMedia("(prefers-color-scheme:dark)").addEventListener("change", () => all().forEach(draw));
+})();
