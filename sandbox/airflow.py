@@ -15,8 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,16 @@ class AirflowStack:
         """Return the administrator's password, made once per folder."""
         return self._secret("admin-password", 15)
 
+    def password_of(self, login: str) -> str:
+        """Return the password of another user, made once per folder."""
+        return self._secret(f"password-{login}", 15)
+
     def add_environment(self, environment: Mapping[str, str]) -> None:
         """Add what tasks need in their environment; before `start`."""
         self._more.update(environment)
 
-    def prepare(self) -> None:
-        """Migrate Airflow's database and make the administrator; both change nothing the second time.
+    def prepare(self, *more: list[str]) -> None:
+        """Migrate Airflow's database, make the administrator, then run more commands; a second time changes nothing.
 
         A stack that an earlier parent left behind when it was killed is stopped first.
         """
@@ -103,7 +108,7 @@ class AirflowStack:
         person = ["-f", "Gateway", "-l", "Admin", "-e", "admin@example.invalid"]
         secret = f"--password={self.password}"  # one word: a password may begin with the sign of an option
         user = ["users", "create", "-u", "admin", "-r", "Admin", secret, *person]
-        self._checked(["db", "migrate"], user)
+        self._checked(["db", "migrate"], user, *more)
 
     def start(self) -> None:
         """Start the components, each in a process group of its own."""
@@ -142,8 +147,12 @@ class AirflowStack:
         raise RuntimeError(f"Airflow is not healthy after {seconds:.0f} s: {state}")
 
     def stop(self) -> None:
-        """Stop every group: TERM, wait, KILL; returns when no process is left."""
-        _stop_groups([p.pid for p in self._processes.values()])
+        """Stop every group: TERM, wait, KILL; returns when no process is left.
+
+        The API server is the last: a task that is ending tells it so, and waits for it when it is gone.
+        """
+        for last in (False, True):
+            _stop_groups([p.pid for name, p in self._processes.items() if (name == "api-server") == last])
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
@@ -254,21 +263,17 @@ class Api:
     def __init__(self, url: str, user: str, password: str) -> None:
         """Log in."""
         self._url = url
-        self._kept: set[str] = set()
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {login(url, user, password)}"
 
-    def dags(self) -> set[str]:
-        """Return the names of the DAGs that Airflow has parsed and can run; it lists one before it has kept all of it."""
-        listed: set[str] = set()
-        while page := self._get("dags", limit=_PAGE, offset=len(listed), order_by="dag_id")["dags"]:
-            listed |= {dag["dag_id"] for dag in page}
-        self._kept |= {dag for dag in listed - self._kept if self._is_kept(dag)}
-        return listed & self._kept
-
-    def _is_kept(self, dag: str) -> bool:
-        answer = self._session.get(f"{self._url}/api/v2/dags/{dag}/dagRuns", params={"limit": 1}, timeout=30)
-        return answer.status_code != HTTPStatus.NOT_FOUND
+    def dags(self) -> dict[str, bool]:
+        """Return which DAGs Airflow can run, and whether each is paused; it lists one before it has kept all of it."""
+        kept = {version["dag_id"] for version in self._all("dags/~/dagVersions", "dag_versions", version_number=1)}
+        return {
+            dag["dag_id"]: dag["is_paused"]
+            for dag in self._all("dags", "dags", order_by="dag_id")
+            if dag["dag_id"] in kept
+        }
 
     def import_errors(self) -> list[str]:
         """Return what Airflow could not import."""
@@ -292,10 +297,10 @@ class Api:
         )
         answer.raise_for_status()
 
-    def make_user(self, user: str, password: str, role: str) -> None:
-        """Make a user who has one role, unless there is one of that name."""
-        person = {"username": user, "password": password, "roles": [{"name": role}], "first_name": user,
-                  "last_name": role, "email": f"{user}@example.invalid"}  # fmt: skip
+    def make_user(self, user: str, password: str, *roles: str, name: str = "") -> None:
+        """Make a user who has some roles, unless there is one of that login."""
+        person = {"username": user, "password": password, "roles": [{"name": role} for role in roles], "first_name": name or user,
+                  "last_name": roles[0], "email": f"{user}@example.invalid"}  # fmt: skip
         answer = self._session.post(f"{self._url}/auth/fab/v1/users", json=person, timeout=30)
         if answer.status_code != requests.codes.conflict:
             answer.raise_for_status()
@@ -311,6 +316,24 @@ class Api:
         """Return the newest runs of a DAG, newest first."""
         found: list[dict[str, Any]] = self._get(f"dags/{dag}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
         return found
+
+    def ended(self, began: datetime, since: datetime) -> list[dict[str, Any]]:
+        """Return the runs of all DAGs that began after one moment and ended after another, in the order of their ends."""
+        moments = {"start_date_gte": began.isoformat(), "end_date_gte": since.isoformat()}
+        return self._all("dags/~/dagRuns", "dag_runs", order_by="end_date", state=["success", "failed"], **moments)
+
+    def asked(self, dag: str) -> list[dict[str, Any]]:
+        """Return what runs of a DAG ask of people and have no answer to, newest first."""
+        return self._all(
+            f"dags/{dag}/dagRuns/~/hitlDetails", "hitl_details", response_received=False, order_by="-created_at"
+        )
+
+    def answer(self, asked: Mapping[str, Any], option: str, **said: str) -> None:
+        """Answer what a task asks, as the page of required actions does."""
+        where = asked["task_instance"]
+        path = f"dags/{where['dag_id']}/dagRuns/{where['dag_run_id']}/taskInstances/{where['task_id']}/{where['map_index']}/hitlDetails"
+        body = {"chosen_options": [option], "params_input": said}
+        self._session.patch(f"{self._url}/api/v2/{path}", json=body, timeout=30).raise_for_status()
 
     def task(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """Return the newest try of a task."""
@@ -349,21 +372,39 @@ class Api:
         """Remove a connection from Airflow."""
         self._session.delete(f"{self._url}/api/v2/connections/{name}", timeout=30).raise_for_status()
 
+    def _all(self, path: str, kind: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Return every page of a list."""
+        found: list[dict[str, Any]] = []
+        while page := self._get(path, limit=_PAGE, offset=len(found), **parameters)[kind]:
+            found += page
+            if len(page) < _PAGE:
+                break
+        return found
+
     def _get(self, path: str, **parameters: Any) -> Any:
-        answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=30)
+        answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
 
 def living(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     """Return those processes that have not ended; one that only waits for its parent to notice has."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in processes if _runs(p)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def listening(processes: Sequence[psutil.Process]) -> set[int]:
-    """Return the TCP ports that processes listen on."""
-    found = [link for process in processes for link in process.net_connections("tcp")]
-    return {link.laddr.port for link in found if link.status == psutil.CONN_LISTEN}
+    """Return the TCP ports that processes listen on; one that has ended meanwhile listens on none."""
+    found: set[int] = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found |= {k.laddr.port for k in process.net_connections("tcp") if k.status == psutil.CONN_LISTEN}
+    return found
 
 
 def listens(port: int) -> bool:

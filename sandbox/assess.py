@@ -1,4 +1,4 @@
-"""The supervision and assessment system's interface for exemptions: a real HTTP server, strict in what it takes.
+"""The supervision and assessment system's interface: exemptions out, results of the circular in; strict in what it takes.
 
 HTTP Basic, numbered pages, whole seconds with an offset. What it holds survives a restart in an SQLite file, its address
 and its account too.
@@ -20,10 +20,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import exemptions
+from sandbox import exemptions, shelf
 from sandbox.exemptions import EXEMPTION, KEYS
 from sandbox.house import Refused
 from sandbox.messages import Row, moment
+from sandbox.shelf import Shelf
 from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
@@ -48,10 +49,14 @@ class AssessmentSystem(Standin):
     def __init__(self, path: Path | None = None, *, seed: int = SEED, count: int = exemptions.EXEMPTIONS) -> None:
         """Take the file that keeps everything (default: memory); fill it when it is new."""
         self._seed, self._count = seed, count
-        super().__init__(path, self._fill)
+        super().__init__(path, self._fill, shelf.TABLES)
+        self.results = Shelf(self, "assess.result", "本系统没有该单位", seed=seed)
 
     def _routes(self) -> list[Route]:
-        return [Route(f"{BASE}/exemptions", self._guarded(self._page), methods=["GET"])]
+        return [
+            Route(f"{BASE}/exemptions", self._guarded(self._page), methods=["GET"]),
+            Route(f"{BASE}/results", self._guarded(self._take), methods=["POST"]),
+        ]
 
     @property
     def url(self) -> str:
@@ -120,6 +125,11 @@ class AssessmentSystem(Standin):
         page = ", ".join(self._bodies(versions[(number - 1) * size : number * size]))
         text = f'{{"success": true, "result": {{"total": {len(versions)}, "records": [{page}]}}}}'
         return Response(text, media_type="application/json")
+
+    def _take(self, request: Request, body: bytes) -> Response:
+        """Take a page of results."""
+        self._admit(request)
+        return self.results.take(request, body)
 
     def _admit(self, request: Request) -> None:
         account = f"{self.setting('account')}:{self.setting('secret')}".encode()

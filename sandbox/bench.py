@@ -7,6 +7,7 @@ the pairs' ratios. Every job's result is checked, or its line is void. One JSON 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,6 +47,7 @@ BUILD = Path(__file__).parent.parent / "build"
 # Autovacuum would visit each finished table within a minute and be charged to whichever job runs then.
 _SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB", "autovacuum": "off"}
 _TICKS = os.sysconf("SC_CLK_TCK")
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
 COLUMNS = "id_no, name, sex, birth, ethnicity, division_code, address, updated_at"
 SHAPE = (
     "id_no char(18), name varchar(64), sex smallint, birth date, ethnicity smallint, division_code char(12), address text, "
@@ -92,6 +95,8 @@ class Bench:
 
     def __init__(self, folder: Path, rows: int) -> None:
         """Start the servers and make the table."""
+        # A server that `pg_ctl` started becomes a child of this process, and so is found when it has ended, too.
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
         self.rows = rows
         self.bad = rows // BAD_EVERY
         self.servers = (Server(folder / "hub", _SETTINGS), Server(folder / "source", _SETTINGS))
@@ -152,9 +157,10 @@ class Bench:
         return _line(name, limits, engines)
 
     def _cpu(self) -> float:
+        """Return the CPU seconds of this process and of all servers it has started, those of drills among them."""
         own = os.times()
         client = own.user + own.system + own.children_user + own.children_system
-        return client + sum(_tree_cpu(s.pid()) for s in self.servers)
+        return client + sum(_tree_cpu(child.pid) for child in psutil.Process().children())
 
     def grow(self, times: int) -> None:
         """Make the source table as many times as long."""
@@ -309,7 +315,8 @@ def key_compare(bench: Bench) -> dict[str, Any]:
 
 def full_width(bench: Bench, persons: int) -> dict[str, Any]:
     """Compare a first load of `pop.person` (36 columns, all its rules, look-ups and keyed hashes) with COPY + ADD PRIMARY KEY."""
-    found = city.fill(bench.servers[1].dsn(), scale=persons / city.PERSONS, progress=lambda _: None)
+    found = city.accounts(bench.servers[1].dsn())
+    city.fill(bench.servers[1].dsn(), scale=persons / city.PERSONS, progress=lambda _: None)
     os.environ |= {f"GATEWAY_CONN_{name}": dsn for name, dsn in found.items()}
     deployment = replace(bench.deployment, catalog=catalog.load(BUILD.parent / "catalog"))
     hub_tables.prepare(deployment)
@@ -400,11 +407,14 @@ def forget(bench: Bench) -> None:
 
 def main() -> int:
     """Run the benchmark and return 0 when every job's result was right."""
+    from sandbox.bench_backups import backups  # noqa: PLC0415
     from sandbox.bench_delivery import deliver, front_end  # noqa: PLC0415 - they import this module
     from sandbox.bench_files import files_load  # noqa: PLC0415
     from sandbox.bench_notices import notices  # noqa: PLC0415
+    from sandbox.bench_pages import overview  # noqa: PLC0415
     from sandbox.bench_rest import rest_load  # noqa: PLC0415
     from sandbox.bench_shapes import shapes  # noqa: PLC0415
+    from sandbox.bench_sla import sla  # noqa: PLC0415
     from sandbox.bench_soap import soap_parse  # noqa: PLC0415
 
     options = argparse.ArgumentParser(prog="python -m sandbox.bench", description=__doc__)
@@ -413,6 +423,8 @@ def main() -> int:
         "--persons", type=int, default=200_000, help="rows of pop.person at full width (default 200,000)"
     )
     options.add_argument("--records", type=int, default=200_000, help="records read over REST (default 200,000)")
+    options.add_argument("--batches", type=int, default=100_000, help="batches of a half month (default 100,000)")
+    options.add_argument("--files", type=int, default=20_000, help="files of the tree backed up (default 20,000)")
     options.add_argument("--pairs", type=int, default=5, help="pairs of the first load (default 5)")
     chosen = options.parse_args()
     BUILD.mkdir(exist_ok=True)
@@ -426,7 +438,10 @@ def main() -> int:
                 soap_parse(bench, chosen.records // 4, 5),
                 *shapes(bench, 5),
                 notices(bench),
+                *backups(bench, 3, chosen.files),
                 memory_flat(bench, 5),
+                overview(bench),
+                *sla(bench, chosen.batches),  # the last: it writes a chain of its own over that of the runs
             ]
         finally:
             bench.close()
@@ -483,8 +498,9 @@ def _table(lines: list[dict[str, Any]]) -> Table:
 def _tree_cpu(postmaster: int) -> float:
     """Return the CPU seconds of a server: the postmaster with its reaped children, and its living children."""
     total = _cpu_ticks(postmaster, with_children=True)
-    for child in psutil.Process(postmaster).children():
-        total += _cpu_ticks(child.pid, with_children=False)
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(postmaster).children():
+            total += _cpu_ticks(child.pid, with_children=False)
     return total / _TICKS
 
 

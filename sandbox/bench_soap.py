@@ -50,7 +50,8 @@ def soap_parse(city: bench.Bench, records: int, pairs: int) -> dict[str, Any]:
     def ours() -> None:
         out = _Counted()
         reply = Reply(_pieces(body), declared.record, declared.total, "the reply")
-        write(Plan(declared.fields), reply, reply.records(), out)
+        plan = Plan(declared.fields)
+        write(plan, reply, reply.records(plan.lay), out)
         bench.check((reply.came, reply.totals, out.lines) == (records, {records}, records), "lines for the hub")
 
     return city.pairs(f"soap.parse.{bench.size(records)}", pairs, limit, ours, lambda: None)

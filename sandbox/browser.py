@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Error, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
@@ -22,7 +22,7 @@ class Visitor:
 
     def __init__(self, page: Page, url: str) -> None:
         """Take the browser's page and the address of Airflow."""
-        self.page, self._url = page, url
+        self.page, self.url = page, url
         page.set_default_timeout(_PATIENCE_MS)
 
     def log_in(self, user: str, password: str) -> None:
@@ -34,7 +34,7 @@ class Visitor:
 
     def open(self, path: str, *texts: str) -> None:
         """Open a page and wait until it shows each of the texts."""
-        self.page.goto(f"{self._url}{path}")
+        self.page.goto(f"{self.url}{path}")
         self.see(*texts)
 
     def see(self, *texts: str) -> None:
@@ -63,7 +63,7 @@ class Visitor:
 def visitor(url: str, width: int = 1360, height: int = 860) -> Iterator[Visitor]:
     """Yield a person who has just opened a browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         context = browser.new_context(
             locale="zh-CN", timezone_id="Asia/Shanghai", viewport={"width": width, "height": height}
         )

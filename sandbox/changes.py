@@ -33,6 +33,7 @@ from sandbox.returns import run
 from sandbox.waiting import when_free
 from schemas.notice import lifecycle, planned, reminders, store
 from schemas.notice.store import Notice, Recipient, Revision
+from schemas.rehearsal import rehearse
 
 Step = Callable[[str], None]
 PEOPLE = (
@@ -100,7 +101,9 @@ class Changes:
 
     def _announced(self) -> Played:
         self._add_people()
-        notice = lifecycle.announce(self.deployment, str(self._draft()), who="demo")
+        draft = str(self._draft())
+        self._rehearse(draft)
+        notice = lifecycle.announce(self.deployment, draft, who="demo")
         revision, told = self._read(notice)
         outbox.deliver(self.deployment)
         self.step(
@@ -133,6 +136,15 @@ class Changes:
         (self.home / f"{name}.yaml").write_text(PLAN.format(name=name), encoding="utf-8")
         found = planned.read(self.deployment, self.home / f"{name}.yaml")
         return lifecycle.draft(self.deployment, found.body, found.changes)
+
+    def _rehearse(self, draft: str) -> None:
+        """Do each unit's own work on the announced structure, and tell whose fails by what."""
+        found = rehearse.rehearse(self.deployment, draft, who="demo", rows=200)
+        count = sum(found.sample["rows"].values())
+        self.step(f"rehearsed on a copy with {count} masked rows in {found.seconds:.1f} s:")
+        for outcome in found.outcomes:
+            for check in outcome.checks:
+                self.step(f"  {outcome.unit} {check.name}: {check.result}{f', {check.said}' if check.said else ''}")
 
     def _answer(self, unit: str, notice: Notice) -> None:
         """Answer as the unit does: by the form behind the link in its newest mail."""

@@ -21,6 +21,7 @@ from sandbox.approval_tables import CASES, Made
 SEED = 20261124
 CERT_KEY = b"the sandbox's identity key: known to everybody, for made-up persons only"
 ROLE, DELIVER_ROLE = "gateway_extract", "gateway_deliver"
+NAMES = (*sources.DATABASES, *sources.RECEIVING, province.NAME)
 PERSONS, ADDRESSES = 100_000, 3_000
 ENTITIES = {"legal.market_entity": 17_000, "legal.institution": 1_000, "legal.social_org": 2_000}
 _SHARE = 2_000  # one bad row in so many, but each rule at least once
@@ -30,37 +31,47 @@ _SPECIAL = re.compile(r"[\\\n\r]")
 Row = dict[str, Any]
 
 
-def fill(
-    admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callable[[str], None] = print
-) -> dict[str, str]:
-    """Make and fill every platform's database unless it is there; return the DSN of each connection by its name.
+def accounts(admin_dsn: str) -> dict[str, str]:
+    """Make every platform's database unless it is there; return the DSN of each connection by its name.
 
     `<NAME>` is the account the gateway uses, to read or to deliver, `<NAME>_ADMIN` the owner's, for whoever plays the
     platform.
     """
-    password = _role(admin_dsn, ROLE)
     found: dict[str, str] = {}
-    for name in sources.DATABASES:
-        owner = _with(admin_dsn, name)
-        if _create(admin_dsn, name):
-            progress(f"filling platform {name} …")
-            connection = psycopg2.connect(owner)
-            with connection:
+    for role, names in ((ROLE, sources.DATABASES), (DELIVER_ROLE, (*sources.RECEIVING, province.NAME))):
+        password = _role(admin_dsn, role)
+        for name in names:
+            _create(admin_dsn, name)
+            found |= {
+                name.upper(): _with(admin_dsn, name, role, password),
+                f"{name.upper()}_ADMIN": _with(admin_dsn, name),
+            }
+    return found
+
+
+def fill(
+    admin_dsn: str, scale: float = 1.0, seed: int = SEED, progress: Callable[[str], None] = print, names: Iterable[str] = NAMES
+) -> None:  # fmt: skip
+    """Fill the databases that `accounts` made; one that was filled before stays as it is."""
+    for name in names:
+        with closing(psycopg2.connect(_with(admin_dsn, name))) as connection, connection:
+            if not _is_empty(connection):
+                continue
+            if name in sources.DATABASES:
+                progress(f"filling platform {name} …")
                 _fill_database(connection, _made(admin_dsn, name, scale, seed), name)
-            connection.close()
-        found[name.upper()] = _with(admin_dsn, name, ROLE, password)
-        found[f"{name.upper()}_ADMIN"] = owner
-    password = _role(admin_dsn, DELIVER_ROLE)
-    found |= _receiving(admin_dsn, password) | _front_end(admin_dsn, password)
+            elif name in sources.RECEIVING:
+                _make_receiving(connection, name)
+            else:
+                province.create(connection, DELIVER_ROLE)
     progress(
         f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
     )
-    return found
 
 
 def reset(admin_dsn: str) -> None:
     """Drop every platform's database."""
-    for name in (*sources.DATABASES, *sources.RECEIVING, province.NAME):
+    for name in NAMES:
         _admin(admin_dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
@@ -78,28 +89,6 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
             cursor.copy_expert(copy, io.StringIO(text))
             count += len(page)
     return count
-
-
-def _receiving(admin_dsn: str, password: str) -> dict[str, str]:
-    """Make the databases that the gateway delivers to, with tables that its account may change."""
-    found: dict[str, str] = {}
-    for name in sources.RECEIVING:
-        owner = _with(admin_dsn, name)
-        if _create(admin_dsn, name):
-            with closing(psycopg2.connect(owner)) as connection, connection:
-                _make_receiving(connection, name)
-        found |= {name.upper(): _with(admin_dsn, name, DELIVER_ROLE, password), f"{name.upper()}_ADMIN": owner}
-    return found
-
-
-def _front_end(admin_dsn: str, password: str) -> dict[str, str]:
-    """Make the province's front end, where the account that delivers may add rows."""
-    owner = _with(admin_dsn, province.NAME)
-    if _create(admin_dsn, province.NAME):
-        with closing(psycopg2.connect(owner)) as connection, connection:
-            province.create(connection, DELIVER_ROLE)
-    name = province.NAME.upper()
-    return {name: _with(admin_dsn, province.NAME, DELIVER_ROLE, password), f"{name}_ADMIN": owner}
 
 
 def _make_receiving(connection: Connection, name: str) -> None:
@@ -207,24 +196,21 @@ def _role(admin_dsn: str, name: str) -> str:
     return password
 
 
-def _create(admin_dsn: str, name: str) -> bool:
-    """Create a database; return whether it has to be filled. A half-filled one does not exist: filling is one transaction."""
-    connection = psycopg2.connect(admin_dsn)
-    connection.autocommit = True
+def _create(admin_dsn: str, name: str) -> None:
+    """Create a database unless it is there."""
+    with closing(psycopg2.connect(admin_dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("select from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Tell whether a database has to be filled; none is half filled: filling is one transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("select from pg_database where datname = %s", (name,))
-        known = cursor.fetchone() is not None
-        if not known:
-            cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    connection.close()
-    if not known:
-        return True
-    connection = psycopg2.connect(_with(admin_dsn, name))
-    with connection, connection.cursor() as cursor:
         cursor.execute("select to_regclass('sandbox.bad_row') is null")
-        empty = bool(cursor.fetchall()[0][0])
-    connection.close()
-    return empty
+        return bool(cursor.fetchall()[0][0])
 
 
 def _admin(admin_dsn: str, statement: sql.Composable) -> None:

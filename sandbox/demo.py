@@ -17,11 +17,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 from rich.console import Console
@@ -31,22 +29,22 @@ from gateway.deployment import Deployment
 from gateway.embedded import Server
 from gateway.errors import GatewayError
 from gateway.exchange import hub as hub_tables
-from gateway.exchange import proof, reconcile
-from gateway.ledger import ledger, migrate
+from gateway.exchange import proof
+from gateway.exchange.proof import Proof
+from gateway.ledger import migrate
 from gateway.security.crypto import Keys
-from sandbox import approval, city, order, returns
-from sandbox.airflow import AirflowStack, Api
+from sandbox import approval, assessed, city, drills, ending, logins, returns
+from sandbox.airflow import AirflowStack
 from sandbox.changes import Changes
+from sandbox.first_round import FirstRound, Row
 from sandbox.mailbox import Mailbox
 from sandbox.robot import Robot
 from sandbox.standins import Standins
-from sandbox.waiting import until, when_free
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 HOME = BUILD / "demo"
 _HEALTHY_SECONDS = 180.0
-_ROUTES_SECONDS = 600.0
 _MESSAGE_SECONDS = 20.0
 _MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "–"}  # None: the platform shows nobody what it holds
 _SETTINGS = {"shared_buffers": "96MB", "max_wal_size": "1GB"}
@@ -70,20 +68,24 @@ class Demo:
         """Start everything, show every route, stop everything; return whether all was well."""
         with ExitStack() as running:
             hub, platforms = self._servers(running)
-            standins = self._standins(running)
             stack = AirflowStack(HOME / "airflow", hub.dsn("airflow"), {})
             running.enter_context(self._watching_memory(stack, hub, platforms))
-            migration = _Background(stack.prepare)
-            connections = city.fill(platforms.dsn(), scale=self.scale, progress=self.step)
-            connections |= standins.connections
+            # It takes longest: everything else is made beside it.
+            migration = _Background(lambda: stack.prepare(logins.ROLES_COMMAND))
+            standins = self._standins(running)
+            connections = (
+                city.accounts(platforms.dsn()) | standins.connections | drills.prepare(platforms, HOME / "backups")
+            )
+            filling = _Background(lambda: city.fill(platforms.dsn(), scale=self.scale, progress=self.step))
             mailbox = running.enter_context(Mailbox(HOME / "mails"))
             robot = running.enter_context(Robot(HOME / "robot.sqlite"))
-            connections |= {"NOTIFY_MAIL": mailbox.dsn, **robot.connections}
+            connections |= {"NOTIFY_MAIL": mailbox.dsn, "EXCHANGE": hub.dsn("gateway"), **robot.connections}
             deployment = self._deployment(hub, connections, stack)
             migration.result()
             self.step("Airflow's database is ready")
             running.callback(self._stop_airflow, stack)
             self._start_airflow(stack, deployment)
+            filling.result()
             well = self._show(stack, deployment, connections, mailbox)
             if not once:
                 self._stay(stack, connections, standins)
@@ -125,6 +127,8 @@ class Demo:
         migrate.upgrade(environment["GATEWAY_HUB_DSN"])
         deployment = Deployment.open()
         hub_tables.prepare(deployment)
+        ending.promise(deployment)
+        assessed.freeze(deployment)
         self.step(
             f"ledger migrated, hub tables of {len(deployment.catalog.datasets)} data sets made from their contracts"
         )
@@ -139,85 +143,48 @@ class Demo:
 
     def _show(self, stack: AirflowStack, deployment: Deployment, connections: dict[str, str], mailbox: Mailbox) -> bool:
         """Run every route through Airflow, reconcile, verify, print the table and write build/demo.json."""
-        rows = self._run_routes(stack.api(), deployment)
-        first = round(time.monotonic() - self.began, 1)
+        first = FirstRound(stack.api(), deployment, self.step).run()
+        self._tell(next(first), deployment)
+        seconds_to_table = self._seconds()
+        rows = next(first)
+        seconds_of_round = self._seconds()
         sent_back = returns.show(stack.api(), deployment, connections, self.step)
         changes = Changes(stack.api(), stack.url, deployment, mailbox, HOME / "changes", self.step).show(connections)
-        proven = proof.verify(deployment)
-        for row in rows:
-            row["chain_ok"] = proven.ok
-        seconds = round(time.monotonic() - self.began, 1)
-        report = {"routes": rows, "first_round_seconds": first, "returns": sent_back, "changes": changes, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
-                  "memory": "sum of proportional set sizes of all processes of the demo"}  # fmt: skip
+        backups = drills.Drills(deployment, HOME / "backups", self.step).show()
+        proven = self._tell(rows, deployment)
         BUILD.mkdir(exist_ok=True)
+        sla = ending.sla(deployment, BUILD)
+        people = logins.make(stack, deployment)
+        seconds = self._seconds()
+        report = {"routes": rows, "first_table_seconds": seconds_to_table, "first_round_seconds": seconds_of_round, "returns": sent_back, "changes": changes, "backups": backups, "sla": sla, "chain": proven.as_dict(), "seconds": seconds, "peak_rss_mb": round(self.peak_mb),
+                  "memory": "sum of proportional set sizes of all processes of the demo"}  # fmt: skip
         (BUILD / "demo.json").write_text(json.dumps(report, ensure_ascii=False, indent=2, default=str))
-        say.print(_table(rows, deployment))
+        say.print(_backups(backups))
         say.print(f"receipts: {proven.checked} records chained and signed, "
                   f"{'verified' if proven.ok else 'BROKEN: ' + str(proven.first_fault)}; "
                   f"{seconds} s, at most {self.peak_mb:.0f} MB")  # fmt: skip
-        say.print(f"Airflow: {stack.url}   login: admin   password: {stack.password}")
-        say.print(f"a receipt: {stack.url}/exchange/receipts/2   a route: {stack.url}/exchange/routes/pop_person_in")
+        say.print(f"时效 time limits, {sla['period']}: {sla['on_time']} of {sla['expected']} on time so far; "
+                  f"the circular as a draft: build/{sla['circular']}")  # fmt: skip
+        for table in ending.pages(stack.url, people):
+            say.print(table)
+        say.print(f"Airflow: {stack.url}")
         return (
             proven.ok
-            and not sent_back["open"]
             and not any(change["lost_rows"] for change in changes)
+            and all(backup["proven"] and backup["tampered_copy_refused"] for backup in backups)
             and all(row["state"] == "success" and row["reconciled"] is not False for row in rows)
         )
 
-    def _run_routes(self, api: Api, deployment: Deployment) -> list[dict[str, Any]]:
-        """Let every route run once: by its clock at the first start, triggered later; others follow their assets.
+    def _tell(self, rows: list[Row], deployment: Deployment) -> Proof:
+        """Print the table of routes, and prove the receipts behind it."""
+        proven = proof.verify(deployment)
+        for row in rows:
+            row["chain_ok"] = proven.ok
+        say.print(_table(rows, deployment))
+        return proven
 
-        Airflow runs a DAG for the newest strike of its cron line as soon as it is unpaused. A route whose rules look into
-        what others bring begins when that is there. Returns a line a route; each is reconciled as soon as it ended, while
-        others still run.
-        """
-        wanted = {name: f"route__{name}" for name in deployment.catalog.routes}
-        until(lambda: set(wanted.values()) <= api.dags(), 120, "Airflow has not parsed every route")
-        known = {name: {r["dag_run_id"] for r in api.runs(dag)} for name, dag in wanted.items()}
-        catalog = deployment.catalog
-        needed = {name: order.before(catalog, route) for name, route in catalog.routes.items() if route.after is None}
-        for name in wanted.keys() - needed.keys():
-            api.unpause(wanted[name])
-        self.step(f"{len(wanted)} routes run through Airflow")
-        rows: dict[str, Future[dict[str, Any]]] = {}
-        deadline = time.monotonic() + _ROUTES_SECONDS
-        with ThreadPoolExecutor(1) as beside:
-            while len(rows) < len(wanted) and time.monotonic() < deadline:
-                for name in [name for name, others in needed.items() if others <= rows.keys()]:
-                    del needed[name]
-                    api.unpause(wanted[name])
-                    if catalog.routes[name].schedule == "manual" or known[name]:
-                        api.trigger(wanted[name])
-                for name in wanted.keys() - rows.keys():
-                    new = [r for r in api.runs(wanted[name]) if r["dag_run_id"] not in known[name]]
-                    done = [r["state"] for r in new if r["state"] in {"success", "failed"}]
-                    if done:
-                        self.step(f"  {name}: {done[-1]}")
-                        rows[name] = beside.submit(self._row, deployment, name, done[-1])
-                time.sleep(0.5)
-            for name in wanted.keys() - rows.keys():
-                rows[name] = beside.submit(self._row, deployment, name, "no run ended")
-        return [rows[name].result() for name in wanted]
-
-    def _row(self, deployment: Deployment, name: str, state: str) -> dict[str, Any]:
-        """Return a route's line: what its runs did, and whether both sides agree now."""
-        route = deployment.catalog.routes[name]
-        hub = deployment.hub(name="demo", autocommit=True)
-        try:
-            batches = [b for b in ledger.rows(hub, "batches_of", {"route": name}) if b["state"] == "committed"]
-        finally:
-            hub.close()
-        first = batches[-1]["counts"] if batches else {}
-        row = {
-            "route": name, "dataset": route.dataset.name, "from": route.origin, "to": route.target,
-            "protocol": route.peer.connector, "direction": route.direction, "state": state,
-            "read": first.get("read", 0), "landed": sum(first.get(k, 0) for k in ("inserted", "updated", "unchanged")),
-            "rejected": first.get("rejected", 0), "batches": len(batches), "chain_ok": False, "reconciled": False,
-            "seconds": _seconds(batches[-1]) if batches else 0,
-        }  # fmt: skip
-        if batches:
-            row["reconciled"] = when_free(lambda: reconcile.run(deployment, name).passed)
-        return row
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self.began, 1)
 
     def _stay(self, stack: AirflowStack, connections: dict[str, str], standins: Standins) -> None:
         """Let the city live on until the user stops the demo."""
@@ -276,7 +243,7 @@ class _Background(threading.Thread):
             raise self._error
 
 
-def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
+def _table(rows: list[Row], deployment: Deployment) -> Table:
     table = Table(
         title=f"{deployment.catalog.city} · 交换结果 what was exchanged",
         caption="各链路首次装载的数字 · figures of each route's first load",
@@ -295,9 +262,17 @@ def _table(rows: list[dict[str, Any]], deployment: Deployment) -> Table:
     return table
 
 
-def _seconds(batch: dict[str, Any]) -> float:
-    taken: float = (batch["closed_at"] - batch["opened_at"]).total_seconds()
-    return round(taken, 1)
+def _backups(lines: list[Row]) -> Table:
+    table = Table(title="备份与恢复演练 backups and drills")
+    table.add_column("计划 plan", no_wrap=True)
+    for heading in ("行 rows", "字节 bytes", "秒 s", "RPO s", "RTO s"):
+        table.add_column(heading, justify="right")
+    for heading in ("演练通过 proven", "篡改被拒 tampered copy refused"):
+        table.add_column(heading, justify="center")
+    for line in lines:
+        numbers = [f"{line[k]:,}" for k in ("rows", "bytes", "seconds", "rpo_s", "rto_s")]
+        table.add_row(line["plan"], *numbers, *(_MARKS[line[k]] for k in ("proven", "tampered_copy_refused")))
+    return table
 
 
 def _used_mb(roots: list[int]) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.parse import quote
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # it warns of an attribute that it sets itself at each login
 SENDER = "gateway@data.example.gov.cn"
 Scheme = Literal["smtp", "smtp+starttls", "smtps"]
 

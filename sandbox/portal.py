@@ -60,13 +60,19 @@ class Portal(Standin):
             self, REPLY, "编辑退回：答复未说明依据", seed=seed, one_in=one_in, later=self._judge(REPLY)
         )
 
+        self.links = Shelf(self, "site.link", "本网没有该链接", seed=seed)
+
     def _routes(self) -> list[Route]:
         given: list[tuple[str, Handler]] = [
             ("letters", self._give),
             ("letters/verdicts", self._tell(POST)),
             ("answers/verdicts", self._tell(REPLY)),
         ]
-        taken = [("letters", self._take(self.letters)), ("answers", self._take(self.answered))]
+        taken = [
+            ("letters", self._take(self.letters)),
+            ("answers", self._take(self.answered)),
+            ("links", self._take(self.links)),
+        ]
         return [
             *[Route(f"{BASE}/{path}", self._guarded(handler), methods=["GET"]) for path, handler in given],
             *[Route(f"{BASE}/{path}", self._guarded(handler), methods=["POST"]) for path, handler in taken],

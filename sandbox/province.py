@@ -16,7 +16,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from sandbox import items, sources
+from sandbox import item_parts, items, sources
 
 NAME = "prov"
 TABLES: Mapping[str, str] = {
@@ -36,7 +36,14 @@ TABLES: Mapping[str, str] = {
     "org.user": "up_uc_province_user",
     "org.corporator": "up_uc_corporator_identity",
 }
-DOWN, ENTRIES = "dn_task_directory", 60
+DOWN: Mapping[str, str] = {
+    "item.directory": "dn_task_directory",
+    "item.guide": "dn_task_general_basic",
+    "item.material": "dn_task_general_material",
+    "item.fee": "dn_task_general_fee_project",
+}
+ENTRIES, GUIDES = 60, 24
+_FIRST = 700  # number of the province's first guide, far from those of the city
 _SEED = 20261125
 # What the national table demands though our contract does not: a special procedure that still runs cannot be told.
 _NEEDED = {"case.special": {"end_time"}}
@@ -90,10 +97,9 @@ def create(connection: Connection, role: str) -> None:
             index = sql.SQL("create index on public.{0} (cd_batch); create index on public.{0} ({1})")
             cursor.execute(index.format(sql.Identifier(name), sql.Identifier(sources.table(dataset).key[0])))
             cursor.execute(sql.SQL("grant select, insert on public.{} to {}").format(sql.Identifier(name), deliver))
-        cursor.execute(
-            _table(DOWN, [c for c in sources.table("item.directory").columns if c.name not in _ENVELOPE], set())
-        )
-        cursor.execute(sql.SQL("grant select on public.{} to {}").format(sql.Identifier(DOWN), deliver))
+        for dataset, name in DOWN.items():
+            cursor.execute(_table(name, [c for c in sources.table(dataset).columns if c.name not in _ENVELOPE], set()))
+            cursor.execute(sql.SQL("grant select on public.{} to {}").format(sql.Identifier(name), deliver))
         cursor.execute(_RETURNS)
         returns = "public.dn_audit_abnormal, public.dn_uc_adult_abnormal, public.dn_lic_data_error"
         cursor.execute(sql.SQL("grant select on {} to {}").format(sql.SQL(returns), deliver))
@@ -122,26 +128,55 @@ class Province:
 
 
 def _fill_down(connection: Connection) -> None:
-    """Tell the province's own directory of items: a row for each change, some of them updates and deletions."""
-    columns = [c.name for c in sources.table("item.directory").columns]
-    statement = sql.SQL("insert into public.{} ({}, cd_batch, data_source) values %s").format(
-        sql.Identifier(DOWN), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with connection.cursor() as cursor:
-        told = [[row[c] for c in columns] + [f"130000{n:022}", "HEB"] for n, row in enumerate(_directory())]
-        execute_values(cursor, statement, told)
+    """Tell the province's own directory of items, and its guides: a row for each change, some of them updates and deletions."""
+    told: dict[str, list[dict[str, Any]]] = {"item.directory": list(_directory())}
+    for dataset, row in _guides():
+        told.setdefault(dataset, []).append(row)
+    for dataset, rows in told.items():
+        columns = [c.name for c in sources.table(dataset).columns]
+        statement = sql.SQL("insert into public.{} ({}, cd_batch, data_source) values %s").format(
+            sql.Identifier(DOWN[dataset]), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        with connection.cursor() as cursor:
+            found = [[row.get(c) for c in columns] + [f"130000{n:022}", "HEB"] for n, row in enumerate(rows)]
+            execute_values(cursor, statement, found)
+
+
+def _now() -> datetime:
+    return datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+
+
+def _guides() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the province's guides, each with a material, those that cost something with a fee, and their data sets."""
+    for number in range(GUIDES):
+        if _is_deleted(number):
+            continue
+        task = {"task_guid": items.guid("province task", number), "cd_operation": "I"}
+        named = [(name, {**task, "row_guid": items.guid(f"province {name}", number)}) for name in DOWN]
+        guide, material, fee = (own for _, own in named[1:])
+        costs = number % 6 == 5
+        guide |= {"catalog_code": f"0009{number:08d}"}
+        guide |= {"is_fee": "1", "fee_basis": "冀价行费〔2017〕3号", "pay_modes": "网上缴费"} if costs else {}
+        yield "item.guide", items.guide(_FIRST + number, _now(), _SEED) | guide
+        yield "item.material", item_parts.spare_material(number, _SEED) | material
+        if costs:
+            yield "item.fee", item_parts.spare_fee(number, _SEED) | fee
+
+
+def _is_deleted(number: int) -> bool:
+    """Tell whether an entry of the directory is taken back later."""
+    return number % 12 != 0 and number % 20 == 7
 
 
 def _directory() -> Iterator[dict[str, Any]]:
-    now = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
     for number in range(ENTRIES):
-        entry = items.entry(number, now, _SEED)
+        entry = items.entry(number, _now(), _SEED)
         own = {"catalog_code": f"0009{number:08d}", "row_guid": items.guid("province", number), "cd_operation": "I"}
         yield entry | own
         later = {"cd_time": datetime.fromisoformat(entry["cd_time"]) + timedelta(minutes=5)}
         if number % 12 == 0:
             yield entry | own | later | {"cd_operation": "U", "task_name": f"{entry['task_name']}（省级修订）"}
-        elif number % 20 == 7:
+        elif _is_deleted(number):
             yield entry | own | later | {"cd_operation": "D"}
 
 

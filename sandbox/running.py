@@ -26,7 +26,7 @@ from gateway.embedded import Server, pg_binary
 from gateway.exchange import hub as hub_tables
 from gateway.ledger import decisions, migrate
 from gateway.security.crypto import Keys
-from sandbox import city
+from sandbox import assessed, city, drills
 from sandbox.airflow import AirflowStack
 from sandbox.standins import Standins
 from sandbox.waiting import until, wait_for
@@ -38,10 +38,28 @@ ENDED = frozenset({"success", "failed"})
 _HEALTHY_SECONDS = 180.0
 _SETTINGS = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
 CLOCKS = (
+    "exchange__alarms",
     "exchange__sheets",
     "exchange__notices",
+    "exchange__holds",
     "exchange__schema_watch",
+    "sla__clock",
+    "sla__circular",
 )  # what runs by itself from the first day and would meet a user's own runs
+WAL_PLAN = "self_zjj_minutes"
+_PLAN = f"""\
+plan: {WAL_PLAN}
+name: 住建局自建系统（分钟级）
+unit: zjj
+source: {{engine: postgresql, connection: SELF_ZJJ_DB}}
+schedule: manual
+seal: {{recipients: [BACKUP_CUSTODIAN_A, BACKUP_DRILL], identity: BACKUP_DRILL_IDENTITY}}
+repositories: [{{repository: near, connection: BACKUP_NEAR}}]
+keep: {{daily: 7}}
+promise: {{rpo: 15m, rto: 1h}}
+drill: {{schedule: manual}}
+wal: {{base: manual, connection: SELF_ZJJ_DB}}
+"""
 _TIMED = re.compile(r'^schedule: "[^a].*"$', re.MULTILINE)  # a cron line; not after: …
 
 
@@ -79,8 +97,13 @@ class RunningCity:
         self.stack = AirflowStack(self.home / "airflow", self.hub.dsn("airflow"), {})
         with ThreadPoolExecutor(1) as beside:
             migration = beside.submit(self.stack.prepare)
-            self.connections = city.fill(self.platforms.dsn(), scale=self.scale, progress=_silent)
-            self.connections |= standins.connections
+            self.connections = {
+                **city.accounts(self.platforms.dsn()),
+                **standins.connections,
+                **drills.prepare(self.platforms, self.home / "backups"),
+                "EXCHANGE": self.hub.dsn("gateway"),
+            }
+            city.fill(self.platforms.dsn(), scale=self.scale, progress=_silent)
             self.deployment = self._deployment()
             migration.result()
         self._running.callback(self.stack.stop)
@@ -89,7 +112,7 @@ class RunningCity:
         self.api = self.stack.api()
         self.api.make_pools({f"platform.{p.platform}": p.slots for p in self.deployment.catalog.platforms.values()})
         wanted = {dag_of(route) for route in self.deployment.catalog.routes} | {*CLOCKS}
-        until(lambda: wanted <= self.api.dags(), 120, "Airflow has not parsed every route")
+        until(lambda: wanted <= self.api.dags().keys(), 120, "Airflow has not parsed every route")
         if self.by_hand:
             for dag in CLOCKS:
                 self._stop_clock(dag)
@@ -119,6 +142,7 @@ class RunningCity:
         with as_environment(self.environment):
             deployment = Deployment.open(self.connections.get)
             hub_tables.prepare(deployment)
+            assessed.freeze(deployment)
         return deployment
 
     @contextmanager
@@ -173,13 +197,14 @@ def dag_of(route: str) -> str:
 
 
 def without_clock(home: Path) -> Path:
-    """Copy the city's catalog below `home` with every timed route started by hand; return its folder."""
+    """Copy the city's catalog below `home`, every timed route started by hand, with a plan that keeps WAL; return its folder."""
     folder = home / "catalog"
     if not folder.exists():
         shutil.copytree(ROOT / "catalog", folder)
         (home / "schemas").symlink_to(ROOT / "schemas")
         for path in (folder / "routes").glob("*.yaml"):
             path.write_text(_TIMED.sub("schedule: manual", path.read_text(encoding="utf-8")), encoding="utf-8")
+        (folder / "backups" / f"{WAL_PLAN}.yaml").write_text(_PLAN, encoding="utf-8")
     return folder
 
 

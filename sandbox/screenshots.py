@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/how-to/airflow-ui.md anew: `python -m sandbox.screenshots` (needs Debian's chromium and pngquant).
+"""Takes the pictures of the manual anew: `python -m sandbox.screenshots` (needs Debian's chromium and pngquant).
 
 The city runs as in life; then a source's table is changed and another loses half its rows, so that a failed route and
 a route on hold are seen too.
@@ -15,6 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway import settings
+from gateway.sla import figures
+from gateway.sla.periods import Period
+from sandbox import announcing, drills, ending
 from sandbox.browser import CHROMIUM, Visitor, visitor
 from sandbox.running import ROOT, RunningCity, ask, dag_of
 from sandbox.waiting import wait_for
@@ -22,17 +26,66 @@ from sandbox.waiting import wait_for
 PNGQUANT = Path("/usr/bin/pngquant")
 FOLDER = ROOT / "docs" / "img"
 FAILED, HELD, GOOD = "legal_social_org_in", "geo_division_in", "geo_address_in"
+_WHOLE = {"exchange-receipt", "exchange-notice", "exchange-changes"}  # longer than the window
+# The gateway's own pages, as they are on a desk and on a telephone.
+_OWN = {
+    "exchange-overview": "/exchange/", "exchange-sla": "/exchange/sla", "exchange-quarantine": "/exchange/quarantine",
+    "exchange-circulars": "/exchange/circulars", "exchange-backups": "/exchange/backups",
+}  # fmt: skip
+_SCREENS = {"": (1440, 900), "-phone": (390, 844)}
 _LIMIT = 250_000  # bytes of a picture
 
 
 def take(city: RunningCity, folder: Path) -> list[Path]:
     """Let the city live for a moment, then take every picture; return them."""
+    ending.promise(city.deployment)
     runs = _live(city)
+    _prove(city)
     folder.mkdir(parents=True, exist_ok=True)
     with visitor(city.stack.url) as person:
         person.open("/", "Sign In")
         person.log_in("admin", city.stack.password)
-        return [_taken(person, folder / f"{name}.png", show) for name, show in _pictures(city, runs).items()]
+        taken = [_taken(person, folder / f"{name}.png", show) for name, show in _pictures(city, runs).items()]
+        return taken + _of_pages(person, folder) + _of_notices(city, person, folder)
+
+
+def _prove(city: RunningCity) -> None:
+    """Let backups be made and drilled, and figures be made of what came, so that their pages have something to show."""
+    drills.Drills(city.deployment, city.home / "backups", lambda _: None).show()
+    now = settings.now()
+    figures.report(city.deployment, Period.around(now.astimezone(settings.CHINA).date()), now)
+
+
+def _of_pages(person: Visitor, folder: Path) -> list[Path]:
+    """Return the pictures of the gateway's own pages, each on both screens."""
+    taken = []
+    before = person.page.viewport_size
+    for suffix, (width, height) in _SCREENS.items():
+        person.page.set_viewport_size({"width": width, "height": height})
+        for name, path in _OWN.items():
+            taken.append(_taken(person, folder / f"{name}{suffix}.png", lambda p, path=path: _opened(p, path)))  # type: ignore[misc]
+    if before:
+        person.page.set_viewport_size(before)
+    return taken
+
+
+def _opened(person: Visitor, path: str) -> None:
+    """Open one of the gateway's own pages; a page that is not there is no picture."""
+    answer = person.page.goto(f"{person.url}{path}")
+    if answer is None or not answer.ok:
+        raise RuntimeError(f"{path} answers {answer and answer.status}")
+
+
+def _of_notices(city: RunningCity, person: Visitor, folder: Path) -> list[Path]:
+    """Let an engineer announce a change and a unit answer it; return the pictures of what each sees."""
+    people = announcing.settle(city)
+    path = announcing.announce(people, person)
+    people.enter(person, "unit", "/exchange/inbox")
+    inbox = _taken(person, folder / "exchange-inbox.png", lambda p: p.see("查看并回执"))
+    announcing.answer(people, person)
+    people.enter(person, "engineer", "/exchange/changes")
+    board = _taken(person, folder / "exchange-changes.png", lambda p: p.see("〔2026〕第"))
+    return [inbox, board, _taken(person, folder / "exchange-notice.png", lambda p: p.open(path, "已改造"))]
 
 
 def _live(city: RunningCity) -> dict[str, str]:
@@ -42,7 +95,7 @@ def _live(city: RunningCity) -> dict[str, str]:
         city.api.unpause(dag_of(name))
     started = {name: city.start(name) for name, route in routes.items() if not route.after}
     for name, run in started.items():
-        city.ended(name, run)
+        city.ended(name, run, 600)
     for name in routes.keys() - started.keys():
         wait_for(lambda n=name: city.api.runs(dag_of(n)) or None, 60, f"{name} was not started")  # type: ignore[misc]
     for _ in range(4):
@@ -60,13 +113,13 @@ def _pictures(city: RunningCity, runs: dict[str, str]) -> dict[str, Callable[[Vi
     """Return how each picture comes about, by its name."""
     first = "select no from gateway.receipt where route = %s and kind = 'batch' order by no limit 1"
     ((receipt,),) = city.ask(first, (HELD,))
-    dags = len(city.deployment.catalog.routes) + 2  # a DAG a route, the upkeep, the sheets
+    dags = len(city.api.dags())
 
     def task(route: str) -> str:
         return f"/dags/{dag_of(route)}/runs/{runs[route]}/tasks/exchange"
 
     return {
-        "airflow-dags": lambda person: person.open("/dags?limit=50", f"{dags} Dags", "社会组织登记信息"),
+        "airflow-dags": lambda person: person.open("/dags?limit=50", f"{dags} Dags", "办事指南"),
         "airflow-log": lambda person: person.open(task(GOOD), "签发回执 receipt", "/exchange/receipts/"),
         "airflow-failed": lambda person: _fold_trace(person, task(FAILED)),
         "airflow-route": lambda person: person.open(
@@ -111,7 +164,7 @@ def _fill_connection(person: Visitor) -> None:
 
 def _taken(person: Visitor, path: Path, show: Callable[[Visitor], Any]) -> Path:
     show(person)
-    person.picture(path, whole=path.stem == "exchange-receipt")
+    person.picture(path, whole=path.stem in _WHOLE)
     subprocess.run([PNGQUANT, "--force", "--ext", ".png", "--skip-if-larger", "128", path], check=True)
     if path.stat().st_size > _LIMIT:
         raise RuntimeError(f"{path.name} has {path.stat().st_size:,} bytes, more than {_LIMIT:,}")

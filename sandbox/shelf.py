@@ -32,13 +32,17 @@ class Shelf:
     """The rows of one data set that a stand-in was sent; `words` is what it says of a row that it does not take."""
 
     def __init__(
-        self, house: House, dataset: str, words: str, *, seed: int, one_in: int, later: Later | None = None,
+        self, house: House, dataset: str, words: str, *, seed: int, one_in: int = 0, later: Later | None = None,
+        takes: Callable[[Row], bool] = lambda _: True,
     ) -> None:  # fmt: skip
-        """Take whose shelf it is, and how rarely a row is refused: one in so many, at once, or `later` if that is given."""
+        """Take whose shelf it is, and which rows are refused: what it does not take, and by lot one in `one_in`.
+
+        They are refused at once, or `later` if that is given.
+        """
         table = sources.table(dataset)
         self._house, self._dataset, self._words = house, dataset, words
         self._key, self._names = table.key, frozenset(column.name for column in table.columns)
-        self._seed, self._one_in, self._later = seed, one_in, later
+        self._seed, self._one_in, self._later, self._takes = seed, one_in, later, takes
 
     def take(self, request: Request, body: bytes) -> Response:
         """Answer a page: what became of its rows; the same page is answered as before."""
@@ -66,7 +70,7 @@ class Shelf:
             if set(item) != (self._names if operation == "put" else set(self._key)) or operation not in {"put", "drop"}:
                 raise _refusal("an item is not what the manual says")
             key = [item[name] for name in self._key]
-            drawn = operation == "put" and self._lot(key)
+            drawn = operation == "put" and (self._lot(key) or not self._takes(item))
             told = {**dict(zip(self._key, key, strict=True)), "error": "E201", "words": self._words} if drawn else {}
             if told and self._later is None:
                 refused.append(told)
@@ -86,6 +90,8 @@ class Shelf:
         return "inserted" if not held else "unchanged" if json.loads(held[0][0]) == item else "updated"
 
     def _lot(self, key: list[Any]) -> bool:
+        if not self._one_in:
+            return False
         drawn = hashlib.sha256(f"{self._seed}:{self._dataset}:{key}".encode()).digest()
         return int.from_bytes(drawn[:4], "big") % self._one_in == 0
 

@@ -40,7 +40,10 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         "licence.data",
         "geo.feature",
     ),
-    "approval_base": ("pop.person", "legal.market_entity", "geo.division", "document.meta"),
+    "approval_base": (
+        *("pop.person", "legal.market_entity", "legal.institution", "legal.social_org"),
+        *("geo.division", "item.directory", "document.meta"),
+    ),
 }
 # What those that receive have to tell themselves.
 TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",), "approval_base": ()}

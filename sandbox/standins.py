@@ -46,17 +46,8 @@ class One(Peer, Protocol):
         """Return its address as GATEWAY_CONN_<NAME> holds it."""
 
 
-class Several(Peer, Protocol):
-    """What answers for several platforms at one address."""
-
-    @property
-    def connections(self) -> dict[str, str]:
-        """Return the address of each as GATEWAY_CONN_<NAME> holds it, by that name."""
-
-
 # By the name of the connection: what makes the platform in a folder of its own.
 KINDS: Mapping[str, Callable[[Path], One]] = {
-    "WEB": lambda folder: WebSite(folder / "web.sqlite"),
     "APP_GUIDE": lambda folder: GuideApp(folder / "app_guide.sqlite"),
     "PROV_PORTAL": lambda folder: Portal(folder / "portal.sqlite"),
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
@@ -66,11 +57,10 @@ KINDS: Mapping[str, Callable[[Path], One]] = {
     "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
     "GEO_MAP": lambda folder: MapService(folder / "maps"),
 }
-HOUSES: tuple[Callable[[Path], Several], ...] = (lambda folder: Channels(folder / "channels"),)
 
 
 class Standins:
-    """Every platform of KINDS and HOUSES below one folder; a context manager."""
+    """Every platform of KINDS, the official site and the other channels, below one folder; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         """Make them, and fill those that are new."""
@@ -83,14 +73,13 @@ class Standins:
     def __enter__(self) -> Self:
         """Start all; when one does not start, those before it are stopped."""
         with ExitStack() as starting:
-            for name, make in KINDS.items():
-                peer = starting.enter_context(make(self._folder))
-                self._peers.append(peer)
-                self._connections[name] = peer.dsn
-            for build in HOUSES:
-                house = starting.enter_context(build(self._folder))
-                self._peers.append(house)
-                self._connections |= house.connections
+            channels = starting.enter_context(Channels(self._folder / "channels"))
+            site = starting.enter_context(WebSite(self._folder / "web.sqlite", elsewhere=channels.answered))
+            channels.desk = site
+            alone: dict[str, One] = {"WEB": site}
+            alone |= {name: starting.enter_context(make(self._folder)) for name, make in KINDS.items()}
+            self._peers = [*alone.values(), channels]
+            self._connections = channels.connections | {name: peer.dsn for name, peer in alone.items()}
             self._running = starting.pop_all()
         return self
 

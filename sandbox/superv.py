@@ -47,7 +47,8 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _FRESH = timedelta(minutes=5)
 _LARGEST_REQUEST = 1 << 20
 _VIEWS = 16
-_OPERATIONS: Mapping[str, str] = {"GetFeedback": FEEDBACK}
+_VERDICT = "verdict"  # under that name verdicts are kept beside the data sets
+_OPERATIONS: Mapping[str, str] = {"GetFeedback": FEEDBACK, "GetVerdicts": _VERDICT}
 _TABLES = """
 create table if not exists pushed (dataset text, key text, row text not null, primary key (dataset, key));
 create table if not exists answered (request text primary key, answer text not null)
@@ -78,7 +79,7 @@ class SupervisionSystem(Standin):
     """The stand-in interaction system on 127.0.0.1, in a thread of its owner's process; a context manager."""
 
     name = "supervision system"
-    keys: Mapping[str, tuple[str, ...]] = {FEEDBACK: KEYS[FEEDBACK]}
+    keys: Mapping[str, tuple[str, ...]] = {FEEDBACK: KEYS[FEEDBACK], _VERDICT: ("no",)}
 
     def __init__(
         self, path: Path | None = None, *, seed: int = city.SEED, tasks: int = supervision.TASKS,
@@ -149,6 +150,8 @@ class SupervisionSystem(Standin):
             self._write_bad(FEEDBACK, rule, supervision.broken(FEEDBACK, rule, row, row))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
+        if dataset == _VERDICT:
+            return _verdict(row)
         record = etree.Element(f"{{{TNS}}}Feedback", nsmap={"ns2": TNS, "xsi": _XSI}, id=row["superv_id"])
         for name, field in ELEMENTS[dataset].items():
             record.append(_told(name, row[field]))
@@ -233,6 +236,9 @@ class SupervisionSystem(Standin):
             answer = page.answer(self._seed, self._stored)
             text = etree.tostring(answer, encoding="unicode")
             self._store.execute("insert into answered values (?, ?)", (page.request, text))
+            for superv_id in page.objected(self._seed):
+                told = {"no": f"{page.batch}-{superv_id}", "superv_id": superv_id, "batch": page.batch}
+                self._write(_VERDICT, told | {"updated_at": messages.moment(_now())})
         return answer
 
     def _stored(self, dataset: str, key: str, row: Row | None) -> bool:
@@ -257,6 +263,14 @@ class SupervisionSystem(Standin):
         for body in self._bodies(versions[(query.page - 1) * query.size : query.page * query.size]):
             answer.append(etree.fromstring(body))
         return answer
+
+
+def _verdict(row: Row) -> str:
+    """Return how the system tells that a unit sent a task back."""
+    record = etree.Element(f"{{{TNS}}}Verdict", nsmap={"ns2": TNS}, no=row["no"])
+    said = {"TaskId": row["superv_id"], "BatchNo": str(row["batch"]), "Code": "E305", "Reason": "不属本单位监管范围"}
+    record.extend([element(name, text) for name, text in (said | {"JudgedAt": row["updated_at"]}).items()])
+    return str(etree.tostring(record, encoding="unicode"))
 
 
 def _told(name: str, value: Any) -> Element:

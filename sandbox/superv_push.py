@@ -53,12 +53,20 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A page: its operation, data set and request id, and for each record whether it goes away, and its fields."""
+    """A page: its operation, data set, batch and request id, and for each record whether it goes away, and its fields."""
 
     operation: str
     dataset: str
+    batch: int
     request: str
     records: list[tuple[bool, Row]]
+
+    def objected(self, seed: int) -> list[str]:
+        """Return the tasks of the page that their unit will send back when it has looked at them."""
+        if self.dataset != TASK:
+            return []
+        ids = [str(row["superv_id"]) for removed, row in self.records if not removed]
+        return [one for one in ids if _drawn(seed, f"later:{one}") and not _drawn(seed, json.dumps([one]))]
 
     def answer(self, seed: int, store: Store) -> Element:
         """Keep what is sound and return what became of each record."""
@@ -91,7 +99,7 @@ def pushed(operation: str, call: Element) -> Pushed:
         raise Fault("Client", "Batch的内容不符合要求")
     if not 0 < len(records) <= LARGEST or any(r.tag != f"{{{TNS}}}{tag}" for r in records):
         raise Fault("Client", f"应有1至{LARGEST}个{tag}")
-    return Pushed(operation, dataset, request, [_record(dataset, r) for r in records])
+    return Pushed(operation, dataset, int(number), request, [_record(dataset, r) for r in records])
 
 
 def element(name: str, text: str | None) -> Element:

@@ -13,7 +13,7 @@ import math
 import secrets
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -38,7 +38,8 @@ BASE = "/api"
 SCOPE = "messages.read"
 SEED = 20261124
 PAGE, LARGEST_PAGE = 200, 500
-_NO_BOARD, _NO_CASE = "本站没有该事项的栏目", "本站没有该办件的用户"
+_NO_BOARD, _NO_CASE, _NO_POST = "本站没有该事项的栏目", "本站没有该办件的用户", "本站没有该留言"
+ANSWERED = frozenset({"3", "4"})  # states of a message that has an answer
 ALL = slice(None)  # the faults of a site that stands alone
 _VIEWS = 16
 
@@ -66,14 +67,16 @@ class WebSite(Standin):
     def __init__(
         self, path: Path | None = None, *, seed: int = SEED, posts: int = messages.POSTS, replies: int = messages.REPLIES,
         token_seconds: float = 60.0, per_second: int = 6, base: str = BASE, at: County | None = None, faults: slice = ALL,
+        elsewhere: Callable[[], Iterable[Row]] = tuple,
     ) -> None:  # fmt: skip
         """Take the file that keeps everything (default: memory) and how strict the site is; fill it when it is new.
 
         It answers below `base`. `at` makes it one county's site; `faults` says which of the known faults it holds.
+        `elsewhere` gives the messages that came by other channels and are answered here.
         """
         self.token_seconds, self._seed = token_seconds, seed
         self.pace = Pace(per_second)
-        self._base, self._at, self._faults = base, at, faults
+        self._base, self._at, self._faults, self._elsewhere = base, at, faults, elsewhere
         self._tokens: dict[str, float] = {}
         self._latest = ""
         self._views: OrderedDict[str, _View] = OrderedDict()
@@ -81,6 +84,7 @@ class WebSite(Standin):
         self.guides = Shelf(self, "item.guide", _NO_BOARD, seed=seed, one_in=400)
         self.progress = Shelf(self, "case.accept", _NO_CASE, seed=seed, one_in=700)
         self.events = Shelf(self, "case.event", _NO_CASE, seed=seed, one_in=3_000)
+        self.told_answers = Shelf(self, REPLY, _NO_POST, seed=seed, takes=self._asked)
 
     def _routes(self) -> list[Route]:
         return [
@@ -90,6 +94,7 @@ class WebSite(Standin):
             Route(f"{self._base}/v1/guides", self._guarded(self._taking(self.guides)), methods=["POST"]),
             Route(f"{self._base}/v1/progress", self._guarded(self._taking(self.progress)), methods=["POST"]),
             Route(f"{self._base}/v1/events", self._guarded(self._taking(self.events)), methods=["POST"]),
+            Route(f"{self._base}/v1/answers", self._guarded(self._taking(self.told_answers)), methods=["POST"]),
         ]
 
     @property
@@ -122,6 +127,12 @@ class WebSite(Standin):
             self._write(REPLY, row)
             self.edit(POST, (message_id,), state="3")
         return row
+
+    def answer(self, row: Row) -> None:
+        """Answer a message that came by another channel."""
+        now = _now()
+        with self.writing():
+            self._write(REPLY, messages.reply(row, 1, now, self._seed) | {"updated_at": messages.moment(now)})
 
     def transfer(self, message_id: str, *, afresh: bool = False) -> Row:
         """Hand a message on to another unit; `afresh` gives it, against the rule, a time limit of its own."""
@@ -156,19 +167,29 @@ class WebSite(Standin):
         now = _now()
         new_client(self)
         good = list(messages.posts(now, self._seed, posts, self._at))
-        answered = [row for row in good if row["state"] in {"3", "4"}]
         for row in good:
             self._write(POST, row)
-        for row in messages.replies(now, self._seed, answered, replies):
-            self._write(REPLY, row)
         for place, rule in enumerate(messages.breakable(POST)[self._faults]):
             submitted = now - timedelta(days=10, hours=place)
             row = messages.post(posts + place, submitted, now, self._seed, at=self._at)
             self._write_bad(POST, rule, messages.broken(POST, rule, row))
+        if replies:
+            self._fill_replies(now, [row for row in good if row["state"] in ANSWERED], replies)
+        self.set("next", posts + len(messages.breakable(POST)[self._faults]))
+
+    def _fill_replies(self, now: datetime, answered: list[Row], count: int) -> None:
+        for row in messages.replies(now, self._seed, answered, count):
+            self._write(REPLY, row)
+        for row in self._elsewhere():
+            self._write(REPLY, messages.reply(row, 1, now, self._seed))
         for place, rule in enumerate(messages.breakable(REPLY)[self._faults]):
             row = messages.reply(answered[place % len(answered)], 50 + place, now, self._seed)
             self._write_bad(REPLY, rule, messages.broken(REPLY, rule, row))
-        self.set("next", posts + len(messages.breakable(POST)[self._faults]))
+
+    def _asked(self, answer: Row) -> bool:
+        """Tell whether the message that an answer belongs to came by this channel."""
+        key = json.dumps([answer["message_id"]], separators=(",", ":"))
+        return bool(self.ask("select 1 from version where dataset = ? and key = ?", POST, key))
 
     def _body(self, dataset: str, row: Row, fault: str | None) -> str:
         body = _rendered(dataset, row)
