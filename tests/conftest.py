@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -53,12 +55,21 @@ def servers() -> Iterator[tuple[Server, Server]]:
     try:
         for server in both:
             server.start()
+            wait_for_disk(server, on=False)
         yield both
     finally:
         for server in both:
             if server.running():
                 server.kill()  # what they hold is thrown away: no checkpoint is waited for
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for_disk(server: Server, *, on: bool) -> None:
+    """Let a server wait until the disk has what it wrote, or not: tests end processes, never the machine."""
+    with closing(psycopg2.connect(server.dsn())) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"alter system set fsync = {'on' if on else 'off'}")
+        cursor.execute("select pg_reload_conf()")
 
 
 class Server16(Server):

@@ -91,11 +91,22 @@ def test_the_details_of_a_task_hold_both_links(running: RunningCity, seen: Visit
     assert hrefs == running.api.links(ROUTE, runs[0], "exchange")
 
 
-@pytest.mark.parametrize("path", ["/exchange/routes/legal_social_org_in", "/exchange/receipts/1"])
+SHOWN = {
+    "/exchange/routes/legal_social_org_in": "三个时钟",
+    "/exchange/receipts/1": "证明",
+    "/exchange/": "交换拓扑",
+    "/exchange/sla": "时效考核",
+}
+
+
+@pytest.mark.parametrize("path", SHOWN)
 def test_the_own_pages_break_no_rule_of_their_policy(seen: Visitor, path: str) -> None:
-    """No style or script is refused, and nothing is written to the console."""
+    """No style or script is refused, charts are drawn, and nothing is written to the console."""
     said: list[Any] = []
     seen.page.on("console", lambda message: said.append(message.text))
-    seen.open(path, "行" if "routes" in path else "证明")
+    seen.page.on("pageerror", lambda error: said.append(str(error)))
+    seen.open(path, SHOWN[path])
+    assert seen.page.locator("[data-chart]:not(:has(canvas))").count() == 0
+    assert path != "/exchange/" or seen.page.locator(".topology canvas").count() > 0
     background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (said, background) == ([], "rgb(244, 246, 249)")

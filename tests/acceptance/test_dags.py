@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -235,6 +236,16 @@ def test_a_task_that_is_too_early_waits_outside_of_any_slot(
     assert timedelta(seconds=3590) < wait <= timedelta(seconds=3600)
 
 
+def test_a_run_that_takes_longer_than_promised_misses_its_deadline(dags: dict[str, DAG]) -> None:
+    """What a route promises, counted from when its run was queued; a route of minutes has a quarter of an hour."""
+    found = {name: dags[f"route__{name}"].deadline for name in ("pop_person_in", "case_accept_in")}
+    minutes = {name: alerts[0].interval // timedelta(minutes=1) for name, alerts in found.items() if alerts}
+    assert minutes == {"pop_person_in": 120, "case_accept_in": 15}
+    stored = json.dumps(DagSerialization.to_dict(dags["route__pop_person_in"]), default=str)
+    assert "gateway_alarm.late" in stored
+    assert iscoroutinefunction(import_string("gateway_alarm.late"))
+
+
 def test_a_task_links_to_its_receipt_and_its_routes_page(dags: dict[str, DAG]) -> None:
     """Both links are part of what the api-server knows of the task."""
     stored = DagSerialization.to_dict(dags["route__pop_person_in"])["dag"]["tasks"][0]["__var"]
@@ -278,7 +289,7 @@ def test_airflow_reads_no_helper_as_a_dag_file() -> None:
     ignored = (ROOT / "dags" / ".airflowignore").read_text(encoding="utf-8").splitlines()
     left = [p.name for p in sorted((ROOT / "dags").glob("*.py")) if not any(p.match(line) for line in ignored if line)]
     assert left == [
-        "exchange_notices.py", "exchange_routes_00.py", "exchange_schema_watch.py", "exchange_sheets.py", "exchange_upkeep.py",
+        "exchange_alarms.py", "exchange_approvals.py", "exchange_backup_watch.py", "exchange_backups.py", "exchange_notices.py", "exchange_routes_00.py", "exchange_schema_watch.py", "exchange_sheets.py", "exchange_sla.py", "exchange_upkeep.py",
     ]  # fmt: skip
 
 

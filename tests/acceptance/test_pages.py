@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import gateway_api
+import gateway_api_frame
+import gateway_api_watch
 import gateway_callbacks
+import gateway_feeds
+import gateway_frame
 import gateway_notices
 import gateway_pages
 import gateway_plugin
@@ -23,12 +28,27 @@ from gateway.security.signing import HEADERS, Signer
 from sandbox.running import RunningCity, ask
 
 HTML = {"accept": "text/html"}
-PATHS = sorted(route.path for route in gateway_pages.app.routes)
+ROUTES = sorted(
+    (method, route.path)
+    for route in gateway_pages.app.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods
+)
+PATHS = sorted(path for method, path in ROUTES if method == "GET")
 
 
 def address(path: str) -> str:
     """Return a path with its parameters filled in."""
-    return path.format(no=1, name="pop_person_in", dag="route__pop_person_in", run_id="manual")
+    names = {
+        "name": "pop_person_in",
+        "dag": "route__pop_person_in",
+        "run_id": "manual",
+        "platform": "pop",
+        "backup": "hub_daily",
+        "route": "pop_person_in",
+    }
+    more = {"row": 1, "period": "2026-01A", "form": "csv", "no": "MK-2026-001" if path.startswith("/dockets") else 1}
+    return path.format(notice=1, version=1, **names, **more)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +59,39 @@ def stranger() -> TestClient:
 
 def test_the_app_has_no_other_routes() -> None:
     """No description of the API, no folder of files: each would be open to everybody."""
-    assert PATHS == ["/receipts/{no}", "/routes/{name}", "/runs/{dag}/{run_id}"]
+    assert ROUTES == [
+        ("GET", "/"), ("GET", "/audit"), ("GET", "/backups"), ("GET", "/backups/{backup}"), ("GET", "/changes"),
+        ("GET", "/changes/{platform}/{version}"), ("GET", "/circulars"), ("GET", "/circulars/{period}/{form}"),
+        ("GET", "/dockets"), ("GET", "/health"), ("GET", "/inbox"), ("GET", "/inbox/{notice}"), ("GET", "/notice"),
+        ("GET", "/notice/new"), ("GET", "/notice/{notice}"), ("GET", "/quarantine"), ("GET", "/quarantine/{row}"),
+        ("GET", "/receipts/{no}"), ("GET", "/routes/{name}"), ("GET", "/runs/{dag}/{run_id}"), ("GET", "/sla"),
+        ("GET", "/sla/{period}/{route}"), ("GET", "/static/{name}"), ("POST", "/circulars/{period}/review"),
+        ("POST", "/dockets"), ("POST", "/dockets/{no}/rule"), ("POST", "/dockets/{no}/withdraw"),
+        ("POST", "/inbox/{notice}"), ("POST", "/notice/new"), ("POST", "/notice/{notice}/announce"),
+        ("POST", "/notice/{notice}/postpone"), ("POST", "/notice/{notice}/revise"),
+        ("POST", "/notice/{notice}/withdraw"), ("POST", "/quarantine/{row}/discard"),
+        ("POST", "/quarantine/{row}/replay"), ("POST", "/quarantine/{row}/unmask"),
+    ]  # fmt: skip
     assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
 
 
-def test_only_callbacks_and_links_of_notices_need_no_login() -> None:
-    """A callback is one address, which takes and shows nothing; a link shows one notice to one unit, and takes its answer."""
-    public = [*gateway_callbacks.app.routes, *gateway_notices.app.routes]
+def test_only_callbacks_feeds_links_and_the_interface_of_units_need_no_login() -> None:
+    """A callback is proven by its signature, a link is a secret of one notice and unit, feeds and interface ask for a token."""
+    apps = [gateway_callbacks.app, gateway_feeds.app, gateway_notices.app, gateway_api.app]
+    public = [route for app in apps for route in app.routes]
     found = [(route.path, route.methods) for route in public if isinstance(route, APIRoute)]
-    assert found == [("/{platform}/{dataset}", {"POST"}), ("/{token}", {"GET"}), ("/{token}", {"POST"})]
+    assert found == [
+        ("/{platform}/{dataset}", {"POST"}),
+        ("/{token}/notices.atom", {"GET", "HEAD"}), ("/{token}/notices.ics", {"GET", "HEAD"}),
+        ("/{token}", {"GET"}), ("/{token}", {"POST"}), ("/notices", {"GET"}),
+        ("/notices/{no}", {"GET"}), ("/notices/{no}/ack", {"POST"}), ("/openapi.json", {"GET"}),
+        ("/sla", {"GET"}), ("/quarantine", {"GET"}), ("/health", {"GET"}), ("/metrics", {"GET"}),
+    ]  # fmt: skip
     assert len(found) == len(public)
+    asking = [route for route in gateway_api.app.routes if isinstance(route, APIRoute)]
+    proofs = {gateway_api_frame.unit, gateway_api_watch.watcher}
+    without = {route.path for route in asking if not proofs & {inner.call for inner in route.dependant.dependencies}}
+    assert without == {"/health"}
 
 
 def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity) -> None:
@@ -67,32 +110,36 @@ def test_airflow_asks_a_signature_of_callbacks_and_no_login(running: RunningCity
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_program_without_login_is_refused(stranger: TestClient, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_program_without_login_is_refused(stranger: TestClient, method: str, path: str) -> None:
     """401 and nothing else."""
-    answer = stranger.get(address(path))
+    answer = stranger.request(method, address(path))
     assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_person_without_login_is_sent_to_log_in(stranger: TestClient, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_person_without_login_is_sent_to_log_in(stranger: TestClient, method: str, path: str) -> None:
     """The login page knows where to come back to."""
-    answer = stranger.get(address(path), headers=HTML)
+    answer = stranger.request(method, address(path), headers=HTML)
     assert answer.status_code == 302
     assert answer.headers["location"].startswith("/auth/login?next=%2F")
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_nobody_can_claim_to_be_a_user(path: str) -> None:
+def test_nobody_can_claim_to_be_a_user() -> None:
     """A user must come from the login; as a query parameter anybody could name one."""
-    route = next(r for r in gateway_pages.app.routes if r.path == path)
-    assert isinstance(route, APIRoute)
-    assert [parameter.name for parameter in route.dependant.query_params] == []
-    assert any(inner.call is gateway_pages.get_user for inner in route.dependant.dependencies)
+
+    def asked(dependant: Any) -> list[str]:
+        inner = [name for below in dependant.dependencies for name in asked(below)]
+        return [parameter.name for parameter in dependant.query_params] + inner
+
+    for route in gateway_pages.app.routes:
+        assert isinstance(route, APIRoute)
+        assert asked(route.dependant) == [], route.path
+        assert any(inner.call is gateway_pages.get_user for inner in route.dependant.dependencies)
 
 
 @pytest.mark.parametrize("path", [address(path) for path in PATHS] + ["/nothing"])
-def test_a_page_runs_no_script_and_is_not_kept(stranger: TestClient, path: str) -> None:
+def test_a_refusal_runs_no_script_and_is_not_kept(stranger: TestClient, path: str) -> None:
     """The headers stand on refusals too."""
     headers = stranger.get(path).headers
     assert "default-src 'none'" in headers["content-security-policy"]
@@ -100,9 +147,11 @@ def test_a_page_runs_no_script_and_is_not_kept(stranger: TestClient, path: str) 
     assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
 
 
-def test_templates_need_no_script() -> None:
-    """What the policy forbids is not there: scripts, inline styles and foreign addresses."""
-    texts = [path.read_text(encoding="utf-8") for path in Path(gateway_pages._TEMPLATES).glob("*.html")]
+def test_templates_need_no_script_but_that_of_charts() -> None:
+    """What the policy forbids is not there: scripts but our own files, inline styles and foreign addresses."""
+    own = '<script src="{{ root }}/static/{{ name }}" defer></script>'
+    paths = sorted(Path(gateway_frame.TEMPLATES).glob("*.html"))
+    texts = [path.read_text(encoding="utf-8").replace(own, "") for path in paths]
     assert texts
     assert not [
         word for text in texts for word in ("<script", ' style="', "http://", "https://", "onclick") if word in text
@@ -110,14 +159,20 @@ def test_templates_need_no_script() -> None:
 
 
 def test_the_plugin_mounts_the_pages() -> None:
-    """Callbacks and notices before the pages, whose address begins alike, and the tabs that lead to the pages."""
+    """Callbacks, feeds and notices before the pages, whose address begins alike, and the tabs that lead to the pages."""
     mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
     assert mounted == [
         (gateway_callbacks.app, "/exchange/callbacks"),
+        (gateway_feeds.app, "/exchange/feeds"),
         (gateway_notices.app, "/exchange/notices"),
+        (gateway_api.app, "/exchange/api/v1"),
         (gateway_pages.app, "/exchange"),
     ]
-    assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {"dag", "task_instance"}
+    assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {
+        "dag",
+        "nav",
+        "task_instance",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +267,6 @@ def test_a_login_without_the_right_to_read_the_dag_is_refused(
 def test_the_pages_read_as_the_report_role(running: RunningCity, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sealed originals are out of reach, and nothing can be written."""
     monkeypatch.setenv("GATEWAY_HUB_DSN", running.hub.dsn("gateway"))
-    with gateway_pages._hub() as hub:
+    with gateway_frame.hub() as hub:
         assert ask(hub, "select current_user, current_setting('transaction_read_only')") == [("gateway_report", "on")]
         assert ask(hub, "select has_column_privilege('gateway.quarantine', 'sealed', 'select')") == [(False,)]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import gateway_operator
 import pytest
 from airflow.sdk import Connection
-from gateway_hooks import ExchangeHook, ExchangeRestHook
+from gateway_hooks import ExchangeFilesHook, ExchangeHook, ExchangeMapHook, ExchangeRestHook
 from psycopg2.extensions import parse_dsn
 
 from gateway import provider
@@ -62,6 +62,44 @@ def test_an_address_keeps_every_character(given: Fields, wanted: dict[str, str])
 def test_an_address_of_a_rest_platform(given: dict[str, Any], wanted: str) -> None:
     """The base path stays a path, the TLS files go along, and what is not set is left out."""
     assert provider.dsn(Fields(**given, conn_type=provider.REST_TYPE)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"port": 22, "schema": "exchange/出 件"}, "sftp://reader:secret@10.0.0.8:22/exchange/%E5%87%BA%20%E4%BB%B6"),
+        ({"port": None, "password": None, "extra_dejson": {"key": "/etc/id"}}, "sftp://reader@10.0.0.8/pop?key=%2Fetc%2Fid"),
+        ({"host": None, "schema": "/srv/exchange"}, "file:///srv/exchange"),  # a folder of this machine: nobody logs in
+    ],
+)  # fmt: skip
+def test_an_address_of_files(given: dict[str, Any], wanted: str) -> None:
+    """The folder stays a path, and without a host it is one of this machine."""
+    assert provider.dsn(Fields(**given, conn_type=provider.FILES_TYPE)) == wanted
+
+
+def test_a_map_service_has_a_base_path_too() -> None:
+    """It is behind HTTP like any interface."""
+    assert (
+        provider.dsn(Fields(schema="/ogc/v1/", conn_type=provider.MAP_TYPE))
+        == "https://reader:secret@10.0.0.8:5432/ogc/v1"
+    )
+
+
+@pytest.mark.parametrize("hook", [ExchangeFilesHook, ExchangeMapHook])
+def test_the_test_button_asks_files_and_maps(
+    running: RunningCity, monkeypatch: pytest.MonkeyPatch, hook: type[ExchangeRestHook]
+) -> None:
+    """As the routes do: the folder of a department, and the map service."""
+    where = urlsplit(running.connections[hook.default_conn_name.upper()])
+    host = f"{where.scheme}://{where.hostname}" if where.hostname else None
+    kept = Connection(
+        conn_id=hook.default_conn_name, conn_type=hook.conn_type, host=host, port=where.port, schema=where.path,
+        login=where.username, password=where.password,
+    )  # fmt: skip
+    monkeypatch.setenv(f"AIRFLOW_CONN_{hook.default_conn_name.upper()}", kept.as_json())
+    monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
+    good, text = hook(hook.default_conn_name).test_connection()
+    assert good, text
 
 
 def test_a_task_resolves_a_connection_of_airflow(monkeypatch: pytest.MonkeyPatch) -> None:

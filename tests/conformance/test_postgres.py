@@ -6,6 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,9 +21,20 @@ from connectors.postgres_target import PostgresTarget
 from gateway import pg
 from gateway.embedded import Server
 from gateway.errors import AccessDenied
-from gateway.model import Dataset
+from gateway.exchange import hub as hub_tables
+from gateway.exchange.pipe import pipe_copy
+from gateway.model import Dataset, Field
 from gateway.ports import Window
-from tests.conformance.suite import EVERYTHING, HashingSuite, RepairingSuite, Row, TargetSuite, TypedSourceSuite, row
+from tests.conformance.suite import (
+    EVERYTHING,
+    HashingSuite,
+    RepairingSuite,
+    Row,
+    TargetSuite,
+    TypedSourceSuite,
+    landed,
+    row,
+)  # fmt: skip
 
 PASSWORD = "p@ss:wörd/?#"
 
@@ -118,6 +130,37 @@ class TestPostgres(TypedSourceSuite, HashingSuite, RepairingSuite, TargetSuite):
         )
         with peer.source().snapshot() as snapshot, open("/dev/null", "wb") as nowhere, pytest.raises(AccessDenied):  # noqa: PTH123
             snapshot.copy(EVERYTHING, Window(), nowhere)
+
+    @pytest.mark.parametrize(
+        ("column", "arrives"),
+        [
+            ("char(4)", ["", "ab", "abcd", "承德", "承德市区"]),  # the padding is no part of the value
+            ("varchar(4)", ["", "ab  ", "abcd", "承德 ", "承德市区"]),  # blanks that somebody wrote are
+        ],
+    )
+    def test_padding_stays_behind(self, hub: Connection, peer: PostgresPeer, column: str, arrives: list[str]) -> None:
+        """A text of fixed length, a key too, comes without its padding, however it is read, and hashes as it arrives."""
+        fields = (Field("code", "char(4)", required=True), Field("other", "char(4)"))
+        padded = replace(EVERYTHING, name="test.padded", table="padded", fields=fields, key=("code",), cursor=None)
+        peer.create(replace(padded, fields=tuple(replace(f, type=column) for f in fields)))
+        peer.write(
+            padded, [{"code": code, "other": code or None} for code in ("", "ab  ", "abcd", "承德 ", "承德市区")]
+        )
+        expected = [(code, code or None) for code in sorted(arrives)]
+        source = peer.source()
+        with source.snapshot() as snapshot:
+            assert landed(hub, padded, source, lambda out: snapshot.copy(padded, Window(), out)) == expected
+            query = sql.SQL("select code, {} from pg_temp.landed _r_").format(hub_tables.record_hash(padded, "_r_"))
+            with hub.cursor() as cursor:
+                cursor.execute(query)
+                hashes = sorted(cursor.fetchall())
+                cursor.execute("create temp table hashed (code text, hash bigint)")
+                copy = sql.SQL("copy hashed from stdin (format binary)")
+                pipe_copy(lambda out: snapshot.copy_hashes(padded, out), hub, copy)
+                cursor.execute("select * from hashed")
+                assert sorted(cursor.fetchall()) == hashes
+            assert snapshot.totals(padded) == (len(arrives), sum(h for _, h in hashes))
+        source.close()
 
 
 class TestPostgres16(TestPostgres):

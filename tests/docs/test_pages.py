@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from gateway import catalog
-from gateway.cli.app import whole
+from tests.command_line import invoke, top
 from tests.docs.pages import PAGES, ROOT, blocks
 
 SHELLS = {"sh", "console"}
@@ -35,14 +33,13 @@ MENTIONED = sorted({command for page in PAGES for command in _commands(page)} - 
 
 def test_the_manual_mentions_commands() -> None:
     """The search for commands finds them: each command of the command line is mentioned."""
-    top: Any = typer.main.get_command(whole())
-    assert set(top.commands) <= {command.split()[0] for command in MENTIONED}
+    assert set(top().commands) <= {command.split()[0] for command in MENTIONED}
 
 
 @pytest.mark.parametrize("command", MENTIONED)
 def test_a_mentioned_command_exists(command: str) -> None:
     """Its words lead to a command that has help and knows its options."""
-    found: Any = typer.main.get_command(whole())
+    found = top()
     words, path = [w for w in re.sub(r"^--dir \S+ ", "", command).split() if w != "…"], []
     while getattr(found, "commands", None) and words and words[0] in found.commands:
         path.append(words.pop(0))
@@ -51,7 +48,7 @@ def test_a_mentioned_command_exists(command: str) -> None:
     assert not getattr(found, "commands", None) or not words or words[0].startswith("--"), f"no command {words[0]}"
     known = {option for p in found.params for option in p.opts} | {"--help"}
     assert {w for w in words if w.startswith("--")} <= known
-    assert CliRunner().invoke(whole(), [*path, "--help"]).exit_code == 0
+    assert invoke(*path, "--help").exit_code == 0
 
 
 WRITTEN_ELSEWHERE = {"docs/how-to/airflow-ui.md"}

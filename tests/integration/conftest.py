@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,6 +66,15 @@ class City:
     source_dsn: str
     home: Path
     servers: tuple[Server, Server]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the settings that name this city."""
+        return {
+            "GATEWAY_HOME": str(self.home),
+            "GATEWAY_HUB_DSN": self.deployment.hub_dsn,
+            "GATEWAY_CONN_SOURCE": self.source_dsn,
+        }
 
     def fill(self, rows: int, *, bad: int = 0, start: int = 0) -> None:
         """Insert good rows and bad ones (sex 7) into the source."""
@@ -204,15 +209,20 @@ def city(
     servers: tuple[Server, Server], prepared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[City]:
     """Yield a city with an empty source table and a prepared hub; both databases are new."""
+    with new_city(servers, prepared, tmp_path / "home") as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+@contextmanager
+def new_city(servers: tuple[Server, Server], prepared: str, home: Path) -> Iterator[City]:
+    """Yield a city with databases of its own, for a test or for all of a file; `environment` names it to commands."""
     hub_server, source_server = servers
     name = f"t{uuid.uuid4().hex[:12]}"
     _ask_admin(hub_server, f"create database {name} template {prepared}")
     source_server.create_database(name)
-    home = tmp_path / "home"
-    monkeypatch.setenv("GATEWAY_HOME", str(home))
     hub_dsn, source_dsn = hub_server.dsn(name), source_server.dsn(name)
-    monkeypatch.setenv("GATEWAY_HUB_DSN", hub_dsn)
-    monkeypatch.setenv("GATEWAY_CONN_SOURCE", source_dsn)
     deployment = Deployment(_catalog(), hub_dsn, Keys.create(home / "keys"))
     hub, source = psycopg2.connect(hub_dsn), psycopg2.connect(source_dsn)
     hub.autocommit = source.autocommit = True
@@ -232,27 +242,3 @@ def _catalog() -> Catalog:
         city="测试市", english="Test", division="130800", root=Path(), units={"gaj": Unit("gaj", "市公安局")},
         platforms={"pop": platform}, datasets={PERSON.name: PERSON}, routes={route.route: route}, terms={"daily": term},
     )  # fmt: skip
-
-
-RunInProcess = Callable[..., subprocess.CompletedProcess[str]]
-RUN_ROUTE = [sys.executable, str(Path(__file__).parent / "run_route.py")]
-
-
-@pytest.fixture
-def run_in_process() -> RunInProcess:
-    """Return a function that runs a city's route in a process of its own, so that it can be killed."""
-
-    def run(city: City, failpoint: str = "", route: str = "person_in") -> subprocess.CompletedProcess[str]:
-        hand_over(city)
-        environment = {**os.environ, "GATEWAY_FAILPOINT": failpoint}
-        return subprocess.run(
-            [*RUN_ROUTE, route], env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    return run
-
-
-def hand_over(city: City) -> None:
-    """Write the city's deployment where run_route.py reads it."""
-    fresh = replace(city.deployment, keys=Keys(city.home / "keys"))  # opened keys do not travel
-    (city.home / "deployment.pickle").write_bytes(pickle.dumps(fresh))

@@ -53,6 +53,9 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [citizen_id]", "5: mask: citizen_id is of the key"),
         ("routes/pop_person_share.yaml", "to: share", "to: share\nmask: [birth_date]", "mask: birth_date is no text"),  # withheld, it could be
         ("routes/pop_person_share.yaml", "to: share", "to: share\nwithhold: [nme]", "withhold: pop.person has no field nme"),
+        ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: message.pos", "belongs_to: there is no contract message.pos"),
+        ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: pop.person", "belongs_to: the key of message.reply lacks citizen_id"),  # of a row that is gone only the key is left
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\nbelongs_to: message.post", "belongs_to: only a delivery chooses its rows"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\nmask: [name]", "mask: only a delivery hides fields"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\npreflight: [{id: PV-01, implementation: {check: required, field: name}, description: 缺, english: x}]", "preflight: only a delivery has rules of its target"),
         ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unique, fields: [name]}, description: 缺, english: x}]", "check unique looks at more than the row"),
@@ -178,6 +181,66 @@ def test_a_wrong_city_file_refuses_the_catalog(city: Path, file: str, old: str, 
     with pytest.raises(CatalogInvalid, match="HINT") as error:
         catalog.load(city)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("unit: zjj", "unit: zzj", "zjj_entity_report.yaml:2: unit: there is no unit zzj"),
+        ("at: legal", "at: leagl", "3: at: there is no platform leagl"),
+        ("[legal.market_entity]", "[legal.market_entity, legal.nobody]", "4: datasets: there is no data set legal.nobody"),
+        ("sql: |", "statement: |", "statement"),  # an unknown name
+        ("purpose:", "view: public.v\npurpose:", "view: sql says already what is read"),
+        ("use: zjj_entity_report", "use: zjj_report", "1: use: a use bears the name of its file"),
+    ],
+)  # fmt: skip
+def test_a_wrong_use_refuses_the_catalog(city: Path, old: str, new: str, words: str) -> None:
+    """A unit that is forgotten would not be told; its statement is not judged here."""
+    _change(city / "uses" / "zjj_entity_report.yaml", old, new)
+    with pytest.raises(CatalogInvalid) as refused:
+        catalog.load(city)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("message.reply", "message.answer", "5: ends: there is no data set message.answer"),
+        ("unit: handling_unit", "unit: handler", "4: begins: message.post has no field handler"),
+        ("workdays: 5", "description: ''", "exactly one of workdays and due tells until when"),
+        ("unit: handling_unit", "unit: handling_unit, due: due_at", "exactly one of workdays and due tells until when"),
+        ("deadline: message_reply", "deadline: message_answer", "1: deadline: a deadline bears the name of its file"),
+        ("workdays: 5", "workdays: 0", "0 is less than"),
+    ],
+)
+def test_a_wrong_deadline_refuses_the_catalog(city: Path, old: str, new: str, words: str) -> None:
+    """What it names must be there, and one thing alone tells until when."""
+    path = city / "deadlines" / "message_reply.yaml"
+    path.write_text(path.read_text(encoding="utf-8").split("description:")[0], encoding="utf-8")
+    _change(path, old, new)
+    with pytest.raises(CatalogInvalid) as refused:
+        catalog.load(city)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("", "1: use: nothing says what is read"),
+        ("columns: [nme]", "6: columns: legal.market_entity has no field nme"),
+        ("view: public.v; drop", "view"),
+        ("columns: [ent_name]", None), ("account: zjj_ro", None), ("view: share.v", None), ("sql: no statement at all", None),
+    ],
+)  # fmt: skip
+def test_a_use_says_in_one_way_what_is_read(city: Path, said: str, words: str | None) -> None:
+    """By a statement, a view, columns, or the account alone."""
+    path = city / "uses" / "zjj_entity_report.yaml"
+    path.write_text(path.read_text(encoding="utf-8").split("sql:")[0] + said, encoding="utf-8")
+    if words is None:
+        assert catalog.load(city).uses["zjj_entity_report"].unit == "zjj"
+    else:
+        with pytest.raises(CatalogInvalid, match=words):
+            catalog.load(city)
 
 
 def test_another_city_needs_no_python(city: Path) -> None:

@@ -74,7 +74,7 @@ def test_small_questions_are_repeated(
     assert calls == len(made)
 
 
-@pytest.mark.parametrize("name", ["files", "frontend", "ogc", "postgres", "rest", "soap"])
+@pytest.mark.parametrize("name", ["files", "frontend", "links", "ogc", "postgres", "rest", "soap"])
 def test_requests_are_limited_where_requests_are_made(name: str) -> None:
     """Where the catalog takes a limit of requests, source and target can have each wait for its turn, and nowhere else."""
     classes = vars(importlib.import_module(f"connectors.{name}")).values()

@@ -13,11 +13,12 @@ from typing import Any
 
 import psycopg2
 import pytest
+from click.testing import Result
 from psycopg2.extensions import connection as Connection
-from typer.testing import CliRunner, Result
 
-from gateway.cli.app import app
 from gateway.embedded import Server
+from tests.command_line import invoke
+from tests.conftest import wait_for_disk
 
 FILES = {
     "catalog/platforms/pop.yaml": "platform: pop\nname: 人口库\nconnector: postgres\nconnection: POP\nunit: gxj\n",
@@ -77,7 +78,7 @@ class Desk:
 
     def run(self, *arguments: str, code: int = 0) -> Result:
         """Run a command as a user does; its exit code is checked, and that its output gives nothing away."""
-        result = CliRunner().invoke(app, ["--dir", str(self.folder), *arguments])
+        result = invoke("--dir", str(self.folder), *arguments)
         said = result.stdout + result.stderr
         assert code == result.exit_code, f"gateway {' '.join(arguments)}: {said}{result.exception!r}"
         assert result.exception is None or isinstance(result.exception, SystemExit)
@@ -109,6 +110,14 @@ class Desk:
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lasting(servers: tuple[Server, Server]) -> Iterator[None]:
+    """Let the hub wait for its disk: `gateway doctor` asks."""
+    wait_for_disk(servers[0], on=True)
+    yield
+    wait_for_disk(servers[0], on=False)
 
 
 @pytest.fixture(scope="session")
@@ -151,12 +160,12 @@ def _make(folder: Path, hub: Server, source_dsn: str) -> str:
         patch.setenv("GATEWAY_CATALOG", "")
         patch.setenv("GATEWAY_HUB_DSN", hub.dsn(name))
         patch.setenv("GATEWAY_CONN_POP", source_dsn)
-        result = CliRunner().invoke(app, ["init", str(folder)])
+        result = invoke("init", str(folder))
         assert result.exit_code == 0, result.output
         for file, text in FILES.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text, encoding="utf-8")
-        CliRunner().invoke(app, ["--dir", str(folder), "check"])  # prepares the hub for the route
+        invoke("--dir", str(folder), "check")  # prepares the hub for the route
     return name
 
 

@@ -12,7 +12,8 @@ import pytest
 from gateway.errors import AccessDenied, PlatformUnavailable
 from gateway.exchange import carry, proof, quarantine, transfer
 from gateway.model import Rate
-from tests.integration.conftest import City, RunInProcess
+from tests.integration import forked
+from tests.integration.conftest import City
 from tests.integration.connectors.filed import Folder, table
 from tests.integration.connectors.sftp_site import PASSWORD, SftpSite
 from tests.integration.connectors.test_files import COLUMNS, filed, person
@@ -84,11 +85,11 @@ def test_receipts_are_written_once(filed: Filed) -> None:
     assert not list(folder.path.glob(".*"))
 
 
-def test_a_delivery_of_a_crashed_run_gets_its_receipt_from_the_next(filed: Filed, run_in_process: RunInProcess) -> None:
+def test_a_delivery_of_a_crashed_run_gets_its_receipt_from_the_next(filed: Filed) -> None:
     """Killed between commit and receipt file: the next run tells of the batch that decided, as it was then."""
     city, folder = filed
     folder.put(table(COLUMNS, [person(1), person(2, sex=7)]), 2, "full")
-    assert run_in_process(replace(city, deployment=replace(city.deployment)), "done").returncode != 0
+    assert forked.run(forked.route, city, IN, failpoint="done").returncode != 0
     assert receipts(folder) == []
     ((batch,),) = city.ask("select batch_id from gateway.receipt where kind = 'batch'")
     folder.put(table(TOLD, [person(2, sex=1)]), 1)  # what was rejected is mended meanwhile
@@ -100,11 +101,11 @@ def test_a_delivery_of_a_crashed_run_gets_its_receipt_from_the_next(filed: Filed
     assert proof.verify(city.deployment).ok
 
 
-def test_a_run_that_is_not_decided_writes_no_receipt(filed: Filed, run_in_process: RunInProcess) -> None:
+def test_a_run_that_is_not_decided_writes_no_receipt(filed: Filed) -> None:
     """Killed before its commit, or rehearsed: nothing was taken, and nothing is said."""
     city, folder = filed
     folder.put(table(COLUMNS, [person(1)]), 1, "full")
-    assert run_in_process(city, "receipt").returncode != 0
+    assert forked.run(forked.route, city, IN, failpoint="receipt").returncode != 0
     transfer.run(city.deployment, IN, dry_run=True)
     assert receipts(folder) == []
     assert city.ask("select count(*) from gateway.brought") == [(0,)]
@@ -167,11 +168,11 @@ def test_a_folder_may_be_without_receipts(filed: Filed) -> None:
     assert (receipts(folder), city.ask("select count(*) from gateway.brought")) == ([], [(0,)])
 
 
-def test_a_delivery_that_was_taken_away_is_owed_nothing(filed: Filed, run_in_process: RunInProcess) -> None:
+def test_a_delivery_that_was_taken_away_is_owed_nothing(filed: Filed) -> None:
     """After a crash its sender moved it to the archive: the next run goes on without a word to nobody."""
     city, folder = filed
     name = folder.put(table(COLUMNS, [person(1)]), 1, "full")
-    run_in_process(city, "done")
+    forked.run(forked.route, city, IN, failpoint="done")
     folder.put(table(COLUMNS, [person(1)]), 1, "full", taken_at="2026-01-01T00:00:00+08:00", sequence=9)
     for path in (folder.path / name, folder.path / f"{name}.manifest.json"):
         path.unlink()

@@ -126,6 +126,8 @@ _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
     supervision.FEEDBACK: lambda seed, _: supervision.feedbacks(_NOON, seed, 20, 20),
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
+    "assess.result": lambda *_: [_result(route) for route in ("pop_person_in", "item_guide_web")],
+    "site.link": lambda *_: [_link("1", 200, None), _link("2", 301, "/new/"), _link("3", None, None)],
     "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
 }
 _SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Record]]] = {
@@ -133,7 +135,40 @@ _SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Reco
     copies.STATUS: (copies.breakable(), lambda rule, rows: copies.broken(rule, rows[0])),
     documents.META: (documents.breakable(), lambda rule, rows: documents.broken(rule, rows[0])),
     exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
+    # The gateway makes them itself: nobody sends bad ones.
+    "assess.result": ((), lambda _, rows: rows[0]),
+    "site.link": ((), lambda _, rows: rows[0]),
 }
+
+
+def _result(route: str) -> Record:
+    """Return what a frozen issue says of a route."""
+    counts = {"due_count": 15, "on_time": 12, "late": 1, "exempt": 1, "unmeasured": 1, "late_source": 1}
+    others = (
+        "late_hub",
+        "late_target",
+        "rows_sent",
+        "rows_rejected",
+        "notices_sent",
+        "notices_acked",
+        "backup_ok",
+        "drill_ok",
+    )
+    names = {"period": "2026-11A", "unit": "gaj", "agreement": route, "kind": "scheduled", "dataset": "pop.person"}
+    return {**names, **counts, **dict.fromkeys(others, 0), "rate_bp": 9230, "lead_days_min": None, "drill_age_days": None,
+            "evidence_root": "0" * 64, "issue_no": 21, "frozen_at": _NOON - timedelta(days=8)}  # fmt: skip
+
+
+def _link(state: str, status: int | None, moved: str | None) -> Record:
+    """Return how a page of a unit's site was found."""
+    return {
+        "url": f"/units/{state}/",
+        "title": "市公安局",
+        "unit": "gaj",
+        "state": state,
+        "http_status": status,
+        "moved_to": moved,
+    }
 
 
 def edges(field: Field) -> tuple[Any, ...]:

@@ -126,6 +126,25 @@ def test_verdict_counts_once_however_often_it_is_told(portal: Portal) -> None:
     assert portal.app.city.ask("select verdict, state from gateway.verdict") == [("v1", "entered")]
 
 
+def test_caller_is_told_when_its_interface_is_about_to_change(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a notice about the platform's data set stands, each answer says from when and until when, and where to read on."""
+    monkeypatch.setenv("GATEWAY_PUBLIC_URL", "https://data.example.gov.cn")
+    assert "Deprecation" not in portal.call(verdict("v1")).headers
+    portal.app.city.ask(
+        "insert into gateway.notice (number, platform, dataset, publisher, origin, state, revision) "
+        "values ('〔2026〕第1号', 'app', %s, 'gxj', 'test', 'announced', 1)",
+        (PERSON.name,),
+    )
+    portal.app.city.ask(
+        "insert into gateway.notice_revision (notice, revision, class, effective_on, transition_until, announced_at, basis, body) "
+        "select notice, 1, 'major', '2026-12-15', '2027-01-13', now(), 'official', '{}' from gateway.notice"
+    )
+    answer = portal.call(verdict("v2"))
+    assert (answer.json(), answer.headers["Deprecation"]) == ({"kept": 1}, "@1797264000")
+    assert answer.headers["Sunset"] == "Wed, 13 Jan 2027 16:00:00 GMT"
+    assert "https://data.example.gov.cn/exchange/notice/" in answer.headers["Link"]
+
+
 def test_verdict_on_a_row_that_nobody_knows_stops_nothing(portal: Portal) -> None:
     """It is counted as unknown beside the one that is entered; its text is stored as far as a database can hold it."""
     portal.call(verdict("v1", id="nobody"), verdict("v2", message="a\0b\ud83d"))

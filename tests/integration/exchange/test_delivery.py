@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -20,6 +23,9 @@ from gateway.exchange.attempt import Attempt
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import decisions
 from gateway.model import Field, Platform, Route
+from gateway.notify import contacts, outbox
+from sandbox.mailbox import Mailbox
+from tests.integration import forked
 from tests.integration.conftest import CREATE, PERSON, City
 from tests.integration.proxy import Proxy
 
@@ -128,6 +134,33 @@ def test_the_first_delivery_carries_everything(sharing: Sharing) -> None:
     assert '"to":"share"' in body
 
 
+def test_an_owner_who_was_faster_with_a_key(sharing: Sharing) -> None:
+    """The table was empty when we looked; what its owner commits meanwhile is merged with, and everything arrives."""
+    with closing(psycopg2.connect(sharing.dsn)) as owner, ThreadPoolExecutor(1) as beside:
+        with owner.cursor() as cursor:
+            cursor.execute(
+                "insert into person (id, name, sex, amount, updated_at) values (%s, '早到', 1, 1, now())",
+                (sharing.city.hub_rows()[0][0],),
+            )
+        delivering = beside.submit(sharing.deliver)
+        waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'copy%'"
+        while not sharing.ask(waits):
+            assert not delivering.done()
+        owner.commit()
+        outcome = delivering.result()
+    assert (outcome.inserted, outcome.updated) == (99, 1)
+    sharing.assert_whole()
+
+
+def test_a_table_whose_trigger_keeps_rows_out_is_merged_into(sharing: Sharing) -> None:
+    """What the owner's trigger does not let in is no error of the delivery: rows are not copied past the merge."""
+    sharing.ask(
+        "create function keep_out() returns trigger language plpgsql as 'begin return case when new.id > ''P00000050'' then new end; end';"
+        "create trigger out before insert on person for each row execute function keep_out()"
+    )
+    assert sharing.deliver().inserted == len(sharing.shared()) < 100
+
+
 def test_only_what_changed_travels(sharing: Sharing) -> None:
     """Inserts, updates and deletes of later batches, and nothing else."""
     sharing.deliver()
@@ -191,12 +224,12 @@ def test_a_key_that_left_one_source_and_came_from_another_is_kept(sharing: Shari
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_kill_during_a_delivery(sharing: Sharing, run_in_process: Any, stage: str) -> None:
+def test_kill_during_a_delivery(sharing: Sharing, stage: str) -> None:
     """A worker killed at any stage leaves the platform before or after it; the next run completes it, once."""
     sharing.deliver()
     change_everything(sharing.city)
     sharing.bring()
-    assert run_in_process(sharing.city, stage, OUT).returncode == -9
+    assert forked.run(forked.route, sharing.city, OUT, failpoint=stage).returncode == -9
     assert len(sharing.shared()) in (100, 104)
     sharing.assert_whole()
     taken = sharing.ask(
@@ -229,9 +262,9 @@ def test_what_the_platform_took_is_told_even_when_all_of_it_changed_since(sharin
     sharing.assert_whole()
 
 
-def test_a_delivery_sent_again_does_not_spare_a_whole_one_that_is_due(sharing: Sharing, run_in_process: Any) -> None:
+def test_a_delivery_sent_again_does_not_spare_a_whole_one_that_is_due(sharing: Sharing) -> None:
     """Killed while it delivered, then told to deliver everything: the open delivery is closed first, then everything goes."""
-    assert run_in_process(sharing.city, "deliver", OUT).returncode == -9
+    assert forked.run(forked.route, sharing.city, OUT, failpoint="deliver").returncode == -9
     decisions.backfill(sharing.city.deployment, OUT, since=None, who="tester", why="their disk was restored")
     outcome = sharing.deliver()
     assert (outcome.read, outcome.inserted, outcome.unchanged) == (200, 100, 100)
@@ -552,3 +585,45 @@ def test_nothing_goes_back_to_where_it_came_from(sharing: Sharing) -> None:
     assert sharing.deliver().read == 0
     found = reconcile.run(sharing.city.deployment, OUT)
     assert (found.passed, found.hub_rows) == (True, 100)
+
+
+CHANGED = [
+    ("alter table person add column remark text", "public.person.remark", None),
+    ("alter table person alter column name set default '无名'", "public.person.name", None),
+    ("alter table person enable row level security", "public.person", "pg.rls.on"),  # who writes next is held
+]
+
+
+@pytest.mark.parametrize(("script", "path", "held"), CHANGED)
+def test_a_target_that_changes_while_it_is_written_is_told_at_once(
+    sharing: Sharing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, path: str, held: str | None
+) -> None:
+    """What was written stands and is confirmed; the change is told once, and the next run looks first."""
+    write = PostgresTarget.write
+
+    def changing(target: PostgresTarget, *what: Any) -> Any:
+        done = write(target, *what)
+        sharing.ask(script)
+        return done
+
+    with Mailbox(tmp_path / "mails") as mailbox:
+        monkeypatch.setenv("GATEWAY_CONN_NOTIFY_MAIL", mailbox.dsn)
+        contacts.add(sharing.city.deployment, "gaj", "王五", "mail", "wangwu@example.gov.cn", who="tester")
+        sharing.deliver()
+        monkeypatch.setattr(PostgresTarget, "write", changing)
+        sharing.city.ask_source("update person set name = '改', updated_at = now()")
+        sharing.bring()
+        assert sharing.deliver().receipt
+        monkeypatch.setattr(PostgresTarget, "write", write)
+        assert sharing.shared() == sharing.city.hub_rows()
+        outbox.deliver(sharing.city.deployment)
+        (mail,) = mailbox.mails()
+        assert path in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+        sharing.city.ask_source("update person set name = '再改', updated_at = now()")
+        sharing.bring()
+        if held is None:
+            sharing.assert_whole()
+            return
+        with pytest.raises(SchemaMismatch, match=held):
+            sharing.deliver()
+        assert proof.verify(sharing.city.deployment).ok

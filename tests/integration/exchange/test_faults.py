@@ -23,7 +23,8 @@ from gateway.errors import (
     SchemaMismatch,
 )
 from gateway.exchange import proof, reconcile, transfer
-from tests.integration.conftest import PERSON, RUN_ROUTE, hand_over
+from tests.integration import forked
+from tests.integration.conftest import PERSON
 from tests.integration.proxy import Proxy
 
 STAGES = ("probe", "describe", "extract", "land", "check", "merge", "state", "receipt", "commit", "done")
@@ -61,17 +62,17 @@ def change_everything(city: Any) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_kill_during_first_load(city: Any, run_in_process: Any, stage: str) -> None:
+def test_kill_during_first_load(city: Any, stage: str) -> None:
     """A worker killed at any stage of a first load leaves all or nothing, and the next run completes it."""
     city.fill(200, bad=2)
-    assert run_in_process(city, stage).returncode == -9
+    assert forked.run(forked.route, city, "person_in", failpoint=stage).returncode == -9
     assert len(city.hub_rows()) in (0, 198)
     assert_whole(city, rejected=2)
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["window", "comparison"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_kill_during_update(city: Any, run_in_process: Any, stage: str, whole: bool) -> None:
+def test_kill_during_update(city: Any, stage: str, whole: bool) -> None:
     """A worker killed at any stage of a window or a comparison leaves the hub before or after it, never between."""
     city.fill(200)
     transfer.run(city.deployment, "person_in")
@@ -79,7 +80,7 @@ def test_kill_during_update(city: Any, run_in_process: Any, stage: str, whole: b
     change_everything(city)
     if whole:
         city = city.with_route(mode="snapshot")
-    assert run_in_process(city, stage).returncode == -9
+    assert forked.run(forked.route, city, "person_in", failpoint=stage).returncode == -9
     assert stage == "done" or city.hub_rows() == before
     assert_whole(city, rejected=1)
 
@@ -170,17 +171,10 @@ def test_server_restarted_in_the_middle_of_a_run(city: Any, side: int, stage: st
 def test_two_runs_at_once_leave_one_result(city: Any) -> None:
     """Two workers on one route: one carries it, the other is told that the route is busy."""
     city.fill(500)
-    hand_over(city)
-    environment = {**os.environ, "GATEWAY_FAILPOINT": "check=sleep:2"}
-    both = [
-        subprocess.Popen(
-            [*RUN_ROUTE, "person_in"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    told = [process.communicate(timeout=60)[1] for process in both]
-    assert sorted(process.returncode for process in both) == [0, 1]
-    assert any("[GW-402]" in text for text in told)
+    both = [forked.start(forked.route, city, "person_in", failpoint="check=sleep:2") for _ in range(2)]
+    ended = [process.wait() for process in both]
+    assert sorted(process.returncode for process in ended) == [0, 1]
+    assert any("[GW-402]" in process.stderr for process in ended)
     assert_whole(city)
 
 

@@ -18,7 +18,7 @@ from gateway.exchange import delivery, reconcile, transfer
 from gateway.exchange import hub as hub_tables
 from gateway.ledger import migrate
 from gateway.security.crypto import Keys
-from sandbox import city
+from sandbox import city, sources
 from sandbox.features import FEATURE
 from sandbox.maps import MapService
 
@@ -42,7 +42,8 @@ def deployment(
     name = f"features_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
-    dsns = {**city._receiving(other.dsn(), city._role(other.dsn(), city.DELIVER_ROLE)), "GEO_MAP": maps.dsn}
+    dsns = {**city.accounts(other.dsn()), "GEO_MAP": maps.dsn}
+    city.fill(other.dsn(), names=sources.RECEIVING, progress=lambda _: None)
     migrate.upgrade(hub.dsn(name))
     made = Deployment(
         catalog.load(ROOT / "catalog"), hub.dsn(name), Keys.create(tmp_path / "keys", city.CERT_KEY), dsns.get

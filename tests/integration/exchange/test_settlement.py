@@ -14,7 +14,7 @@ from gateway import settings
 from gateway.exchange import carry, proof, reconcile, sheets
 from gateway.ledger import settlements
 from gateway.model import Settle
-from tests.integration.exchange.test_sheets import TODAY
+from tests.days import today
 from tests.integration.exchange.uplink import ONE, OUT, Uplink, uplink
 
 __all__ = ["uplink"]
@@ -179,7 +179,7 @@ def test_a_route_without_a_time_presumes_nothing(uplink: Uplink, later: Later) -
     later(days=30)
     reconcile.run(uplink.city.deployment, OUT)
     assert (records(uplink), figures(uplink)) == ([], (1, 0, 0, 0))
-    made = sheets.make(uplink.city.deployment, OUT, TODAY)
+    made = sheets.make(uplink.city.deployment, OUT, today())
     assert made is not None
     assert "settlement" not in made.body
 
@@ -197,7 +197,7 @@ def test_what_was_never_read_back_is_settled_by_what_was_sent_again(settling: Up
 def test_the_sheet_of_the_day_follows(settling: Uplink, later: Later) -> None:
     """Signed anew when its batches are presumed accepted, and when one of them is reopened; the revisions stay."""
     settling.deliver()
-    first = sheets.make(settling.city.deployment, OUT, TODAY)
+    first = sheets.make(settling.city.deployment, OUT, today())
     assert first is not None
     later(days=10)
     reconcile.run(settling.city.deployment, OUT)
@@ -206,12 +206,14 @@ def test_the_sheet_of_the_day_follows(settling: Uplink, later: Later) -> None:
     settling.deliver()
     seen.append(nightly(settling))
     assert [tuple(s.values()) for s in seen] == [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 1)]
-    assert settling.city.ask("select count(*) from gateway.sheet where route = %s and day = %s", (OUT, TODAY)) == [(3,)]
+    assert settling.city.ask("select count(*) from gateway.sheet where route = %s and day = %s", (OUT, today())) == [
+        (3,)
+    ]
     assert proof.verify(settling.city.deployment).ok
 
 
 def nightly(uplink: Uplink) -> dict[str, int]:
     """Sign the sheets of the night, and return what that of the delivery's day says."""
     made = {(s.route, s.day): s for s in sheets.make_all(uplink.city.deployment, sheets.yesterday())}
-    found: dict[str, int] = made[OUT, TODAY].body["settlement"]
+    found: dict[str, int] = made[OUT, today()].body["settlement"]
     return found

@@ -17,17 +17,17 @@ from gateway.errors import NotFound, PermanentError
 from gateway.exchange import carry, proof, reconcile, sheets
 from gateway.exchange.sheets import Sheet
 from gateway.ledger import sheets as kept
+from tests.days import today
 from tests.integration.conftest import City
 from tests.integration.exchange.uplink import OUT, Uplink, uplink
 
 __all__ = ["uplink"]
 IN = "person_in"
-TODAY = settings.now().astimezone(settings.CHINA).date()
 
 
 def signed(city: City, route: str = IN) -> Sheet:
     """Return today's sheet, which must say something new."""
-    made = sheets.make(city.deployment, route, TODAY)
+    made = sheets.make(city.deployment, route, today())
     assert made is not None
     return made
 
@@ -48,7 +48,7 @@ def test_a_sheet_sums_the_receipts_of_its_day(city: City) -> None:
 def test_a_sheet_that_says_nothing_new_is_not_signed_again(city: City) -> None:
     """Making sheets twice is harmless; the chain has one."""
     signed(city)
-    assert sheets.make(city.deployment, IN, TODAY) is None
+    assert sheets.make(city.deployment, IN, today()) is None
     assert city.ask("select count(*) from gateway.receipt where kind = 'sheet'") == [(1,)]
 
 
@@ -86,17 +86,17 @@ def test_a_return_after_the_day_reopens_its_sheet(uplink: Uplink, monkeypatch: p
     uplink.deliver()
     next_day: Any = settings.now() + timedelta(days=1)
     monkeypatch.setattr(settings, "now", lambda: next_day)
-    made = {(s.route, s.day): s for s in sheets.make_all(uplink.city.deployment, TODAY + timedelta(days=1))}
-    again = made[OUT, TODAY]
+    made = {(s.route, s.day): s for s in sheets.make_all(uplink.city.deployment, today() + timedelta(days=1))}
+    again = made[OUT, today()]
     assert (again.revision, again.body["returned"]) == (2, 1)
-    assert uplink.city.ask("select count(*) from gateway.sheet where route = %s and day = %s", (OUT, TODAY)) == [(2,)]
+    assert uplink.city.ask("select count(*) from gateway.sheet where route = %s and day = %s", (OUT, today())) == [(2,)]
     assert proof.verify(uplink.city.deployment).ok
 
 
 def test_a_day_without_a_sheet_says_how_to_make_it(city: City) -> None:
     """The error names the command."""
     with city.deployment.hub(name="test", autocommit=True) as hub, pytest.raises(NotFound, match="gateway sheet make"):
-        sheets.show(hub, IN, TODAY)
+        sheets.show(hub, IN, today())
 
 
 def test_an_older_day_has_no_content(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_an_older_day_has_no_content(city: City, monkeypatch: pytest.MonkeyPatch
 def test_a_day_that_has_not_begun_has_no_sheet(city: City) -> None:
     """Evidence of what did not happen yet is none."""
     with pytest.raises(PermanentError, match="has not begun"):
-        sheets.make(city.deployment, IN, TODAY + timedelta(days=2))
+        sheets.make(city.deployment, IN, today() + timedelta(days=2))
     assert city.ask("select count(*) from gateway.sheet") == [(0,)]
 
 
@@ -123,7 +123,7 @@ def test_a_night_of_standstill_is_made_up_for(city: City, monkeypatch: pytest.Mo
     later: Any = datetime.now(settings.CHINA) + timedelta(days=4)
     monkeypatch.setattr(settings, "now", lambda: later)
     made = {s.day: s.body for s in sheets.make_due(city.deployment)}
-    assert sorted(made) == [TODAY + timedelta(days=n) for n in range(4)]
+    assert sorted(made) == [today() + timedelta(days=n) for n in range(4)]
     assert [made[d]["carried"]["inserted"] for d in sorted(made)] == [5, 0, 0, 0]
     assert sheets.make_due(city.deployment) == []
     assert proof.verify(city.deployment).ok
@@ -136,8 +136,8 @@ def test_a_sheet_that_one_night_left_out_is_made_up_for(city: City, monkeypatch:
     later: Any = datetime.now(settings.CHINA) + timedelta(days=4)
     monkeypatch.setattr(settings, "now", lambda: later)
     for days in (0, 1, 3):
-        assert sheets.make(city.deployment, IN, TODAY + timedelta(days=days))
-    assert [s.day for s in sheets.make_due(city.deployment)] == [TODAY + timedelta(days=2)]
+        assert sheets.make(city.deployment, IN, today() + timedelta(days=days))
+    assert [s.day for s in sheets.make_due(city.deployment)] == [today() + timedelta(days=2)]
 
 
 def test_a_month_is_made_up_for_at_most(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,5 +162,5 @@ def test_two_who_make_a_sheet_at_once_sign_one(city: City, monkeypatch: pytest.M
 
     monkeypatch.setattr(kept, "newest", newest)
     with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(lambda _: sheets.make(city.deployment, IN, TODAY), range(2)))
+        made = list(pool.map(lambda _: sheets.make(city.deployment, IN, today()), range(2)))
     assert sorted(sheet is None for sheet in made) == [False, True]

@@ -150,6 +150,17 @@ def test_empty_source_is_held_not_believed(city: Any) -> None:
     assert len(city.hub_rows()) == 50
 
 
+def test_a_source_that_starts_empty_waits_for_nobody(city: Any) -> None:
+    """Its first read may find nothing; when it has had rows, an empty one is held like any other's."""
+    city = city.with_dataset(starts_empty=True)
+    assert transfer.run(city.deployment, "person_in").read == 0
+    city.fill(5)
+    assert transfer.run(city.deployment, "person_in", whole=True).inserted == 5
+    city.ask_source("delete from person")
+    with pytest.raises(RouteHeld, match="empty_read"):
+        transfer.run(city.deployment, "person_in", whole=True)
+
+
 def test_fix_at_the_source_closes_the_quarantine_entry(city: Any) -> None:
     """A corrected row arrives by the next window and its entry becomes superseded."""
     city.fill(20, bad=2)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -22,7 +23,7 @@ from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
-from sandbox import city, orgs, places, pushes
+from sandbox import assessed, city, orgs, places, pushes
 from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
@@ -89,13 +90,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def peers(folder: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
-        "WEB": WebSite, "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
+        "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
         "GEO_MAP": MapService, "APP_GUIDE": GuideApp, "PROV_PORTAL": Portal,
     }  # fmt: skip
     with ExitStack() as running:
         reports = {"SELF_ZJJ": BackupReports(folder / "self_zjj")}
         channels = running.enter_context(Channels())
-        yield {name: running.enter_context(make()) for name, make in alone.items()} | channels.by_connection | reports
+        site: dict[str, Peer] = {"WEB": running.enter_context(WebSite(elsewhere=channels.answered))}
+        yield (
+            site
+            | {name: running.enter_context(make()) for name, make in alone.items()}
+            | channels.by_connection
+            | reports
+        )
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +112,16 @@ def chengde(servers: tuple[Server, Server], peers: dict[str, Peer], folder: Path
     name = f"rules_{uuid.uuid4().hex[:8]}"
     hub.create_database(name)
     said: list[str] = []
-    dsns = city.fill(source.dsn(), 0.02, progress=said.append)
+    dsns = city.accounts(source.dsn())
+    city.fill(source.dsn(), 0.02, progress=said.append)
     assert QUIET in said[-1]
     dsns |= {name: peer.dsn for name, peer in peers.items()}
+    dsns |= {"EXCHANGE": hub.dsn(name), "LINKS": f"http://{urlsplit(peers['APP'].dsn).netloc.partition('@')[2]}"}
     migrate.upgrade(hub.dsn(name))
     keys = Keys.create(folder / "keys", city.CERT_KEY)
     deployment = Deployment(catalog.load(ROOT / "catalog"), hub.dsn(name), keys, dsns.get)
     hub_tables.prepare(deployment)
+    assessed.freeze(deployment)
     carried = {(r.peer.connection, r.dataset.name) for r in deployment.catalog.routes.values() if not r.outbound}
     brought = {route: transfer.run(deployment, route) for route in in_order(deployment.catalog)}
     _transfer_messages(peers["WEB"])
@@ -196,10 +206,20 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
         assert isinstance(site, WebSite)
         told = sent[f"item_guide_{name.removeprefix('SITE_').lower()}"]
         assert (len(site.guides.rows()), told.rejected) == (told.inserted, told.read - told.inserted)
-    app, push, portal = peers["APP"], peers["PUSH"], peers["PROV_PORTAL"]
+        told = sent[f"message_reply_{name.removeprefix('SITE_').lower()}"] if name != "WEB" else None
+        assert told is None or len(site.told_answers.rows()) == told.inserted > 10
+    portal = peers["PROV_PORTAL"]
+    assert isinstance(portal, Portal)
+    unlike = {row["url"]: (row["state"], row["http_status"]) for row in portal.links.rows() if row["state"] != "1"}
+    assert unlike == {"130823/": ("2", 301), "130828/": ("3", 503)}
+    assess = peers["ASSESS"]
+    assert isinstance(assess, AssessmentSystem)
+    shown = {row["agreement"]: (row["due_count"], row["unmeasured"], row["issue_no"]) for row in assess.results.rows()}
+    assert set(shown) == set(assessed.PROMISED)
+    assert {(due >= 13, due == blind, no) for due, blind, no in shown.values()} == {(True, True, 1)}
+    app, push = peers["APP"], peers["PUSH"]
     assert isinstance(app, WebSite)
     assert isinstance(push, PushSystem)
-    assert isinstance(portal, Portal)
     shown = app.progress.rows()
     assert all("*" in row["applyer_name"] and row["contact_mobile"] is None for row in shown)
     assert len(shown) == sent["case_accept_app"].inserted > 1_000

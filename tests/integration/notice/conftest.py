@@ -65,6 +65,7 @@ class Noticing:
             "dataset": "test.person",
             "reason": "姓名字段改名",
             "origin": "planned rename",
+            "script": script,
             **planned,
         }
         return lifecycle.draft(self.deployment, body, self.changes(script))
@@ -113,7 +114,7 @@ def noticing(city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             for name, unit, withhold in (("person_zjj", "zjj", ()), ("person_mzj", "mzj", ("name",)))
         }  # fmt: skip
         units = {unit: Unit(unit, name) for unit, name in UNITS.items()}
-        city.deployment = replace(here, catalog=replace(here.catalog, routes=routes, units=units))
+        city.deployment = replace(here, catalog=replace(here.catalog, routes=routes, units=units, bureau="gxj"))
         found = Noticing(city, mailbox, monkeypatch)
         found.at("2026-11-24 09:00")
         for unit in ("zjj", "mzj", "gxj"):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
 from gateway.notify import contacts, outbox
-from tests.integration.conftest import hand_over
+from tests.integration import forked
 from tests.integration.notify.conftest import PERSON, Post, message
-
-DELIVER = [sys.executable, str(Path(__file__).parent / "deliver_all.py")]
 
 
 def test_a_purpose_reaches_a_contact_once(post: Post) -> None:
@@ -168,9 +162,7 @@ def test_an_unforeseen_failure_stops_nobody(post: Post, monkeypatch: pytest.Monk
 def test_a_worker_killed_after_sending_sends_again_under_the_same_id(post: Post) -> None:
     """Between sent and noted nobody can know: the mail comes twice, and its Message-ID tells."""
     post.put(post.contact())
-    hand_over(post.city)
-    killed = subprocess.run(DELIVER, env={**os.environ, "GATEWAY_FAILPOINT": "notice"}, timeout=60, check=False)
-    assert killed.returncode == -9
+    assert forked.run(forked.deliveries, post.city, failpoint="notice").returncode == -9
     assert (post.states(), post.tries()) == (["waiting"], [])
     assert post.deliver() == (1, 0, 0)
     first, second = post.mailbox.mails()
@@ -186,11 +178,11 @@ def test_a_thousand_with_a_restart_in_the_middle_reach_each_once(post: Post) -> 
     )
     rest = [number for (number,) in post.city.ask("select contact from gateway.contact where contact <> %s", (to[0],))]
     post.put(*rest)
-    hand_over(post.city)
-    with subprocess.Popen(DELIVER, stdout=subprocess.DEVNULL) as worker:
-        while post.mailbox.count() < 200:
-            time.sleep(0.02)
-        worker.kill()
+    worker = forked.start(forked.deliveries, post.city)
+    while post.mailbox.count() < 200:
+        time.sleep(0.02)
+    worker.process.kill()
+    worker.wait()
     assert 200 <= post.states().count("sent") < 1000
     while post.city.ask(
         "select from pg_stat_activity where datname = current_database() and application_name like 'gateway outbox%'"
@@ -211,9 +203,8 @@ def test_two_workers_share_and_send_nothing_twice(post: Post) -> None:
         "insert into gateway.contact (unit, name, channel, address) select 'gaj', '测试', 'mail', 'u' || g || '@gaj.example.gov.cn' from generate_series(1, 100) g"
     )
     post.put(*[number for (number,) in post.city.ask("select contact from gateway.contact")])
-    hand_over(post.city)
-    both = [subprocess.Popen(DELIVER, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [worker.wait(60) for worker in both] == [0, 0]
+    both = [forked.start(forked.deliveries, post.city) for _ in range(2)]
+    assert [worker.wait().returncode for worker in both] == [0, 0]
     assert post.mailbox.count() == 100
     assert set(post.states()) == {"sent"}
 

@@ -79,7 +79,7 @@ def side(mariadb: MariaDb) -> Side:
         ("alter table rk modify cnt bigint unsigned not null default 0", "type.widen", "shape.rk.cnt", "warn", "none"),
         ("alter table rk modify price decimal(5,2)", "type.shift", "shape.rk.price", "warn", "breaking"),
         ("alter table rk modify day datetime", "type.temporal", "shape.rk.day", "warn", "none"),
-        ("alter table rk modify at timestamp null", "type.timezone", "shape.rk.at", "warn", "warn"),
+        ("alter table rk modify at timestamp null", "type.timezone", "shape.rk.at", "warn", "breaking"),
         ("alter table rk modify big varchar(30)", "type.family", "shape.rk.big", "breaking", "warn"),
         ("alter table rk modify addr varchar(50) not null comment '住址'", "null.forbid", "shape.rk.addr", "none", "breaking"),
         ("alter table rk modify name varchar(20)", "null.allow", "shape.rk.name", "breaking", "none"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.exchange.hours import opening
@@ -66,7 +66,6 @@ moments = st.datetimes(datetime(2025, 1, 2), datetime(2027, 6, 1), timezones=st.
 
 
 @given(begins=minutes, length=st.integers(1, DAY), days=st.sampled_from(["all", "workdays", "restdays"]), at=moments)
-@settings(max_examples=300, deadline=None)
 def test_every_minute_agrees_with_a_plain_look_at_the_clock(begins: int, length: int, days: str, at: datetime) -> None:
     """Open exactly while some counting day's window lasts; it is open when it opens, and shut a moment before."""
     hours = Hours(begins, begins + length, days)  # type: ignore[arg-type]

@@ -33,6 +33,11 @@ def judged(*lines: Any, seconds: float = 5) -> list[Any]:
         (GONE | {"policy": ["x"]}, "bad_document"),
         (b'{"id": 1, "old": ' + b"[" * 100_000, "unreadable"),  # nested beyond reading
         (GONE | {"new": json.loads("[" * 600 + "]" * 600)}, "bad_document"),  # nested beyond sense
+        (GONE | {"kind": ["pg"]}, "bad_document"),
+        (
+            GONE | {"kind": "openapi", "old": {"openapi": "3.0.0", "paths": {"/x": None}}, "new": {"openapi": "3.0.0"}},
+            "bad_document",
+        ),
     ],
 )
 def test_a_line_that_is_no_case_is_answered_with_an_error_and_the_next_one_is_judged(line: Any, kind: str) -> None:
@@ -49,6 +54,31 @@ def test_a_case_that_takes_too_long_is_given_up_and_the_next_one_is_judged() -> 
     assert [answer["error"]["type"] for answer in slow] == ["timeout", "timeout"]
     assert slow[0]["id"] == 1
     assert good[0]["level"] == "breaking"
+
+
+MULTIPLYING: dict[str, Any] = {
+    "allOf": [{"anyOf": [{"required": [f"a{i}"]}, {"required": [f"b{i}"]}]} for i in range(40)]
+}
+HARD = GONE | {
+    "kind": "jsonschema", "role": "writer", "old": MULTIPLYING,
+    "new": {"oneOf": [{"required": [f"a{i}", f"b{i + 1}"]} for i in range(39)], "minProperties": 40},
+}  # fmt: skip
+
+
+def test_the_time_a_case_may_take_is_that_of_a_processor() -> None:
+    """A busy machine does not make an error of what an idle one answers."""
+    _, slow, good = judged(GONE, HARD, GONE, seconds=0.4)
+    assert slow["error"] == {"type": "timeout", "message": "no answer within 0.4 s of a processor"}
+    assert good["level"] == "breaking"
+
+
+def test_half_a_character_is_written_as_it_may_be() -> None:
+    """What JSON can spell and UTF-8 cannot ends nothing: not in a name, nor in a value."""
+    one, two = judged(
+        GONE | {"id": "\ud800", "kind": "jsonschema", "role": "writer", "old": True, "new": {"const": "\udfff"}}, GONE
+    )
+    assert (one["id"], one["level"], one["changes"][0]["after"]) == ("\ud800", "breaking", {"const": "\udfff"})
+    assert two["id"] == 1
 
 
 def test_a_case_larger_than_a_pipe_passes() -> None:

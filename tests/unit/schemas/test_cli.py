@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from gateway.cli.app import whole
+from tests.command_line import invoke
 
 OLD: dict[str, Any] = {"type": "object", "properties": {"uscc": {"type": "string"}}}
 NEW: dict[str, Any] = {**OLD, "required": ["uscc"]}
@@ -20,7 +19,7 @@ def called(folder: Path, *options: str, old: Any = OLD, new: Any = NEW) -> Any:
     for name, document in (("old.json", old), ("new.json", new)):
         (folder / name).write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
     files = ["--old", str(folder / "old.json"), "--new", str(folder / "new.json")]
-    return CliRunner().invoke(whole(), ["schema", "diff", "--kind", "jsonschema", *files, *options])
+    return invoke("schema", "diff", "--kind", "jsonschema", *files, *options)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_a_batch_is_answered_line_by_line(tmp_path: Path) -> None:
         for n, role in enumerate(("reader", "writer"))
     ]
     (tmp_path / "cases.jsonl").write_text("\n".join(map(json.dumps, cases)), encoding="utf-8")
-    found = CliRunner().invoke(whole(), ["schema", "diff", "--batch", str(tmp_path / "cases.jsonl")])
+    found = invoke("schema", "diff", "--batch", str(tmp_path / "cases.jsonl"))
     answers = [json.loads(line) for line in found.stdout.splitlines()]
     assert [(a["id"], a["compatible"]) for a in answers] == [(0, True), (1, False)]
     assert found.exit_code == 0

@@ -112,7 +112,6 @@ def levels(old: Any, new: Any, policy: Policy | None = None) -> tuple[str, str]:
         (lambda a: get(a)["parameters"].append({"in": "query", "name": "z", "schema": {}}), INFO, INFO),
         (lambda a: get(a)["parameters"][1]["schema"].update(maximum=9), NONE, HARM),
         (lambda a: get(a)["parameters"][1]["schema"].update(maximum=900), NONE, NONE),
-        (lambda a: get(a)["parameters"][1].update(explode=False), NONE, HARM),
         (lambda a: post(a).pop("requestBody"), NONE, HARM),
         (lambda a: post(a)["requestBody"].update(required=True), NONE, HARM),
         (lambda a: post(a)["requestBody"]["content"].pop("text/csv"), NONE, HARM),

@@ -25,7 +25,7 @@ TEXTS = st.text("abc1", max_size=6)
 @given(PATTERNS, TEXTS)
 def test_a_string_is_in_the_set_when_the_pattern_is_found_in_it(pattern: str, text: str) -> None:
     """Anchors, classes, groups and counts mean what they mean elsewhere."""
-    languages = Languages()
+    languages = Languages(lambda _: None)
     assert languages.contains(language(pattern, languages), text) is bool(re.search(pattern, text))
 
 
@@ -33,7 +33,7 @@ def test_a_string_is_in_the_set_when_the_pattern_is_found_in_it(pattern: str, te
 @given(PATTERNS, PATTERNS, st.integers(0, 3))
 def test_the_shortest_string_is_in_both_sets(one: str, two: str, low: int) -> None:
     """It matches the first pattern and not the second; where there is none, no string of a sample is."""
-    languages = Languages()
+    languages = Languages(lambda _: None)
     both = languages.both([language(one, languages), languages.complement(language(two, languages))])
     found = languages.shortest(both, low, low + 3)
     if found is not None:
@@ -52,12 +52,12 @@ def test_the_shortest_string_is_in_both_sets(one: str, two: str, low: int) -> No
 def test_what_is_not_understood_is_said(pattern: str) -> None:
     """The differ then knows that it does not know."""
     with pytest.raises(Unsupported):
-        language(pattern, Languages())
+        language(pattern, Languages(lambda _: None))
 
 
 def test_a_set_with_too_many_states_is_given_up() -> None:
     """Nobody waits for it."""
-    languages = Languages()
+    languages = Languages(lambda _: None)
     with pytest.raises(TooManyStates):
         languages.shortest(
             languages.both([language("^(a|b)*a.{14}$", languages), language("^(a|b)*b.{13}$", languages)]), 15000, None

@@ -149,7 +149,11 @@ def test_numbers_count_only_within_one_database_and_one_major_version() -> None:
     for key, value in (("version_num", 190000), ("system_identifier", "2"), ("database_oid", None)):
         other = deepcopy(new)
         other["server"][key] = value
-        assert [c.rule for c in judged(old, other).changes] == ["pg.column.move"]
+        assert [c.rule for c in judged(old, other).changes] == ["pg.column.swap.undecided"]
+    widened = snapshot(column(1, "b", "text"), column(2, "a"))
+    widened["server"]["version_num"] = 190000
+    old["relations"][0]["columns"][1]["type"] = "text"
+    assert [c.rule for c in judged(old, widened).changes] == ["pg.column.move"]  # each went with its type
 
 
 def test_snapshots_are_judged_a_line_at_a_time() -> None:

@@ -49,7 +49,23 @@ NEW = {"code": "130881", "name": "平泉市", "parent": "130800", "valid_from": 
             ("breaking", "breaking", ["codelist.meaning"]),
             {},
         ),
-        ([OLD], [OLD | {"valid_from": "1960-01-01"}], ("warn", "warn", ["codelist.validity"]), {}),
+        (
+            [OLD],
+            [OLD | {"valid_from": "1960-01-01"}],
+            ("warn", "breaking", ["codelist.validity"]),
+            {},
+        ),  # refused for 1959
+        ([OLD], [OLD | {"valid_from": "1958-01-01"}], ("warn", "warn", ["codelist.validity"]), {}),
+        ([OLD | {"valid_from": None}], [OLD], ("warn", "breaking", ["codelist.validity"]), {}),
+        # another name and a first day where there was none
+        (
+            [OLD | {"name": "平泉", "valid_from": None}],
+            [OLD],
+            ("warn", "breaking", ["codelist.name", "codelist.validity"]),
+            {},
+        ),
+        # a replacement that is taken back
+        ([OLD | {"replaced_by": "130881"}, NEW], [OLD, NEW], ("warn", "warn", ["codelist.code.replace"]), {}),
         ([OLD], [OLD | {"parent": "130000"}], ("warn", "warn", ["codelist.parent"]), {}),
         ([OLD, NEW], [NEW, OLD], ("none", "none", []), {}),  # the order means nothing
     ],
@@ -141,6 +157,10 @@ def test_a_header_that_is_checked_binds_writers_too() -> None:
         ({"check_file": "md5"}, "breaking", "breaking", "file.check_file"),
         ({"encoding": "gb18030"}, "breaking", "breaking", "file.encoding"),
         ({"encoding": "UTF8"}, "none", "none", None),  # the same by another name
+        ({"encoding": "utf_8"}, "none", "none", None),
+        ({"encoding": "\0"}, "breaking", "breaking", "file.encoding"),
+        ({"escape": "\\"}, "warn", "warn", "file.fact.undecided"),  # a word that nobody judges is not passed over
+        ({"title": "new"}, "none", "none", None),
         ({"date_format": "dd/MM/yyyy"}, "breaking", "breaking", "file.date_format"),
         ({"name": "q_{day}.csv"}, "breaking", "warn", "file.name"),
         ({"split_mb": 100}, "breaking", "warn", "file.split"),
@@ -205,6 +225,13 @@ def prop(name: str, **facts: Any) -> dict[str, Any]:
         (prop("kind", enum=["a"]), "none", "breaking", "ogc.type"),
         (prop("name", type="object"), "warn", "warn", "ogc.type.undecided"),
         # geometry: renamed, widened, narrowed
+        # what is said of it besides
+        (
+            {"geometry": {"property": "geom", "type": "LineString", "dimension": 3}},
+            "warn",
+            "warn",
+            "ogc.geometry.undecided",
+        ),
         ({"geometry": {"property": "shape", "type": "LineString"}}, "breaking", "breaking", "ogc.geometry.property"),
         ({"geometry": {"property": "geom", "type": "MultiLineString"}}, "breaking", "none", "ogc.geometry.type"),
         ({"geometry": {"property": "geom", "type": "Point"}}, "breaking", "breaking", "ogc.geometry.type"),

@@ -18,7 +18,7 @@ N, I, W, B = Effect  # noqa: E741 - none, info, warn, breaking, as the columns o
     [
         ("smallint", "integer", ("type.widen", W, N), ("type.narrow", N, B)),
         ("integer", "numeric(10,0)", ("type.widen", W, N), ("type.shift", W, B)),  # ten digits hold more than an int
-        ("smallint", "numeric(4,0)", ("type.shift", W, B), ("type.widen", W, N)),
+        ("smallint", "numeric(4,0)", ("type.shift", W, B), ("type.shift", W, B)),  # no integer is NaN
         ("numeric(10,2)", "numeric(12,2)", ("type.widen", W, N), ("type.narrow", N, B)),
         ("numeric(5,1)", "numeric(5,2)", ("type.shift", W, B), ("type.shift", B, B)),  # what looks wider is not
         ("numeric(6,2)", "numeric", ("type.widen", W, N), ("type.narrow", B, B)),
@@ -35,11 +35,12 @@ N, I, W, B = Effect  # noqa: E741 - none, info, warn, breaking, as the columns o
         ("bigint", "character varying(20)", ("type.family", B, W), ("type.family", B, B)),
         ("bigint", "character varying(10)", ("type.family", B, B), ("type.family", B, B)),  # too short for what is sent
         ("uuid", "text", ("type.family", B, W), ("type.family", B, B)),
-        ("json", "jsonb", ("type.json", W, W), ("type.json", W, W)),
+        ("json", "jsonb", ("type.json", W, B), ("type.json", W, W)),
         ("integer[]", "bigint[]", ("type.widen", W, N), ("type.narrow", N, B)),
         ("integer", "integer[]", ("type.family", B, B), ("type.family", B, B)),
         ("integer[]", "text", ("type.family", B, B), ("type.family", B, B)),
         ("geometry(Point,4490)", "geometry(Point,4326)", ("type.change.undecided", W, W), ("type.change.undecided", W, W)),
+        ("timestamp without time zone", "timestamp(0) with time zone", ("type.timezone", W, B), ("type.timezone", W, W)),
         ("time without time zone", "time with time zone", ("type.family", B, B), ("type.family", B, B)),
     ],
 )  # fmt: skip
@@ -58,9 +59,14 @@ def test_a_type_of_postgresql_that_changes_is_judged_there_and_back(
         ("int(11)", "int(11) unsigned", ("type.shift", W, B)),
         ("tinyint(3) unsigned", "smallint(6)", ("type.widen", W, N)),
         ("mediumtext", "text", ("type.narrow", N, B)),
-        ("char(10)", "varchar(10)", None),
+        ("char(10)", "varchar(10)", ("type.padding", W, W)),  # blanks at the end stay now
+        ("varchar(10)", "char(10)", ("type.padding", W, W)),
+        ("varchar(63)", "tinytext", ("type.widen", W, N)),
+        ("varchar(64)", "tinytext", ("type.shift", W, B)),  # 255 bytes are 63 characters
+        ("text", "mediumtext", ("type.widen", W, N)),
         ("datetime", "datetime(3)", ("type.widen", W, N)),
-        ("datetime", "timestamp", ("type.timezone", W, W)),
+        ("datetime", "timestamp", ("type.timezone", W, B)),  # nothing before 1970
+        ("timestamp", "datetime", ("type.timezone", W, W)),
         ("set('a','b')", "set('a')", ("type.change.undecided", W, W)),
         ("decimal(10,0) unsigned", "decimal(10,0)", ("type.family", B, B)),
         ("varchar(255)", "longtext", ("type.widen", W, N)),

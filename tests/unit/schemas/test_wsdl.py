@@ -35,6 +35,7 @@ RPC = """<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http
 <w:output><s:body use="literal" namespace="u:t"/></w:output></w:operation></w:binding>
 <w:service name="S"><w:port name="Q" binding="t:B"><s:address location="http://old.example.invalid/"/></w:port></w:service>
 </w:definitions>"""
+ENCODED = RPC.replace('use="literal"', 'use="encoded"')
 MORE = '<xs:element name="more" type="xs:string" minOccurs="0"/>'
 BOUND = (
     '<w:operation name="Put"><s:operation soapAction="u:put"/><w:input><s:body use="literal"/></w:input></w:operation>'
@@ -59,6 +60,10 @@ OFFERED = '<w:operation name="Put"><w:input message="t:ask"/></w:operation>'
         (WSDL, [('<w:output message="t:told"/>', "")], "breaking", "breaking", "wsdl.message"),
         (RPC, [('namespace="u:t"/></w:input>', 'namespace="u:v"/></w:input>')], "breaking", "breaking", "wsdl.namespace"),
         (RPC, [('use="literal" namespace="u:t"/></w:input>', 'use="encoded" namespace="u:t"/></w:input>')], "breaking", "breaking", "wsdl.use"),
+        # an encoded part is sent with the name of its type
+        (RPC, [('name="name" type="xs:string"', 'name="name" type="xs:token"')], "none", "none", None),
+        (ENCODED, [('name="name" type="xs:string"', 'name="name" type="xs:token"')], "breaking", "none", "wsdl.part"),
+        (ENCODED, [('name="id" type="xs:int"', 'name="id" type="xs:long"')], "none", "breaking", "wsdl.part"),
         # what is worth a look
         (WSDL, [("http://old", "https://new")], "warn", "warn", "wsdl.address"),
         (WSDL, [("</w:operation><!--offered", '<w:fault name="Worse" message="t:trouble"/></w:operation><!--offered')], "warn", "warn", "wsdl.fault.add"),

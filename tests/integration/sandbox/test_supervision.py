@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.sla.calendar import Calendar
 from sandbox import approval_tables, city, supervision
 from sandbox.messages import CHINA, Row
 from sandbox.supervision import FEEDBACK, KEYS, TASK
+from tests.days import today
 
 ROOT = Path(__file__).parents[3]
 SEED = 7
@@ -37,7 +38,7 @@ def _dataset(name: str) -> Dataset:
 def test_good_records_keep_every_rule(good: dict[str, list[Row]], name: str) -> None:
     """None is refused, every field of the contract is there, keys are unique, and nothing lies in the future."""
     dataset = _dataset(name)
-    judge = rules.judge(dataset, date.today())  # noqa: DTZ011
+    judge = rules.judge(dataset, today())
     assert [(row, judge(row)) for row in good[name] if judge(row)] == []
     assert {frozenset(row) for row in good[name]} == {frozenset(dataset.columns)}
     assert dataset.key == KEYS[name]
@@ -82,7 +83,7 @@ def test_the_limit_is_the_gateways_calendars(good: dict[str, list[Row]]) -> None
 def test_a_bad_record_breaks_the_rule_it_names(good: dict[str, list[Row]], name: str, rule: str) -> None:
     """Rules of one row are judged first and name it; what looks elsewhere is left to the hub."""
     dataset = _dataset(name)
-    judge = rules.judge(dataset, date.today())  # noqa: DTZ011
+    judge = rules.judge(dataset, today())
     elsewhere = {r.id for r in dataset.rules if r.check in rules.SET_CHECKS} | UNSEEN
     for row in good[name][1:80]:
         found = judge(supervision.broken(name, rule, row, good[name][0]))
@@ -111,7 +112,7 @@ def test_set_rules_are_broken_where_they_look(good: dict[str, list[Row]]) -> Non
 
 def test_a_claim_keeps_the_rules(good: dict[str, list[Row]]) -> None:
     """A task in whatever state is a good one after its unit has claimed it; who claimed before stays."""
-    judge = rules.judge(_dataset(TASK), date.today())  # noqa: DTZ011
+    judge = rules.judge(_dataset(TASK), today())
     for row in good[TASK]:
         changed = row | supervision.claimed(row, datetime.now(CHINA), SEED)
         assert (judge(changed), changed["state"]) == (None, "4")

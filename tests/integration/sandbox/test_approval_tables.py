@@ -15,6 +15,7 @@ from gateway import contracts
 from gateway.exchange import rules
 from gateway.model import Dataset
 from sandbox import approval_tables, breaking, city, items, orgs, sources
+from tests.days import today
 
 ROOT = Path(__file__).parents[3]
 Row = dict[str, Any]
@@ -55,7 +56,7 @@ def test_every_table_of_the_platform_is_filled(tables: Tables) -> None:
 def test_good_rows_keep_every_rule(tables: Tables, name: str) -> None:
     """Those of the table and those to be broken; every field is the contract's and every key is there once."""
     dataset, (rows, spare) = _dataset(name), tables[name]
-    judge, good = rules.judge(dataset, date.today()), rows + [spare(number) for number in range(40)]  # noqa: DTZ011
+    judge, good = rules.judge(dataset, today()), rows + [spare(number) for number in range(40)]
     assert [(row, judge(row)) for row in map(_as_json, good) if judge(row)] == []
     assert {field for row in good for field in row} <= set(dataset.columns)
     assert Counter(tuple(str(row[k]) for k in dataset.key) for row in good).most_common(1)[0][1] == 1
@@ -65,7 +66,7 @@ def test_good_rows_keep_every_rule(tables: Tables, name: str) -> None:
 def test_a_broken_row_is_broken_by_the_rule_it_was_made_for(tables: Tables, name: str) -> None:
     """Every rule of one row that rejects has such a row, and no other rule is in its way."""
     dataset, (_, spare) = _dataset(name), tables[name]
-    judge = rules.judge(dataset, date.today())  # noqa: DTZ011
+    judge = rules.judge(dataset, today())
     for rule in sources.table(name).rules:
         if rule.severity == "error" and rule.check not in rules.SET_CHECKS:
             made = breaking.broken(rule, sources.table(name), spare(1), spare(2))
@@ -97,7 +98,7 @@ def test_some_guides_are_only_planned(tables: Tables) -> None:
     begun = {row["task_code"]: row["task_version"] for row in tables["item.guide"][0] if row["task_state"] == "1"}
     assert len(planned) == 11
     assert {row["task_version"] - begun[row["task_code"]] for row in planned} == {1}
-    assert all(row["plan_effective_date"].date() > date.today() for row in planned)  # noqa: DTZ011
+    assert all(row["plan_effective_date"].date() > today() for row in planned)
 
 
 def test_cases_are_about_items_that_exist(tables: Tables) -> None:
@@ -114,7 +115,7 @@ def test_cases_are_about_items_that_exist(tables: Tables) -> None:
 def test_the_events_of_a_case_are_numbered_without_a_gap(tables: Tables) -> None:
     """From 1, in the order in which they happened; each is a good row, the spare ones too, and every case has some."""
     rows, spare = tables["case.event"]
-    judge = rules.judge(_dataset("case.event"), date.today())  # noqa: DTZ011
+    judge = rules.judge(_dataset("case.event"), today())
     assert [row for row in map(_as_json, rows + [spare(number) for number in range(20)]) if judge(row)] == []
     told: dict[str, list[Row]] = defaultdict(list)
     for row in rows:

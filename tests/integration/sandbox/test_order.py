@@ -26,12 +26,13 @@ def city() -> Catalog:
         ("pop_person_in", set()),  # codes come from files
         (
             "item_guide_in",
-            {"item_directory_in", "item_directory_prov_in", "item_material_in", "item_fee_in", "item_faq_in"},
-        ),  # two platforms bring the directory
-        ("case_accept_in", {"item_guide_in", "org_org_in"}),
+            {f"item_{name}{way}" for name in ("directory", "material", "fee") for way in ("_in", "_prov_in")}
+            | {"item_faq_in"},
+        ),  # two platforms bring most of it
+        ("case_accept_in", {"item_guide_in", "item_guide_prov_in", "org_org_in"}),
         (
             "case_result_in",
-            {"case_accept_in", "case_special_in", "item_guide_in", "licence_data_in"},
+            {"case_accept_in", "case_special_in", "item_guide_in", "item_guide_prov_in", "licence_data_in"},
         ),  # inside an argument too
         ("case_event_in", {"case_accept_in"}),
         ("org_org_in", {"org_region_in"}),  # its own data set is not waited for
