@@ -2,11 +2,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SCALE ?= 1
-# Workers share the tests as tests/conftest.py says; what needs Airflow comes first, since it takes longest.
-PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --no-loadscope-reorder
+# Workers share the tests as tests/conftest.py says; what needs Airflow comes first, since it takes longest. One more than
+# there are cores: tests wait for servers a third of the time.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 5 --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate
 .DEFAULT_GOAL := help
-.PHONY: help install demo clean-demo test test-system test-all check bench lock clean
+.PHONY: help install demo clean-demo test check lint unit bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +19,7 @@ install: .venv/.installed ## make .venv from requirements.lock (uv; plain pip wh
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv && \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock || \
 	  $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable . --config-settings editable_mode=compat
 	touch $@
@@ -28,21 +30,21 @@ demo: install ## a whole city on this machine, seen through Airflow (ONCE=1: sho
 clean-demo: install ## remove the demo's data
 	$(BIN)/python -m sandbox.demo --clean
 
-check: install ## lint, types, layers, catalog and unit tests; under a minute
+check: install ## lint, types, layers, catalog and unit tests, side by side; under a minute once types were checked before
+	$(MAKE) --no-print-directory --jobs 2 unit lint
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gateway check --offline
+
+unit: install
 	$(PYTEST) tests/unit
 
-test: install ## every test that runs with wheels alone, DAGs in a real Airflow included; on all cores
-	$(PYTEST) -m 'not system'
-
-test-system: install ## the tests that need system servers or Chromium; skipped with their reason where those are missing
-	$(PYTEST) -m system
-
-test-all: test test-system ## every test
+test: install ## every test, DAGs in a real Airflow included; skipped with their reason are those whose server or browser is missing
+	$(PYTEST)
 
 bench: install ## ratios to the physical limit, and build/bench.json
 	$(BIN)/python -m sandbox.bench
