@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.lineage import get_hook_lineage_collector
 from airflow.sdk.observability.stats import Stats
-from gateway_words import COUNTS, KINDS, STAGES
+from exchange_app.words import COUNTS, KINDS, STAGES
 
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, NotNow

@@ -9,9 +9,9 @@ import pendulum
 from airflow.sdk import DAG, Asset
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from exchange_app.words import ends
 from gateway_alarm import late
 from gateway_operator import RETRY, ExchangeOperator
-from gateway_words import ends
 
 from gateway.model import Catalog, Platform, Route
 from gateway.sla import agreements

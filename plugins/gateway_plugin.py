@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
-from gateway_api import PREFIX as API
-from gateway_api import app as api
-from gateway_callbacks import PREFIX as CALLBACKS
-from gateway_callbacks import app as callbacks
-from gateway_feeds import PREFIX as FEEDS
-from gateway_feeds import app as feeds
-from gateway_notices import PREFIX as NOTICES
-from gateway_notices import app as notices
-from gateway_pages import app
+from exchange_app.api.app import PREFIX as API
+from exchange_app.api.app import app as api
+from exchange_app.callbacks import PREFIX as CALLBACKS
+from exchange_app.callbacks import app as callbacks
+from exchange_app.feeds import PREFIX as FEEDS
+from exchange_app.feeds import app as feeds
+from exchange_app.notices import PREFIX as NOTICES
+from exchange_app.notices import app as notices
+from exchange_app.pages.app import app
 
 
 class GatewayPlugin(AirflowPlugin):

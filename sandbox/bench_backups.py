@@ -13,14 +13,14 @@ import zstandard
 
 from backup import keys, seal
 from backup.repositories import open_repository
-from sandbox import bench
+from sandbox import meter
 from sandbox.bench_drills import drills
 from sandbox.bench_trees import trees
 
 _STEP = 1 << 20
 
 
-def backups(city: bench.Bench, pairs: int, files: int) -> list[dict[str, Any]]:
+def backups(city: meter.Bench, pairs: int, files: int) -> list[dict[str, Any]]:
     """Return the lines: each seal profile, the store, whole backups, and a tree of files."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-backups-") as name:
         folder = Path(name)
@@ -33,7 +33,7 @@ def backups(city: bench.Bench, pairs: int, files: int) -> list[dict[str, Any]]:
         return [*sealing, storing, *drills(city, folder, pairs - 1), trees(city, folder, files)]
 
 
-def _sealing(city: bench.Bench, dump: Path, profile: str, pairs: int) -> dict[str, Any]:
+def _sealing(city: meter.Bench, dump: Path, profile: str, pairs: int) -> dict[str, Any]:
     """Compare sealing, both hashes taken, with zstd of the same level alone."""
     identity, recipient = keys.create()
     sealer, sealed = seal.sealer(profile, {"bench": recipient}), dump.with_name("sealed")
@@ -48,17 +48,17 @@ def _sealing(city: bench.Bench, dump: Path, profile: str, pairs: int) -> dict[st
 
     def ours() -> None:
         with dump.open("rb") as source, sealed.open("wb") as target:
-            bench.check(sealer.seal(source, target).plain_sha256 == wanted, "the hash of what was sealed")
+            meter.check(sealer.seal(source, target).plain_sha256 == wanted, "the hash of what was sealed")
 
     line = city.pairs(f"seal.{profile}", pairs, limit, ours, lambda: None)
     with sealed.open("rb") as source, dump.with_name("opened").open("w+b") as target:
         seal.opener(profile, identity).open(source, target)
         target.seek(0)
-        bench.check(hashlib.file_digest(target, "sha256").hexdigest() == wanted, "what was opened")
+        meter.check(hashlib.file_digest(target, "sha256").hexdigest() == wanted, "what was opened")
     return line
 
 
-def _storing(city: bench.Bench, part: Path, pairs: int) -> dict[str, Any]:
+def _storing(city: meter.Bench, part: Path, pairs: int) -> dict[str, Any]:
     """Compare storing a part, hashed, durable and read back, with `cp` and `sync` of it."""
     store = part.with_name("store")
     store.mkdir()
@@ -77,7 +77,7 @@ def _storing(city: bench.Bench, part: Path, pairs: int) -> dict[str, Any]:
 
     def ours() -> None:
         told = repository.put_part(f"b{number[0]}", "0001.part", part, known)
-        bench.check((told.bytes, told.sha256) == (part.stat().st_size, known), "the part as it was read back")
+        meter.check((told.bytes, told.sha256) == (part.stat().st_size, known), "the part as it was read back")
         repository.put_manifest(f"b{number[0]}", b"{}")
         repository.delete(f"b{number[0]}")
 

@@ -17,7 +17,7 @@ from gateway.deployment import Deployment
 from gateway.exchange import carry
 from gateway.exchange.pipe import pipe_copy
 from gateway.model import Dataset, Platform
-from sandbox import bench
+from sandbox import meter
 from sandbox.city import DELIVER_ROLE
 
 ROUTE = "pop_person_share"
@@ -26,21 +26,21 @@ UP = "up_pop_person"
 _ENVELOPE = "'1308000101202611251200000001'::varchar, 'I'::varchar, timestamp '2026-11-25 12:00:00', 'CDE'::varchar"
 
 
-def deliver(city: bench.Bench) -> dict[str, Any]:
+def deliver(city: meter.Bench) -> dict[str, Any]:
     """Compare the delivery of all of `pop.person`, numbered, judged and receipted, with a COPY into the same empty table.
 
-    It takes the hub as `bench.full_width` left it.
+    It takes the hub as `bench_loads.full_width` left it.
     """
-    deployment = replace(city.deployment, catalog=catalog.load(bench.BUILD.parent / "catalog"))
+    deployment = replace(city.deployment, catalog=catalog.load(meter.BUILD.parent / "catalog"))
     with closing(psycopg2.connect(os.environ["GATEWAY_CONN_SHARE_ADMIN"])) as platform:
         platform.autocommit = True
         table = deployment.route(ROUTE).dataset.table
         return _line(city, deployment, platform, "deliver.pop_person", table, [])
 
 
-def front_end(city: bench.Bench) -> dict[str, Any]:
+def front_end(city: meter.Bench) -> dict[str, Any]:
     """Compare the same delivery to a front end's up table, with envelope, judged by the table's limits, with a COPY."""
-    found = catalog.load(bench.BUILD.parent / "catalog")
+    found = catalog.load(meter.BUILD.parent / "catalog")
     there = found.platforms["prov"]
     options = {**there.options, "resources": {"pop.person": {"up": UP, "code": "0101"}}}
     prov: Platform = replace(there, options=options)
@@ -54,7 +54,7 @@ def front_end(city: bench.Bench) -> dict[str, Any]:
 
 
 def _line(
-    city: bench.Bench, deployment: Deployment, platform: Connection, name: str, table: str, more: Sequence[sql.SQL]
+    city: meter.Bench, deployment: Deployment, platform: Connection, name: str, table: str, more: Sequence[sql.SQL]
 ) -> dict[str, Any]:
     """Measure a delivery of everything against a COPY of the same values into the emptied table."""
     dataset = deployment.route(ROUTE).dataset
@@ -83,13 +83,13 @@ def _line(
                 cursor.copy_expert(copy_out, stream, size=262_144)
                 return int(cursor.rowcount)
 
-        bench.check(pipe_copy(read, platform, copy_in) == rows, "rows copied")
+        meter.check(pipe_copy(read, platform, copy_in) == rows, "rows copied")
 
     def ours() -> None:
         outcome = carry.run(deployment, ROUTE, whole=True)
-        bench.check((outcome.read, outcome.inserted) == (rows, rows), "rows delivered")
+        meter.check((outcome.read, outcome.inserted) == (rows, rows), "rows delivered")
 
-    return city.pairs(f"{name}.{bench.size(rows)}", 3, limit, ours, between)
+    return city.pairs(f"{name}.{meter.size(rows)}", 3, limit, ours, between)
 
 
 def _up_table(dataset: Dataset) -> sql.Composed:

@@ -17,7 +17,7 @@ from backup import drill, dump, keys, plans, run, scratch, snapshot, survey, too
 from backup.plans import Plan
 from backup.snapshot import Held
 from gateway.errors import BackupFailed, DrillFailed
-from sandbox import bench
+from sandbox import meter
 
 _HOUR = 3600.0
 _SMALL = 4  # how many times smaller the second run is whose memory is compared
@@ -35,13 +35,13 @@ drill: {{schedule: manual}}
 """
 
 
-def drills(city: bench.Bench, folder: Path, pairs: int) -> list[dict[str, Any]]:
+def drills(city: meter.Bench, folder: Path, pairs: int) -> list[dict[str, Any]]:
     """Return the lines of dump, drill and memory."""
     plan = _plan(city, folder)
     return [_dumping(city, folder, pairs), *_running(city, plan, folder), _drilling(city, plan, folder, pairs)]
 
 
-def _plan(city: bench.Bench, folder: Path) -> Plan:
+def _plan(city: meter.Bench, folder: Path) -> Plan:
     identity, recipient = keys.create()
     (folder / "near").mkdir()
     os.environ |= {
@@ -53,7 +53,7 @@ def _plan(city: bench.Bench, folder: Path) -> Plan:
     return plans.read(path, city.deployment.catalog)
 
 
-def _dumping(city: bench.Bench, folder: Path, pairs: int) -> dict[str, Any]:
+def _dumping(city: meter.Bench, folder: Path, pairs: int) -> dict[str, Any]:
     """Compare a dump, every table counted and hashed beside it, with the same dump alone."""
     spool = folder / "spool"
     ((rows,),) = city.ask("select count(*) from person", source=True)  # lines before this one took some away
@@ -72,12 +72,12 @@ def _dumping(city: bench.Bench, folder: Path, pairs: int) -> dict[str, Any]:
                 survey.take, lambda: snapshot.connect(city.source_dsn, "gateway bench", held.id), (), jobs=2
             )
             dump.take(city.source_dsn, held, (), spool, jobs=2, deadline=time.monotonic() + _HOUR)
-            bench.check(counted.result().rows >= rows, "the rows that were hashed")
+            meter.check(counted.result().rows >= rows, "the rows that were hashed")
 
     return city.pairs("backup.dump", pairs, limit, ours, between)
 
 
-def _running(city: bench.Bench, plan: Plan, folder: Path) -> list[dict[str, Any]]:
+def _running(city: meter.Bench, plan: Plan, folder: Path) -> list[dict[str, Any]]:
     """Compare whole backups of a part of the table and of all of it with packed dumps: their memory is to be the same."""
     city.ask("create schema small", source=True)
     city.ask(f"create table small.person as select * from person limit {city.rows // _SMALL}", source=True)
@@ -98,14 +98,14 @@ def _running(city: bench.Bench, plan: Plan, folder: Path) -> list[dict[str, Any]
             )  # fmt: skip
 
         def ours(narrow: Plan = narrow, tables: int = tables) -> None:
-            bench.check(run.run(city.deployment, narrow).tables == tables, "the tables of the backup")
+            meter.check(run.run(city.deployment, narrow).tables == tables, "the tables of the backup")
 
         lines.append(city.pairs(name, 1, limit, ours, lambda: shutil.rmtree(spool, ignore_errors=True)))
     city.ask("drop schema small cascade", source=True)
     return lines
 
 
-def _drilling(city: bench.Bench, plan: Plan, folder: Path, pairs: int) -> dict[str, Any]:
+def _drilling(city: meter.Bench, plan: Plan, folder: Path, pairs: int) -> dict[str, Any]:
     """Compare a drill, from the repository to the last comparison, with pg_restore of the same dump on such a server."""
     spool = folder / "spool"
     held = _dumped(city, spool)
@@ -129,7 +129,7 @@ def _drilling(city: bench.Bench, plan: Plan, folder: Path, pairs: int) -> dict[s
         )  # fmt: skip
 
     def ours() -> None:
-        bench.check(drill.drill(city.deployment, plan).passed, "what was restored")
+        meter.check(drill.drill(city.deployment, plan).passed, "what was restored")
 
     try:
         return city.pairs("backup.drill", pairs, limit, ours, between)
@@ -137,7 +137,7 @@ def _drilling(city: bench.Bench, plan: Plan, folder: Path, pairs: int) -> dict[s
         scratched.kill()
 
 
-def _dumped(city: bench.Bench, spool: Path) -> Held:
+def _dumped(city: meter.Bench, spool: Path) -> Held:
     shutil.rmtree(spool, ignore_errors=True)
     spool.mkdir()
     with snapshot.held(city.source_dsn) as held:

@@ -15,16 +15,16 @@ from gateway.deployment import Deployment
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import transfer
 from gateway.model import DeleteLimit, Platform, Route
-from sandbox import bench, bench_rest
+from sandbox import bench_rest, meter
 
 # A data set of its own: a key of bench.person may come from one source only.
-ROW = replace(bench.PERSON, name="bench.row")
-_COLUMNS = [name.strip() for name in bench.COLUMNS.split(",")]
+ROW = replace(meter.PERSON, name="bench.row")
+_COLUMNS = [name.strip() for name in meter.COLUMNS.split(",")]
 
 
-def files_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
+def files_load(city: meter.Bench, rows: int, pairs: int) -> dict[str, Any]:
     """Compare a whole run (decoded, checked, keyed, receipted) with COPY CSV into a logged table and ADD PRIMARY KEY."""
-    bad = rows // bench.BAD_EVERY
+    bad = rows // meter.BAD_EVERY
     deployment = _deployment(city)
     with tempfile.TemporaryDirectory(prefix="gateway-bench-files-") as folder:
         os.environ["GATEWAY_CONN_BENCH_FILES"] = Path(folder).as_uri()
@@ -34,24 +34,24 @@ def files_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
             city.ask("drop table if exists hub.bench_row__bench_files")
             city.ask("update gateway.route_state set loaded = false where route = 'bench_files_in'")
             city.ask("alter table gateway.quarantine disable trigger all; delete from gateway.quarantine")
-            city.ask(f"drop table if exists plain; create table plain ({bench.SHAPE})")
+            city.ask(f"drop table if exists plain; create table plain ({meter.SHAPE})")
 
         def limit() -> None:
             with file.open("rb") as opened, city.hub.cursor() as cursor:
                 cursor.copy_expert(
-                    f"copy plain ({bench.COLUMNS}) from stdin (format csv, header)", opened, size=262_144
+                    f"copy plain ({meter.COLUMNS}) from stdin (format csv, header)", opened, size=262_144
                 )
-                bench.check(cursor.rowcount == rows, "rows copied")
+                meter.check(cursor.rowcount == rows, "rows copied")
             city.ask("alter table plain add primary key (id_no)")
 
         def ours() -> None:
             outcome = transfer.run(deployment, "bench_files_in")
-            bench.check((outcome.inserted, outcome.rejected) == (rows - bad, bad), "rows landed")
+            meter.check((outcome.inserted, outcome.rejected) == (rows - bad, bad), "rows landed")
 
-        return city.pairs(f"files_load.{bench.size(rows)}", pairs, limit, ours, between)
+        return city.pairs(f"files_load.{meter.size(rows)}", pairs, limit, ours, between)
 
 
-def _deployment(city: bench.Bench) -> Deployment:
+def _deployment(city: meter.Bench) -> Deployment:
     """Return the bench's deployment with the route of this line alone."""
     catalog = city.deployment.catalog
     options = {"resources": {ROW.name: {"format": {"kind": "csv", "charset": "utf-8"}}}}

@@ -24,13 +24,13 @@ from gateway.notify import channels, outbox
 from gateway.notify.channel import Envelope, message_id
 from gateway.notify.message import Message
 from gateway.security.crypto import Keys
-from sandbox import bench
+from sandbox import meter
 from sandbox.mailbox import Mailbox
 
 _MODULE = [sys.executable, "-m", "sandbox.bench_notices"]
 
 
-def notices(city: bench.Bench, count: int = 10_000) -> dict[str, Any]:
+def notices(city: meter.Bench, count: int = 10_000) -> dict[str, Any]:
     """Compare queueing and sending `count` messages, each recorded, with a restart in the middle, with only sending them."""
     with TemporaryDirectory(prefix="gateway-mail-") as name, _server(Path(name)) as dsn:
         folder = Path(name)
@@ -48,14 +48,14 @@ def notices(city: bench.Bench, count: int = 10_000) -> dict[str, Any]:
                 for number in range(count):
                     address = f"u{number + 1}@bench.example.gov.cn"
                     mail.send(Envelope(_MESSAGE, address, message_id("bench", number, "limit")))
-            bench.check(_came(folder) == (count, 0), "mails sent alone")
+            meter.check(_came(folder) == (count, 0), "mails sent alone")
 
         def ours() -> None:
             _queue(city, count)
             _killed_in_the_middle(folder, count)
             while outbox.deliver(city.deployment).sent or _waiting(city):
                 pass
-            bench.check(_came(folder)[0] == count and _came(folder)[1] <= 1, "each mail once, one twice at most")
+            meter.check(_came(folder)[0] == count and _came(folder)[1] <= 1, "each mail once, one twice at most")
 
         return city.pairs(f"notices.{count // 1000}k", 1, limit, ours, between)
 
@@ -65,11 +65,11 @@ _MESSAGE = Message(
 )
 
 
-def _queue(city: bench.Bench, count: int) -> None:
+def _queue(city: meter.Bench, count: int) -> None:
     with closing(city.deployment.hub(name="bench")) as hub, hub, hub.cursor() as cursor:
         cursor.execute("select contact from gateway.contact")
         queued = [outbox.put(hub, city.deployment.keys, _MESSAGE, contact, "bench") for (contact,) in cursor.fetchall()]
-    bench.check(len(queued) == count and None not in queued, "messages queued")
+    meter.check(len(queued) == count and None not in queued, "messages queued")
 
 
 def _killed_in_the_middle(folder: Path, count: int) -> None:
@@ -77,10 +77,10 @@ def _killed_in_the_middle(folder: Path, count: int) -> None:
         while _sent(folder) < count // 2 and worker.poll() is None:
             time.sleep(0.1)
         worker.kill()
-    bench.check(worker.returncode == -9, "a worker killed in the middle")
+    meter.check(worker.returncode == -9, "a worker killed in the middle")
 
 
-def _waiting(city: bench.Bench) -> bool:
+def _waiting(city: meter.Bench) -> bool:
     """Tell whether anything waits, which may be held for a moment for the dead worker."""
     return bool(city.ask("select from gateway.outbox where state = 'waiting' limit 1"))
 

@@ -26,7 +26,7 @@ from gateway.sla import agreements, occurrences
 from gateway.sla.calendar import Calendar
 from gateway.sla.periods import Period
 from gateway.sql import queries
-from sandbox import bench
+from sandbox import meter
 
 _PLUGINS = Path(__file__).parent.parent / "plugins"
 _ROUTES, _PLATFORMS, _VIEWERS = 200, 40, 50
@@ -41,26 +41,26 @@ analyze gateway.sla_event; analyze gateway.batch; analyze gateway.route_state
 """
 
 
-def overview(city: bench.Bench) -> dict[str, Any]:
+def overview(city: meter.Bench) -> dict[str, Any]:
     """Compare fifty views of the overview with the statements they need, each viewer on a connection of its own."""
     os.environ["GATEWAY_HUB_DSN"] = city.hub_dsn
     deployment = _filled(city)
     with TemporaryDirectory(prefix="gateway-pages-") as folder:
         app = _app(deployment, folder)
         took = asyncio.run(_viewed(app, 1))
-        bench.say.print(f"[dim]overview, the first view: {took[0]:.2f} s[/dim]")
+        meter.say.print(f"[dim]overview, the first view: {took[0]:.2f} s[/dim]")
 
         def ours() -> None:
             taken = sorted(asyncio.run(_viewed(app, _VIEWERS)))
-            bench.say.print(f"[dim]overview, {_VIEWERS} at once: slowest {taken[-1]:.2f} s[/dim]")
+            meter.say.print(f"[dim]overview, {_VIEWERS} at once: slowest {taken[-1]:.2f} s[/dim]")
 
         line = city.pairs(f"overview.{_VIEWERS}_viewers", 3, lambda: _asked(deployment), ours, lambda: None)
         alone = sorted(asyncio.run(_viewed(app, 1))[0] for _ in range(40))
-        bench.say.print(f"[dim]overview, one after the other: p95 {1000 * alone[37]:.0f} ms[/dim]")
+        meter.say.print(f"[dim]overview, one after the other: p95 {1000 * alone[37]:.0f} ms[/dim]")
         return line
 
 
-def _filled(city: bench.Bench) -> Deployment:
+def _filled(city: meter.Bench) -> Deployment:
     """Return the deployment with two hundred routes that kept their promises this half month."""
     catalog = city.deployment.catalog
     route = replace(catalog.routes["bench_in"], schedule="*/5 * * * *")
@@ -85,15 +85,15 @@ def _app(deployment: Deployment, folder: str) -> Any:
     sys.path.insert(0, str(_PLUGINS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Airflow's dependencies say of each other is theirs to mend
-        import gateway_frame  # noqa: PLC0415 - Airflow's home must be set before
-        import gateway_pages  # noqa: PLC0415
         from airflow.api_fastapi.core_api.security import get_user  # noqa: PLC0415
+        from exchange_app import frame  # noqa: PLC0415 - Airflow's home must be set before
+        from exchange_app.pages import app as pages  # noqa: PLC0415
     engineer = SimpleNamespace(
         get_name=lambda: "bench", first_name="", roles=[SimpleNamespace(name="Exchange Engineer")]
     )
-    gateway_frame._deployment = lambda _: deployment  # type: ignore[assignment]  # noqa: SLF001
-    gateway_pages.app.dependency_overrides[get_user] = lambda: engineer
-    return gateway_pages.app
+    frame._deployment = lambda _: deployment  # type: ignore[assignment]  # noqa: SLF001
+    pages.app.dependency_overrides[get_user] = lambda: engineer
+    return pages.app
 
 
 async def _viewed(app: Any, viewers: int) -> list[float]:
@@ -108,7 +108,7 @@ async def _viewed(app: Any, viewers: int) -> list[float]:
         async def one() -> float:
             began = time.monotonic()
             answer = await client.get("/")
-            bench.check(answer.status_code == 200 and answer.text.count("<tr id=") == _PLATFORMS, "the overview")
+            meter.check(answer.status_code == 200 and answer.text.count("<tr id=") == _PLATFORMS, "the overview")
             return time.monotonic() - began
 
         return list(await asyncio.gather(*(one() for _ in range(viewers))))
@@ -116,7 +116,7 @@ async def _viewed(app: Any, viewers: int) -> list[float]:
 
 def _asked(deployment: Deployment) -> None:
     """Ask what the overview asks, as often at once."""
-    statements = queries(str(_PLUGINS / "gateway_overview.py"))
+    statements = queries(str(_PLUGINS / "exchange_app" / "pages" / "overview.py"))
     values: Mapping[str, Any] = {"today": settings.now().astimezone(settings.CHINA).date()}
 
     def one(_: int) -> None:

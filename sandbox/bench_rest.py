@@ -26,12 +26,12 @@ from gateway.deployment import Deployment
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import transfer
 from gateway.model import DeleteLimit, Platform, Route
-from sandbox import bench
+from sandbox import meter
 
 PAGE = 5_000
 # A data set of its own: a key of bench.person may come from one source only.
-RECORD = replace(bench.PERSON, name="bench.record")
-_COLUMNS = [name.strip() for name in bench.COLUMNS.split(",")]
+RECORD = replace(meter.PERSON, name="bench.record")
+_COLUMNS = [name.strip() for name in meter.COLUMNS.split(",")]
 _RESOURCE = {
     "path": "/persons",
     "records": "items",
@@ -40,9 +40,9 @@ _RESOURCE = {
 }
 
 
-def rest_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
+def rest_load(city: meter.Bench, rows: int, pairs: int) -> dict[str, Any]:
     """Compare a whole run over HTTP with fetching the same pages, orjson.loads and a COPY into a table without key."""
-    bad = rows // bench.BAD_EVERY
+    bad = rows // meter.BAD_EVERY
     deployment = _deployment(city)
     with _server(rows) as url:
         os.environ["GATEWAY_CONN_BENCH_REST"] = url
@@ -52,19 +52,19 @@ def rest_load(city: bench.Bench, rows: int, pairs: int) -> dict[str, Any]:
             city.ask("update gateway.route_state set loaded = false where route = 'bench_rest_in'")
             city.ask("alter table gateway.quarantine disable trigger all; delete from gateway.quarantine")
             city.ask("drop table if exists plain")
-            city.ask(f"create unlogged table plain ({bench.SHAPE})")
+            city.ask(f"create unlogged table plain ({meter.SHAPE})")
 
         def limit() -> None:
-            bench.check(_parse_and_copy(city, url, rows) == rows, "pages copied")
+            meter.check(_parse_and_copy(city, url, rows) == rows, "pages copied")
 
         def ours() -> None:
             outcome = transfer.run(deployment, "bench_rest_in")
-            bench.check((outcome.inserted, outcome.rejected) == (rows - bad, bad), "records landed")
+            meter.check((outcome.inserted, outcome.rejected) == (rows - bad, bad), "records landed")
 
-        return city.pairs(f"rest_load.{bench.size(rows)}", pairs, limit, ours, between)
+        return city.pairs(f"rest_load.{meter.size(rows)}", pairs, limit, ours, between)
 
 
-def _deployment(city: bench.Bench) -> Deployment:
+def _deployment(city: meter.Bench) -> Deployment:
     """Return the bench's deployment with the route of this line alone."""
     catalog, options = city.deployment.catalog, {"resources": {RECORD.name: _RESOURCE}}
     source = Platform("bench_rest", "测试接口", "rest", "BENCH_REST", "bench", options=options)
@@ -78,13 +78,13 @@ def _deployment(city: bench.Bench) -> Deployment:
     return found
 
 
-def _parse_and_copy(city: bench.Bench, url: str, rows: int) -> int:
+def _parse_and_copy(city: meter.Bench, url: str, rows: int) -> int:
     copied, session = 0, requests.Session()
     for page in range(-(-rows // PAGE)):
         records = orjson.loads(session.get(f"{url}/persons", params={"page": page}, timeout=60).content)["items"]
         lines = "".join("\t".join(str(r[c]) for c in _COLUMNS) + "\n" for r in records)
         with city.hub.cursor() as cursor:
-            cursor.copy_expert(f"copy plain ({bench.COLUMNS}) from stdin", io.StringIO(lines))
+            cursor.copy_expert(f"copy plain ({meter.COLUMNS}) from stdin", io.StringIO(lines))
         copied += len(records)
     return copied
 
@@ -102,7 +102,7 @@ def _server(rows: int) -> Iterator[str]:
 def record(i: int) -> dict[str, Any]:
     """Return record `i`; few are bad."""
     born = date(1940, 1, 1) + timedelta(days=i * 7919 % 30_000)
-    head = "X" if i % bench.BAD_EVERY == 0 else "1"
+    head = "X" if i % meter.BAD_EVERY == 0 else "1"
     moment = datetime(2026, 11, 1, tzinfo=UTC) - timedelta(seconds=i)
     return {
         "id_no": f"{head}308{i % 30:02d}{born:%Y%m%d}{i // 30_000:04d}", "name": f"王{chr(20_000 + i % 5_000)}",

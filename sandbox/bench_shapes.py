@@ -12,7 +12,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from gateway import pg
-from sandbox import bench
+from sandbox import meter
 from schemas.diff.compare import compare
 from schemas.diff.model import Policy
 from schemas.snapshot import pg as snapshot
@@ -27,7 +27,7 @@ _NAMED = (
 )
 
 
-def shapes(city: bench.Bench, pairs: int) -> list[dict[str, Any]]:
+def shapes(city: meter.Bench, pairs: int) -> list[dict[str, Any]]:
     """Return the lines `snapshot.500x30`, `diff.500x30` and `fingerprint.table`."""
     server = city.servers[1]
     server.create_database("shapes")
@@ -53,20 +53,20 @@ def _tables(connection: Connection) -> None:
     pg.run(connection, "analyze")
 
 
-def _snapshot(city: bench.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
+def _snapshot(city: meter.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
     def ours() -> None:
         taken = snapshot.take(connection, ["shapes"])
-        bench.check(sum(len(r["columns"]) for r in taken["relations"]) == TABLES * COLUMNS, "columns of the snapshot")
+        meter.check(sum(len(r["columns"]) for r in taken["relations"]) == TABLES * COLUMNS, "columns of the snapshot")
 
     def limit() -> None:
         with connection.cursor() as cursor:
             cursor.execute(_NAMED)
-            bench.check(len(cursor.fetchall()) == TABLES * COLUMNS, "columns read")
+            meter.check(len(cursor.fetchall()) == TABLES * COLUMNS, "columns read")
 
     return city.pairs(f"snapshot.{TABLES}x{COLUMNS}", pairs, limit, ours, lambda: None)
 
 
-def _diff(city: bench.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
+def _diff(city: meter.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
     """Compare two snapshots of which every table differs by one column."""
     texts = [canonical(snapshot.take(connection, ["shapes"]))]
     texts.append(texts[0].replace(b'"character varying(36)"', b'"character varying(20)"'))
@@ -76,24 +76,24 @@ def _diff(city: bench.Bench, connection: Connection, pairs: int) -> dict[str, An
 
     def ours() -> None:
         found = compare("pg", old, new, "both", Policy())
-        bench.check(len(found.changes) == TABLES, "changes")
+        meter.check(len(found.changes) == TABLES, "changes")
 
     def limit() -> None:
-        bench.check(all(json.loads(text) for text in texts), "documents")
+        meter.check(all(json.loads(text) for text in texts), "documents")
 
     return city.pairs(f"diff.{TABLES}x{COLUMNS}", pairs, limit, ours, lambda: None)
 
 
-def _fingerprint(city: bench.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
+def _fingerprint(city: meter.Bench, connection: Connection, pairs: int) -> dict[str, Any]:
     def ours() -> None:
         found = {snapshot.relation_fingerprint(connection, "shapes", "t7")["shape"] for _ in range(_MANY)}
-        bench.check(len(found) == 1, "fingerprint")
+        meter.check(len(found) == 1, "fingerprint")
 
     def limit() -> None:
         for _ in range(_MANY):
             with connection.cursor() as cursor:
                 cursor.execute(_NAMED + " and c.relname = 't7'")
-                bench.check(len(cursor.fetchall()) == COLUMNS, "columns read")
+                meter.check(len(cursor.fetchall()) == COLUMNS, "columns read")
 
     line = city.pairs("fingerprint.table", pairs, limit, ours, lambda: None)
     return line | {key: round(line[key] / _MANY, 4) for key in ("ours_cpu", "limit_cpu", "ours_wall", "limit_wall")}

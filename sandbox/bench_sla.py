@@ -12,7 +12,7 @@ from gateway import fonts
 from gateway.deployment import Deployment
 from gateway.sla import circular, figures, paper
 from gateway.sla.periods import Period
-from sandbox import bench
+from sandbox import meter
 
 _PERIOD = Period.of("2026-10A")
 _AS_OF = _PERIOD.ends.replace(day=20)
@@ -48,7 +48,7 @@ select n, 'batch', n, 'bench_1', '', jsonb_build_object('no', n, 'kind', 'batch'
 """
 
 
-def sla(city: bench.Bench, count: int) -> list[dict[str, Any]]:
+def sla(city: meter.Bench, count: int) -> list[dict[str, Any]]:
     """Measure the report of a half month, cold and again, against reading its runs once; and printing its circular."""
     lines = [_told(city)]
     values = {"routes": min(2_000, max(200, count // 5_000)), "count": count}
@@ -61,22 +61,22 @@ def sla(city: bench.Bench, count: int) -> list[dict[str, Any]]:
         cursor.execute("vacuum analyze gateway.sla_run")
     made: list[dict[str, Any]] = []
     words = "select count(*), sum(read) from gateway.sla_run"
-    name = bench.size(count)
+    name = meter.size(count)
 
     def cold() -> None:
         made.append(figures.report(city.deployment, _PERIOD, _AS_OF))
-        bench.check(made[0]["totals"]["all"]["read"] == 100 * count, "rows read in the report")
+        meter.check(made[0]["totals"]["all"]["read"] == 100 * count, "rows read in the report")
 
     def again() -> None:
         made.append(_read(city.deployment))
-        bench.check(made[0]["totals"] == made[-1]["totals"], "the same figures again")
+        meter.check(made[0]["totals"] == made[-1]["totals"], "the same figures again")
 
     for line, job in ((f"sla.report.{name}", cold), (f"sla.again.{name}", again)):
         lines.append(city.pairs(line, 1, lambda: city.ask(words), job, _nothing))
     return [*lines, _printed(city, made[0])] if fonts.find().files else lines
 
 
-def _told(city: bench.Bench) -> dict[str, Any]:
+def _told(city: meter.Bench) -> dict[str, Any]:
     """Measure what it costs that each receipt tells its times, against receipts that tell nothing."""
 
     def written(times: str) -> None:
@@ -91,7 +91,7 @@ def _told(city: bench.Bench) -> dict[str, Any]:
         city.ask("truncate gateway.sla_run, gateway.sla_carried")
 
     line = city.pairs(
-        f"sla.told.{bench.size(_RECEIPTS)}", 3, lambda: written("disable"), lambda: written("enable"), emptied
+        f"sla.told.{meter.size(_RECEIPTS)}", 3, lambda: written("disable"), lambda: written("enable"), emptied
     )
     emptied()
     return line
@@ -107,7 +107,7 @@ def _read(deployment: Deployment) -> dict[str, Any]:
         return figures.read(hub, deployment.catalog, _PERIOD, _AS_OF)
 
 
-def _printed(city: bench.Bench, made: dict[str, Any]) -> dict[str, Any]:
+def _printed(city: meter.Bench, made: dict[str, Any]) -> dict[str, Any]:
     """Print the circular; the reference is a circular without figures."""
     issue = {
         "figures": made,
@@ -124,4 +124,4 @@ def _printed(city: bench.Bench, made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(doc: dict[str, Any]) -> None:
-    bench.check(paper.pdf(doc).startswith(b"%PDF"), "a PDF")
+    meter.check(paper.pdf(doc).startswith(b"%PDF"), "a PDF")

@@ -13,7 +13,7 @@ from connectors.soap_options import resource
 from connectors.soap_records import Plan, write
 from connectors.soap_reply import Reply
 from gateway import catalog
-from sandbox import bench
+from sandbox import meter
 
 _CHUNK = 65_536
 _NAMESPACE = "http://ws.superv.example.invalid/"
@@ -30,13 +30,13 @@ class _Counted(BytesIO):
         return len(data)
 
 
-def soap_parse(city: bench.Bench, records: int, pairs: int) -> dict[str, Any]:
+def soap_parse(city: meter.Bench, records: int, pairs: int) -> dict[str, Any]:
     """Compare our reading of a reply, whole records and values as text, with zeep's parse of it."""
-    found = catalog.load(bench.BUILD.parent / "catalog")
+    found = catalog.load(meter.BUILD.parent / "catalog")
     declared = resource(found.platforms["superv"], found.datasets[_DATASET])
     body = _reply(records)
     client: Any = Client(
-        str(bench.BUILD.parent / "catalog" / "wsdl" / "superv.wsdl"),
+        str(meter.BUILD.parent / "catalog" / "wsdl" / "superv.wsdl"),
         settings=Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True),
     )  # type: ignore[no-untyped-call]
     binding = client.service._binding  # noqa: SLF001 - zeep's parse alone, without its request
@@ -45,16 +45,16 @@ def soap_parse(city: bench.Bench, records: int, pairs: int) -> dict[str, Any]:
 
     def limit() -> None:
         said = binding.process_reply(client, operation, answer)
-        bench.check(len(said.Feedback) == records and said.Feedback[-1].No == records, "objects of zeep")
+        meter.check(len(said.Feedback) == records and said.Feedback[-1].No == records, "objects of zeep")
 
     def ours() -> None:
         out = _Counted()
         reply = Reply(_pieces(body), declared.record, declared.total, "the reply")
         plan = Plan(declared.fields)
         write(plan, reply, reply.records(plan.lay), out)
-        bench.check((reply.came, reply.totals, out.lines) == (records, {records}, records), "lines for the hub")
+        meter.check((reply.came, reply.totals, out.lines) == (records, {records}, records), "lines for the hub")
 
-    return city.pairs(f"soap.parse.{bench.size(records)}", pairs, limit, ours, lambda: None)
+    return city.pairs(f"soap.parse.{meter.size(records)}", pairs, limit, ours, lambda: None)
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

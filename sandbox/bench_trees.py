@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backup import keys, plans, run
-from sandbox import bench
+from sandbox import meter
 
 _FOLDER = 1_000  # files of a folder
 _PLAN = """\
@@ -26,7 +26,7 @@ drill: {{schedule: manual}}
 """
 
 
-def trees(city: bench.Bench, folder: Path, files: int) -> dict[str, Any]:
+def trees(city: meter.Bench, folder: Path, files: int) -> dict[str, Any]:
     """Compare the backup of a tree with a tar of it; its memory does not grow with the number of files."""
     root, tarred = folder / "tree", folder / "tree.tar"
     _fill(root, files)
@@ -38,10 +38,10 @@ def trees(city: bench.Bench, folder: Path, files: int) -> dict[str, Any]:
 
     def ours() -> None:
         entries = files + -(-files // _FOLDER)
-        bench.check(run.run(city.deployment, plan).rows == entries, "the entries of the tree")
+        meter.check(run.run(city.deployment, plan).rows == entries, "the entries of the tree")
 
     try:
-        return city.pairs(f"backup.tree.{bench.size(files)}", 1, limit, ours, lambda: tarred.unlink(missing_ok=True))
+        return city.pairs(f"backup.tree.{meter.size(files)}", 1, limit, ours, lambda: tarred.unlink(missing_ok=True))
     finally:
         shutil.rmtree(root)
 
@@ -55,7 +55,7 @@ def _fill(root: Path, files: int) -> None:
         (inside / f"{number:09}.txt").write_text(f"{number:09}" * (20 + number % 20), encoding="ascii")
 
 
-def _plan(city: bench.Bench, folder: Path, root: Path) -> plans.Plan:
+def _plan(city: meter.Bench, folder: Path, root: Path) -> plans.Plan:
     identity, recipient = keys.create()
     (folder / "near_tree").mkdir()
     os.environ |= {

@@ -8,9 +8,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import gateway_frame
-import gateway_pages
 import pytest
+from exchange_app import frame
+from exchange_app.pages import app as pages
 from starlette.testclient import TestClient
 
 from gateway.embedded import Server
@@ -38,10 +38,10 @@ def enter(desk: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
     """Yield a function that returns a browser of somebody who is logged in with roles."""
     for name, value in desk.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(gateway_frame, "_deployment", lambda _: desk.deployment)
+    monkeypatch.setattr(frame, "_deployment", lambda _: desk.deployment)
     who: dict[str, Any] = {}
-    monkeypatch.setitem(gateway_pages.app.dependency_overrides, gateway_pages.get_user, lambda: who["user"])
-    with TestClient(gateway_pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
+    monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
+    with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
         def inner(*roles: str, login: str = "lisi") -> TestClient:
             named = [SimpleNamespace(name=role) for role in roles]

@@ -8,10 +8,9 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
-import gateway_frame
-import gateway_pages
-import gateway_rights
 import pytest
+from exchange_app import frame
+from exchange_app.pages import app as pages
 from fastapi.routing import APIRoute
 from playwright.sync_api import Page, sync_playwright
 from starlette.testclient import TestClient
@@ -42,7 +41,7 @@ PERIOD = "2026-11A"
 def lived_in(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Let everything happen once that a page shows; return what the pages are named by."""
     deployment, found = noticing.deployment, noticing.city
-    monkeypatch.setattr(gateway_frame, "_deployment", lambda _: deployment)
+    monkeypatch.setattr(frame, "_deployment", lambda _: deployment)
     found.fill(6, bad=3)
     transfer.run(deployment, "person_in")
     decisions.pause(deployment, "person_in", who="chenjing", why="机房检修")
@@ -92,10 +91,10 @@ def browse(lived_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterato
     """Yield a function that opens a page as somebody with a role."""
     assert lived_in
     rights = SimpleNamespace(is_authorized_dag=lambda **_: True)
-    monkeypatch.setattr(gateway_rights, "get_auth_manager", lambda: rights)
+    monkeypatch.setattr(rights, "get_auth_manager", lambda: rights)
     who: dict[str, Any] = {}
-    monkeypatch.setitem(gateway_pages.app.dependency_overrides, gateway_pages.get_user, lambda: who["user"])
-    with TestClient(gateway_pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
+    monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
+    with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
         def inner(role: str, path: str) -> Any:
             who["user"] = SimpleNamespace(
@@ -132,9 +131,7 @@ def test_axe_finds_nothing_on_any_page(
 ) -> None:
     """As each role sees it; an error's page and the page behind a mail's link as well. No page is left out."""
     paths = [
-        r.path
-        for r in gateway_pages.app.routes
-        if isinstance(r, APIRoute) and "GET" in r.methods and r.path not in NO_PAGES
+        r.path for r in pages.app.routes if isinstance(r, APIRoute) and "GET" in r.methods and r.path not in NO_PAGES
     ]
     found: dict[tuple[str, str], list[str]] = {}
     seen = set()

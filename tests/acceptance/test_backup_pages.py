@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gateway_backups
-import gateway_frame
 import gateway_operator
-import gateway_pages
 import gateway_record
 import pytest
+from exchange_app import frame
+from exchange_app.pages import app as pages
+from exchange_app.pages import backups
 from starlette.testclient import TestClient
 
 from gateway.deployment import Deployment
@@ -33,10 +33,10 @@ def enter(city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     (tmp_path / "city" / "backups" / "permits.yaml").write_text(PLAN, encoding="utf-8")
     found = city.deployment
     deployment = Deployment(replace(found.catalog, root=tmp_path / "city"), found.hub_dsn, found.keys)
-    monkeypatch.setattr(gateway_frame, "_deployment", lambda _: deployment)
+    monkeypatch.setattr(frame, "_deployment", lambda _: deployment)
     who: dict[str, Any] = {}
-    monkeypatch.setitem(gateway_pages.app.dependency_overrides, gateway_pages.get_user, lambda: who["user"])
-    with TestClient(gateway_pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
+    monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
+    with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
         def inner(role: str) -> TestClient:
             who["user"] = SimpleNamespace(
@@ -131,7 +131,7 @@ def test_the_worst_is_shown(run: str | None, stored: Any, drill: bool | None, pr
         "run": run and {"state": run}, "stored": stored, "drill": None if drill is None else {"passed": drill},
         "proven": proven and {"snapshot_at": (now - proven).isoformat()},
     }  # fmt: skip
-    assert gateway_backups._badge(SimpleNamespace(rpo=DAY), row, now)[2] == english  # type: ignore[arg-type]
+    assert backups._badge(SimpleNamespace(rpo=DAY), row, now)[2] == english  # type: ignore[arg-type]
 
 
 def test_a_task_leads_to_its_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gateway_words import ends
+from exchange_app.words import ends
 
 from sandbox.browser import CHROMIUM, Visitor, visitor
 from sandbox.running import RunningCity, ask, dag_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import gateway_rights
 import pytest
+from exchange_app import rights
 
 from gateway import fonts
 from gateway.ledger import chain
@@ -100,7 +100,7 @@ def test_a_unit_sees_and_withdraws_its_own_dockets_alone(desk: City, enter: Ente
     stranger = enter(UNIT, login="zhaoliu")
     assert no not in stranger.get("/dockets").text
     assert "没有考核本单位的链路" in stranger.get("/dockets").text
-    given = gateway_rights.token(gateway_rights.Visitor("zhaoliu", "", frozenset()))
+    given = rights.token(rights.Visitor("zhaoliu", "", frozenset()))
     assert stranger.post(f"/dockets/{no}/withdraw", data={"token": given, "words": "改期"}).status_code == 404
     assert send(enter(UNIT), "/dockets", f"/dockets/{no}/withdraw", words="改期").status_code == 303
     assert dockets.listing(desk.hub, "gaj")[0]["withdrawn_why"] == "改期"

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import gateway_frame
-import gateway_pages
 import pytest
+from exchange_app import frame
+from exchange_app.pages import app as pages
 from starlette.testclient import TestClient
 
 from gateway import settings
@@ -36,10 +36,10 @@ Enter = Callable[..., TestClient]
 @pytest.fixture
 def enter(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
     """Yield a function that returns a browser of somebody who is logged in with roles."""
-    monkeypatch.setattr(gateway_frame, "_deployment", lambda _: noticing.deployment)
+    monkeypatch.setattr(frame, "_deployment", lambda _: noticing.deployment)
     who: dict[str, Any] = {}
-    monkeypatch.setitem(gateway_pages.app.dependency_overrides, gateway_pages.get_user, lambda: who["user"])
-    with TestClient(gateway_pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
+    monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
+    with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
         def inner(*roles: str, login: str = "lisi", name: str = "李四") -> TestClient:
             named = [SimpleNamespace(name=role) for role in roles]
@@ -390,7 +390,7 @@ def test_pages_cannot_read_secrets_of_notices(enter: Enter) -> None:
     """The role that pages read as sees neither the links' hashes nor messages nor addresses."""
     assert enter(BUREAU).get("/notice").status_code == 200
     columns = [("notice_recipient", "token_hash"), ("outbox", "sealed"), ("contact", "address"), ("contact", "name")]
-    with gateway_frame.hub() as hub, hub.cursor() as cursor:
+    with frame.hub() as hub, hub.cursor() as cursor:
         for table, column in columns:
             cursor.execute("select has_column_privilege(%s, %s, 'select')", (f"gateway.{table}", column))
             assert cursor.fetchone() == (False,), column

@@ -11,12 +11,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import gateway_figures
-import gateway_frame
-import gateway_pages
-import gateway_rights
-import gateway_static
 import pytest
+from exchange_app import figures as kept_figures
+from exchange_app import frame, rights, static
+from exchange_app.pages import app as pages
 from psycopg2.extras import Json
 from starlette.testclient import TestClient
 
@@ -87,12 +85,12 @@ def enter(town: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
     """Yield a function that returns a browser of somebody who is logged in with a role; nothing is on hold, or kept."""
     town.ask("truncate gateway.hold, gateway.incident, gateway.backup_incident cascade")
     monkeypatch.setenv("GATEWAY_HUB_DSN", town.deployment.hub_dsn)
-    monkeypatch.setattr(gateway_frame, "_deployment", lambda _: town.deployment)
-    monkeypatch.setattr(gateway_figures._KEPT, "seconds", 0)
-    monkeypatch.setattr(gateway_rights, "may_read_dag", lambda user, _: user.roles[0].name in {ENGINEER, AUDITOR})
+    monkeypatch.setattr(frame, "_deployment", lambda _: town.deployment)
+    monkeypatch.setattr(kept_figures._KEPT, "seconds", 0)
+    monkeypatch.setattr(rights, "may_read_dag", lambda user, _: user.roles[0].name in {ENGINEER, AUDITOR})
     who: dict[str, Any] = {}
-    monkeypatch.setitem(gateway_pages.app.dependency_overrides, gateway_pages.get_user, lambda: who["user"])
-    with TestClient(gateway_pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
+    monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
+    with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
         def inner(role: str, login: str = "lisi") -> TestClient:
             who["user"] = SimpleNamespace(get_name=lambda: login, first_name="", roles=[SimpleNamespace(name=role)])
@@ -271,14 +269,14 @@ def test_only_pages_with_charts_run_scripts_and_only_ours(enter: Enter) -> None:
         answer = client.get(path)
         assert answer.headers["content-security-policy"].endswith("; script-src 'self'")
         loaded = re.findall(r'<script src="/exchange/static/([^"]+)"', answer.text)
-        assert loaded == list(gateway_static.FILES)
+        assert loaded == list(static.FILES)
     assert "script-src" not in client.get("/changes").headers["content-security-policy"]
 
 
 def test_scripts_are_kept_by_browsers_and_nothing_else_is_served(enter: Enter) -> None:
     """Their names change with their content; a path out of the folder leads nowhere."""
     client = enter(UNIT)
-    for name in gateway_static.FILES:
+    for name in static.FILES:
         answer = client.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, max-age=31536000, immutable")
     for name in ("echarts-NOTICE.txt", "..%2Fgateway_frame.py", "charts.js"):

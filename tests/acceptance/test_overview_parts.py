@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
-import gateway_kept
-import gateway_topology as topology
 import pytest
-from gateway_kept import Kept
+from exchange_app import kept
+from exchange_app.kept import Kept
+from exchange_app.pages import topology
 
 from gateway.errors import HubUnavailable
 from gateway.model import Catalog, Mode, Platform, Route, SlaTerm, Unit
@@ -34,7 +34,7 @@ def test_a_kept_value_is_read_once_while_it_is_good() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the seconds that kept values are judged by, to be moved."""
     now = [1000.0]
-    monkeypatch.setattr(gateway_kept, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

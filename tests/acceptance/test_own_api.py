@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import gateway_api
-import gateway_guesses
 import pytest
+from exchange_app import guesses
+from exchange_app.api import app as api
 from starlette.testclient import TestClient
 
 from gateway.exchange import transfer
@@ -40,8 +40,8 @@ def secrets(desk: City) -> dict[str, str]:
 def program(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Yield a program before the interface."""
     assert enter
-    monkeypatch.setattr(gateway_guesses, "_GUESSES", Guesses())
-    with TestClient(gateway_api.app, raise_server_exceptions=False) as client:
+    monkeypatch.setattr(guesses, "_GUESSES", Guesses())
+    with TestClient(api.app, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import gateway_api
-import gateway_api_frame
-import gateway_api_watch
-import gateway_callbacks
-import gateway_feeds
-import gateway_frame
-import gateway_notices
-import gateway_pages
 import gateway_plugin
 import pytest
 import requests
+from exchange_app import callbacks, feeds, frame, notices
+from exchange_app.api import app as api
+from exchange_app.api import base, watch
+from exchange_app.pages import app as pages
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
@@ -29,10 +25,7 @@ from sandbox.running import RunningCity, ask
 
 HTML = {"accept": "text/html"}
 ROUTES = sorted(
-    (method, route.path)
-    for route in gateway_pages.app.routes
-    if isinstance(route, APIRoute)
-    for method in route.methods
+    (method, route.path) for route in pages.app.routes if isinstance(route, APIRoute) for method in route.methods
 )
 PATHS = sorted(path for method, path in ROUTES if method == "GET")
 
@@ -54,7 +47,7 @@ def address(path: str) -> str:
 @pytest.fixture(scope="module")
 def stranger() -> TestClient:
     """Return a client of the pages without a login."""
-    return TestClient(gateway_pages.app, follow_redirects=False)
+    return TestClient(pages.app, follow_redirects=False)
 
 
 def test_the_app_has_no_other_routes() -> None:
@@ -72,12 +65,12 @@ def test_the_app_has_no_other_routes() -> None:
         ("POST", "/notice/{notice}/withdraw"), ("POST", "/quarantine/{row}/discard"),
         ("POST", "/quarantine/{row}/replay"), ("POST", "/quarantine/{row}/unmask"),
     ]  # fmt: skip
-    assert all(isinstance(route, APIRoute) for route in gateway_pages.app.routes)
+    assert all(isinstance(route, APIRoute) for route in pages.app.routes)
 
 
 def test_only_callbacks_feeds_links_and_the_interface_of_units_need_no_login() -> None:
     """A callback is proven by its signature, a link is a secret of one notice and unit, feeds and interface ask for a token."""
-    apps = [gateway_callbacks.app, gateway_feeds.app, gateway_notices.app, gateway_api.app]
+    apps = [callbacks.app, feeds.app, notices.app, api.app]
     public = [route for app in apps for route in app.routes]
     found = [(route.path, route.methods) for route in public if isinstance(route, APIRoute)]
     assert found == [
@@ -88,8 +81,8 @@ def test_only_callbacks_feeds_links_and_the_interface_of_units_need_no_login() -
         ("/sla", {"GET"}), ("/quarantine", {"GET"}), ("/health", {"GET"}), ("/metrics", {"GET"}),
     ]  # fmt: skip
     assert len(found) == len(public)
-    asking = [route for route in gateway_api.app.routes if isinstance(route, APIRoute)]
-    proofs = {gateway_api_frame.unit, gateway_api_watch.watcher}
+    asking = [route for route in api.app.routes if isinstance(route, APIRoute)]
+    proofs = {base.unit, watch.watcher}
     without = {route.path for route in asking if not proofs & {inner.call for inner in route.dependant.dependencies}}
     assert without == {"/health"}
 
@@ -132,10 +125,10 @@ def test_nobody_can_claim_to_be_a_user() -> None:
         inner = [name for below in dependant.dependencies for name in asked(below)]
         return [parameter.name for parameter in dependant.query_params] + inner
 
-    for route in gateway_pages.app.routes:
+    for route in pages.app.routes:
         assert isinstance(route, APIRoute)
         assert asked(route.dependant) == [], route.path
-        assert any(inner.call is gateway_pages.get_user for inner in route.dependant.dependencies)
+        assert any(inner.call is pages.get_user for inner in route.dependant.dependencies)
 
 
 @pytest.mark.parametrize("path", [address(path) for path in PATHS] + ["/nothing"])
@@ -150,7 +143,7 @@ def test_a_refusal_runs_no_script_and_is_not_kept(stranger: TestClient, path: st
 def test_templates_need_no_script_but_that_of_charts() -> None:
     """What the policy forbids is not there: scripts but our own files, inline styles and foreign addresses."""
     own = '<script src="{{ root }}/static/{{ name }}" defer></script>'
-    paths = sorted(Path(gateway_frame.TEMPLATES).glob("*.html"))
+    paths = sorted(Path(frame.TEMPLATES).glob("*.html"))
     texts = [path.read_text(encoding="utf-8").replace(own, "") for path in paths]
     assert texts
     assert not [
@@ -162,11 +155,11 @@ def test_the_plugin_mounts_the_pages() -> None:
     """Callbacks, feeds and notices before the pages, whose address begins alike, and the tabs that lead to the pages."""
     mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
     assert mounted == [
-        (gateway_callbacks.app, "/exchange/callbacks"),
-        (gateway_feeds.app, "/exchange/feeds"),
-        (gateway_notices.app, "/exchange/notices"),
-        (gateway_api.app, "/exchange/api/v1"),
-        (gateway_pages.app, "/exchange"),
+        (callbacks.app, "/exchange/callbacks"),
+        (feeds.app, "/exchange/feeds"),
+        (notices.app, "/exchange/notices"),
+        (api.app, "/exchange/api/v1"),
+        (pages.app, "/exchange"),
     ]
     assert {view["destination"] for view in gateway_plugin.GatewayPlugin.external_views} == {
         "dag",
@@ -267,6 +260,6 @@ def test_a_login_without_the_right_to_read_the_dag_is_refused(
 def test_the_pages_read_as_the_report_role(running: RunningCity, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sealed originals are out of reach, and nothing can be written."""
     monkeypatch.setenv("GATEWAY_HUB_DSN", running.hub.dsn("gateway"))
-    with gateway_frame.hub() as hub:
+    with frame.hub() as hub:
         assert ask(hub, "select current_user, current_setting('transaction_read_only')") == [("gateway_report", "on")]
         assert ask(hub, "select has_column_privilege('gateway.quarantine', 'sealed', 'select')") == [(False,)]

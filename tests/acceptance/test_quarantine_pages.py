@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gateway_rights
 import pytest
+from exchange_app import rights
 
 from gateway.exchange import proof, transfer
 from tests.acceptance.desk import AUDITOR, BUREAU, ENGINEER, UNIT, Enter, desk, enter, send
@@ -73,7 +73,7 @@ def test_who_oversees_and_belongs_to_a_unit_acts_on_its_rows_alone(desk: City, r
     both = enter(BUREAU, UNIT, login="zhaoliu")
     text = both.get(f"/quarantine/{rows[0]}").text
     assert ("性别代码无效" in text, "<form method" in text) == (True, False)
-    given = gateway_rights.token(gateway_rights.Visitor("zhaoliu", "", frozenset()))
+    given = rights.token(rights.Visitor("zhaoliu", "", frozenset()))
     answer = both.post(f"/quarantine/{rows[0]}/discard", data={"token": given, "why": "不是本单位的"})
     assert (answer.status_code, state(desk, rows[0])) == (404, "open")
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-import gateway_api
-import gateway_callbacks
-import gateway_feeds
-import gateway_notices
 import gateway_plugin
 import pytest
 import requests
+from exchange_app import callbacks, feeds, notices
+from exchange_app.api import app as api
 from fastapi.routing import APIRoute
 
 from gateway.notify import outbox
@@ -25,8 +23,8 @@ from sandbox.mailbox import Mailbox
 from sandbox.running import RunningCity
 from schemas.notice import lifecycle, planned
 
-LINKS = {gateway_feeds.PREFIX, gateway_notices.PREFIX}  # the address is the proof
-PROVEN = {gateway_callbacks.PREFIX, gateway_api.PREFIX, *LINKS}  # by something else than a login
+LINKS = {feeds.PREFIX, notices.PREFIX}  # the address is the proof
+PROVEN = {callbacks.PREFIX, api.PREFIX, *LINKS}  # by something else than a login
 EVERYBODY = {"/", "/static/{name}", "/sla", "/sla/{period}/{route}"}
 READS = EVERYBODY | {
     "/changes",
@@ -84,7 +82,7 @@ def test_every_route_asks_for_a_login_or_another_proof(running: RunningCity) -> 
         (prefix, method, path): ask(running, prefix, method, path.replace("{no}", "1"), {}).status_code
         for prefix, method, path in routes()
     }
-    assert found.pop((gateway_api.PREFIX, "GET", "/health")) == 200
+    assert found.pop((api.PREFIX, "GET", "/health")) == 200
     links = {key for key in found if key[0] in LINKS}
     assert {found[key] for key in links} == {404}
     assert {key: status for key, status in found.items() if key not in links and status != 401} == {}
@@ -119,9 +117,9 @@ def test_a_login_is_no_token_of_the_interface_and_a_token_no_login(running: Runn
     token = login(running.stack.url, people.login("unit"), people.passwords["unit"])
     made = tokens.make(running.deployment, "zjj", "api", who="tester")
     calls = [
-        (gateway_api.PREFIX, "/notices", token, 401), (gateway_api.PREFIX, "/notices", made.raw, 200),
-        (gateway_api.PREFIX, "/openapi.json", made.raw, 200), ("/exchange", "/inbox", made.raw, 403),
-        (gateway_api.PREFIX, "/metrics", made.raw, 401), (gateway_api.PREFIX, "/metrics", token, 401),
+        (api.PREFIX, "/notices", token, 401), (api.PREFIX, "/notices", made.raw, 200),
+        (api.PREFIX, "/openapi.json", made.raw, 200), ("/exchange", "/inbox", made.raw, 403),
+        (api.PREFIX, "/metrics", made.raw, 401), (api.PREFIX, "/metrics", token, 401),
     ]  # fmt: skip
     for prefix, path, secret, status in calls:
         answer = ask(running, prefix, "GET", path, {"Authorization": f"Bearer {secret}"})

@@ -20,7 +20,7 @@ from gateway.exchange.checks import CHECKS
 from gateway.exchange.rules import SET_CHECKS
 from gateway.ledger import receipts
 from gateway.security.crypto import Keys
-from sandbox import bench
+from sandbox import meter
 from tests.docs.pages import ROOT, blocks
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -177,5 +177,5 @@ def _python(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_figure_of_the_benchmark_is_described() -> None:
     """The fields of a line of build/bench.json are on the page."""
-    one = bench.Cost(1.0, 1.0, 1.0)
-    assert set(bench._line("copy.2m", [one], [one])) - set(re.findall(r"`(\w+)`", _page("build-files"))) == set()
+    one = meter.Cost(1.0, 1.0, 1.0)
+    assert set(meter.line("copy.2m", [one], [one])) - set(re.findall(r"`(\w+)`", _page("build-files"))) == set()

@@ -28,7 +28,7 @@ from tests.integration.exchange import test_rest_delivery
 from tests.integration.exchange.test_rest_delivery import ONE, OUT, App
 
 sys.path.insert(0, str(ROOT / "plugins"))
-import gateway_callbacks
+from exchange_app import callbacks
 
 delivered = test_rest_delivery.app
 PATH = f"/exchange/callbacks/app/{PERSON.name}"
@@ -75,7 +75,7 @@ class Portal:
 def server() -> Iterator[str]:
     """Yield the address of a server that mounts the callbacks as Airflow does."""
     outer = FastAPI()
-    outer.mount(gateway_callbacks.PREFIX, gateway_callbacks.app)
+    outer.mount(callbacks.PREFIX, callbacks.app)
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(outer, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=running.run, args=([listener],))
@@ -101,7 +101,7 @@ def portal(delivered: App, server: str, monkeypatch: pytest.MonkeyPatch) -> Port
         city.deployment, catalog=replace(catalog, platforms={**catalog.platforms, "app": platform}, routes=routes)
     )
     monkeypatch.setenv("GATEWAY_CONN_CALLS", "https://portal-1:first%20secret@portal.example")
-    monkeypatch.setattr(gateway_callbacks, "_deployment", lambda _: city.deployment)
+    monkeypatch.setattr(callbacks, "_deployment", lambda _: city.deployment)
     return Portal(delivered, server)
 
 

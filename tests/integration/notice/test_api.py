@@ -53,8 +53,8 @@ class Program:
 def program(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     """Yield a program before the app that Airflow mounts."""
     monkeypatch.syspath_prepend(str(ROOT / "plugins"))
-    frame: Any = importlib.import_module("gateway_frame")
-    module: Any = importlib.import_module("gateway_api")
+    frame: Any = importlib.import_module("exchange_app.frame")
+    module: Any = importlib.import_module("exchange_app.api.app")
     monkeypatch.setattr(frame, "_deployment", lambda _: noticing.deployment)
     with TestClient(module.app, raise_server_exceptions=False) as client:
         yield Program(noticing, client, module)

@@ -84,7 +84,7 @@ def check(element: Any) -> None:
 def client(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Yield a program without a login before the app that Airflow mounts."""
     monkeypatch.syspath_prepend(str(ROOT / "plugins"))
-    module: Any = importlib.import_module("gateway_feeds")
+    module: Any = importlib.import_module("exchange_app.feeds")
     monkeypatch.setattr(module, "_deployment", lambda _: noticing.deployment)
     with TestClient(module.app, raise_server_exceptions=False) as found:
         yield found

@@ -21,7 +21,7 @@ FORM = {"answer": "adapted", "by": "王五", "title": "科长"}
 def browser(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Yield a browser without a login before the app that Airflow mounts."""
     monkeypatch.syspath_prepend(str(ROOT / "plugins"))
-    module: Any = importlib.import_module("gateway_notices")
+    module: Any = importlib.import_module("exchange_app.notices")
     monkeypatch.setattr(module, "_deployment", lambda _: noticing.deployment)
     with TestClient(module.app, raise_server_exceptions=False) as client:
         yield client

@@ -6,12 +6,12 @@ This file must not postpone its annotations.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import gateway_frame as frame
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from gateway_rights import Reader
 from psycopg2.extensions import connection as Connection
 
+from exchange_app import frame
+from exchange_app.rights import Reader
 from gateway.errors import NotFound
 from gateway.model import Catalog
 from gateway.sla.calendar import Calendar

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated
 
-import gateway_changes as changes
-import gateway_frame as frame
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from gateway_rights import Announcer, Posted, Reader, Visitor
 
+from exchange_app import frame, rights
+from exchange_app.pages import changes
+from exchange_app.rights import Announcer, Posted, Reader, Visitor
 from gateway.errors import CalendarMissing, NotFound, NoticeRefused, SchemaMismatch
 from gateway.sql import queries
 from schemas.notice import gate, lifecycle, planned, store

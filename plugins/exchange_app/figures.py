@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import gateway_frame as frame
-from gateway_kept import Kept
-
+from exchange_app import frame
+from exchange_app.kept import Kept
 from gateway import settings
 from gateway.sla import figures, issues
 from gateway.sla.periods import Period

@@ -9,17 +9,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import gateway_figures as figures
-import gateway_frame as frame
-import gateway_routes as routes
-import gateway_topology as topology
-import gateway_words as words
 from fastapi import APIRouter, HTTPException, Request, Response
-from gateway_kept import Kept
-from gateway_rights import READ, VisitorDep
 
 from backup import incidents, plans
 from backup.plans import Plan, Plans
+from exchange_app import figures, frame, words
+from exchange_app.kept import Kept
+from exchange_app.pages import routes, topology
+from exchange_app.rights import READ, VisitorDep
 from gateway.model import Catalog
 from gateway.sla.periods import Period
 from gateway.sql import queries

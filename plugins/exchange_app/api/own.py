@@ -5,12 +5,12 @@ This file must not postpone its annotations.
 
 from typing import Annotated
 
-import gateway_api_frame as base
-import gateway_frame as frame
 from fastapi import APIRouter, Query, Request, Response
-from gateway_api_frame import REFUSALS, Limit, Unit
-from gateway_api_model import Figures, Miss, Rejected, RejectedPage, RouteFigures
 
+from exchange_app import frame
+from exchange_app.api import base
+from exchange_app.api.base import REFUSALS, Limit, Unit
+from exchange_app.api.model import Figures, Miss, Rejected, RejectedPage, RouteFigures
 from gateway import pg, settings
 from gateway.exchange import quarantine
 from gateway.sla import figures

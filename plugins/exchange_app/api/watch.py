@@ -5,13 +5,13 @@ This file must not postpone its annotations.
 
 from collections.abc import Iterator
 
-import gateway_api_frame as base
-import gateway_frame as frame
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
-from gateway_api_frame import Given
-from gateway_api_model import Alive
 
+from exchange_app import frame
+from exchange_app.api import base
+from exchange_app.api.base import Given
+from exchange_app.api.model import Alive
 from gateway.sql import queries
 
 _SQL = queries(__file__)

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import gateway_frame as frame
-import gateway_proofs
 from fastapi import APIRouter, Request, Response
-from gateway_rights import Auditor
 
+from exchange_app import frame, proofs
+from exchange_app.rights import Auditor
 from gateway.ledger import receipts
 from gateway.sql import queries
 
@@ -46,7 +45,7 @@ def acts(request: Request, _: Auditor) -> Response:
     with frame.hub() as hub:
         found = frame.rows(hub, _SQL["acts"], values)
         newest = frame.rows(hub, _SQL["newest"], {})
-        fault = gateway_proofs.fault_at_end(hub, newest[0] if newest else None)
+        fault = proofs.fault_at_end(hub, newest[0] if newest else None)
     rows = [_shown(row) for row in found[:_PAGE]]
     older = urlencode({**kept, "below": rows[-1]["no"]}) if len(found) > _PAGE else ""
     context = {
@@ -60,7 +59,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry in columns, with what it is about as words, and whether it proves."""
     try:
         body = json.loads(row["body"])
-        proof = gateway_proofs.of_entry({**row, "body": body}, row["before"] or receipts.FIRST)
+        proof = proofs.of_entry({**row, "body": body}, row["before"] or receipts.FIRST)
     except ValueError:  # somebody wrote over it
         body, proof = {}, {"hash": False, "joins": False, "signed": False}
     decision = body.get("decision") or {}

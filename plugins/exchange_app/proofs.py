@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import gateway_frame as frame
 from psycopg2.extensions import connection as Connection
 
+from exchange_app import frame
 from gateway import settings
 from gateway.ledger import chain, receipts
 from gateway.security.crypto import Keys, verify_signature

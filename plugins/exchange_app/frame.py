@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import gateway_static
-import gateway_words as words
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -24,6 +22,7 @@ from fastapi.templating import Jinja2Templates
 from psycopg2.extensions import connection as Connection
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from exchange_app import static, words
 from gateway import pg, settings
 from gateway.deployment import Deployment
 from gateway.errors import FormStale, GatewayError, HubUnavailable, NotFound
@@ -56,7 +55,7 @@ _TITLES = {
 }
 
 _templates = Jinja2Templates(TEMPLATES)
-_templates.env.globals.update(words=words, notices=notice_words, style=_STYLE, scripts=gateway_static.FILES)
+_templates.env.globals.update(words=words, notices=notice_words, style=_STYLE, scripts=static.FILES)
 _templates.env.filters.update(china=words.china, span=words.span, percent=percent, day=words.day)
 
 

@@ -9,13 +9,11 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import gateway_connections
-import gateway_frame as frame
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
-from gateway_board import Number
-from gateway_rights import Mender, Posted, RowSeer, Visitor
 
+from exchange_app import connections, frame, rights
+from exchange_app.pages.board import Number
+from exchange_app.rights import Mender, Posted, RowSeer, Visitor
 from gateway import settings
 from gateway.errors import GatewayError, NotFound, ReasonMissing
 from gateway.exchange import carry, quarantine
@@ -79,7 +77,7 @@ def replayed(request: Request, row: Number, visitor: Mender, form: Posted) -> Re
     _owner(row, acting_login(visitor))
     try:
         why = _reason(form)
-        outcome = carry.replay(gateway_connections.deployment(), row, who=visitor.login, why=why, edits=edits_of(form))
+        outcome = carry.replay(connections.deployment(), row, who=visitor.login, why=why, edits=edits_of(form))
     except GatewayError as refused:
         return _whole(request, row, visitor, refused, form)
     done = "still" if outcome.rejected else "carried"

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import gateway_frame as frame
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
-from gateway_board import BAD_DAY, Number
-from gateway_rights import Posted, UnitUser, Visitor
 
+from exchange_app import frame, rights
+from exchange_app.pages.board import BAD_DAY, Number
+from exchange_app.rights import Posted, UnitUser, Visitor
 from gateway.errors import NotFound, NoticeRefused
 from gateway.sql import queries
 from schemas.notice import compose, lifecycle, store, words

@@ -11,12 +11,12 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
-import gateway_frame as frame
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException, Request
 
+from exchange_app import frame
 from gateway import settings
 from gateway.errors import FormStale
 

@@ -6,12 +6,12 @@ This file must not postpone its annotations.
 from datetime import datetime, timedelta
 from typing import Any
 
-import gateway_frame as frame
 from fastapi import APIRouter, Request, Response
-from gateway_rights import Reader
 
 from backup import incidents, plans, report
 from backup.plans import Plan
+from exchange_app import frame
+from exchange_app.rights import Reader
 from gateway import settings
 from gateway.errors import NotFound
 from gateway.sql import queries

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-import gateway_words as words
-
+from exchange_app import words
 from gateway.model import Catalog, Platform, Route
 
 _ORDER = ("bad", "warn", "na", "run", "ok")  # the worst first

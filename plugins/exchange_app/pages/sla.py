@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-import gateway_figures as figures
-import gateway_frame as frame
-import gateway_words as words
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from gateway_rights import INBOX, READ, Visitor, VisitorDep
 
+from exchange_app import figures, frame, words
+from exchange_app.rights import INBOX, READ, Visitor, VisitorDep
 from gateway import settings
 from gateway.errors import NotFound, PeriodInvalid
 from gateway.model import Catalog

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
 
-import gateway_guesses
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from exchange_app import guesses
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, NotFound, TooManyGuesses
@@ -49,7 +49,7 @@ def calendar(request: Request, token: str) -> Response:
 def _served(request: Request, token: str, made: _Made, media_type: str) -> Response:
     deployment = _deployment(int(time.monotonic()) // _CATALOG_SECONDS)
     with closing(deployment.hub(name="gateway feed")) as hub, pg.hub_errors("show a feed"), hub:
-        with gateway_guesses.counted(request, token):
+        with guesses.counted(request, token):
             unit = tokens.find(hub, token, "feed")
         rows = feeds.told(hub, unit)
     body = made(deployment.catalog, rows, unit)
@@ -76,7 +76,7 @@ def unknown(_: Request, __: NotFound) -> Response:
 def went_wrong(_: Request, error: GatewayError) -> Response:
     """Tell that it is our fault, and nothing of ours; or that too many unknown tokens came."""
     if isinstance(error, TooManyGuesses):
-        return gateway_guesses.refused(error)
+        return guesses.refused(error)
     return JSONResponse({"code": error.code, "detail": "try again later"}, 503, {"Retry-After": "30"})
 
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
-import gateway_circulars
-import gateway_frame as frame
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from gateway_rights import CircularReader, Filer, Posted, Reviewer, Visitor
 
+from exchange_app import frame, rights
+from exchange_app.pages import circulars
+from exchange_app.rights import CircularReader, Filer, Posted, Reviewer, Visitor
 from gateway import settings
 from gateway.errors import DocketRefused, NotFound
 from gateway.security import users
@@ -112,7 +111,7 @@ def _listed(
 
 def _own_routes(visitor: Visitor) -> list[str]:
     with frame.hub() as hub:
-        found = frame.rows(hub, gateway_circulars.SQL["own_routes"], {"login": visitor.login})
+        found = frame.rows(hub, circulars.SQL["own_routes"], {"login": visitor.login})
     return [row["route"] for row in found]
 
 

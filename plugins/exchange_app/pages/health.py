@@ -6,12 +6,11 @@ This file must not postpone its annotations.
 from collections.abc import Iterator
 from datetime import datetime
 
-import gateway_connections
-import gateway_frame as frame
 from airflow.api.common.airflow_health import get_airflow_health
 from fastapi import APIRouter, Request, Response
-from gateway_rights import Keeper
 
+from exchange_app import connections, frame
+from exchange_app.rights import Keeper
 from gateway.cli import doctor
 from gateway.cli.finding import Finding
 
@@ -26,7 +25,7 @@ router = APIRouter()
 def health(request: Request, _: Keeper) -> Response:
     """List what was looked at, the worst first; with `peers`, every platform and backup source is asked too, one by one."""
     peers = request.query_params.get("peers") == "1"
-    found = [*heartbeats(), *doctor.examine(gateway_connections.deployment, peers=peers)]
+    found = [*heartbeats(), *doctor.examine(connections.deployment, peers=peers)]
     found.sort(key=lambda finding: _WORST.index(finding.state))
     counted = {state: sum(f.state == state for f in found) for state in _WORST}
     return frame.page(request, "health.html", {"findings": found, "counted": counted, "peers": peers})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import gateway_frame as frame
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from exchange_app import frame
 from gateway.deployment import Deployment
 from gateway.provider import dsn
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import gateway_frame as frame
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
-from gateway_board import BAD_DAY, LONGEST, SAID
-from gateway_rights import Announcer, Posted, Visitor
 
+from exchange_app import frame, rights
+from exchange_app.pages.board import BAD_DAY, LONGEST, SAID
+from exchange_app.rights import Announcer, Posted, Visitor
 from gateway.errors import GatewayError, NoticeRefused
 from gateway.model import Catalog
 from schemas.diff.compare import KINDS

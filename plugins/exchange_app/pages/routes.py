@@ -6,14 +6,12 @@ Open to whoever oversees and to whoever may read the route's DAG. This file must
 from typing import Any
 from urllib.parse import quote
 
-import gateway_frame as frame
-import gateway_rights as rights
-import gateway_words as words
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from gateway_rights import VisitorDep
 
+from exchange_app import frame, rights, words
+from exchange_app.rights import VisitorDep
 from gateway import pg
 from gateway.errors import NotFound
 from gateway.exchange import quarantine

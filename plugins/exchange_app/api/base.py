@@ -8,17 +8,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Annotated, Any
 
-import gateway_frame as frame
-import gateway_guesses
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from gateway_api_model import Problem
 from psycopg2.extensions import connection as Connection
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from exchange_app import frame, guesses
+from exchange_app.api.model import Problem
 from gateway import pg
 from gateway.errors import GatewayError, NotFound, NoticeRefused, PeriodInvalid, TooManyGuesses
 from gateway.security import tokens
@@ -47,7 +46,7 @@ def bearer(request: Request, given: HTTPAuthorizationCredentials | None, purpose
     if given is None:
         raise HTTPException(401)
     try:
-        with hub() as found, gateway_guesses.counted(request, given.credentials):
+        with hub() as found, guesses.counted(request, given.credentials):
             return tokens.find(found, given.credentials, purpose)
     except NotFound:
         raise HTTPException(401) from None

@@ -1,33 +1,18 @@
-"""The gateway's own pages below /exchange, in one app: one receipt is here, every other page in a file of its own.
+"""One receipt (回执) in words, and whether its own hash and signature hold.
 
-Every page demands Airflow's login and a role; receipts and routes open to whoever may read their DAG, too. This file must
-not postpone its annotations: FastAPI could not resolve them and would take `user` from the query.
+Receipts open to whoever may read their route's DAG, too. This file must not postpone its annotations: FastAPI could not
+resolve them and would take `user` from the query.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import gateway_audit
-import gateway_backups
-import gateway_board
-import gateway_changes
-import gateway_circulars
-import gateway_dockets
-import gateway_drafting
-import gateway_frame as frame
-import gateway_health
-import gateway_inbox
-import gateway_overview
-import gateway_proofs
-import gateway_quarantine
-import gateway_routes
-import gateway_sla
-import gateway_static
-from airflow.api_fastapi.core_api.security import GetUserDep, get_user
-from fastapi import Depends, FastAPI, Request, Response
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from gateway_rights import VisitorDep, demand_route, visitor
 
+from exchange_app import frame, proofs
+from exchange_app.rights import VisitorDep, demand_route
 from gateway import pg
 from gateway.errors import NotFound
 from gateway.exchange import quarantine
@@ -38,17 +23,10 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 
-app = FastAPI(dependencies=[Depends(get_user), Depends(visitor)], docs_url=None, redoc_url=None, openapi_url=None)
-frame.dress(app)
-_PARTS = (
-    gateway_changes, gateway_drafting, gateway_board, gateway_inbox, gateway_backups, gateway_overview, gateway_routes, gateway_sla,
-    gateway_quarantine, gateway_audit, gateway_health, gateway_circulars, gateway_dockets, gateway_static,
-)  # fmt: skip
-for _part in _PARTS:
-    app.include_router(_part.router)
+router = APIRouter()
 
 
-@app.get("/receipts/{no}")
+@router.get("/receipts/{no}")
 def receipt_page(
     request: Request, no: Annotated[int, InPath(ge=1, le=2**63 - 1)], user: GetUserDep, person: VisitorDep
 ) -> Response:
@@ -66,7 +44,7 @@ def receipt_page(
     shown = {
         "receipt": found, "body": body, "route": city.routes.get(found["route"] or ""),
         "rejects": _reasons(city, body, "rejects"), "warnings": _reasons(city, body, "warnings"),
-        "proof": gateway_proofs.of_entry(found, before[0] if before else receipts.FIRST),
+        "proof": proofs.of_entry(found, before[0] if before else receipts.FIRST),
     }  # fmt: skip
     return frame.page(request, "receipt.html", shown)
 

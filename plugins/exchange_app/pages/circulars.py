@@ -7,14 +7,12 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-import gateway_frame as frame
-import gateway_proofs
-import gateway_rights as rights
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
-from gateway_rights import CircularReader, Posted, Reviewer, Visitor
 from psycopg2.extensions import connection as Connection
 
+from exchange_app import frame, proofs, rights
+from exchange_app.rights import CircularReader, Posted, Reviewer, Visitor
 from gateway.errors import IssueRefused, NotFound
 from gateway.ledger import receipts
 from gateway.sla import issues
@@ -86,7 +84,7 @@ def _told(hub: Connection) -> dict[str, str]:
     found = {}
     for row in frame.rows(hub, SQL["published"], {}):
         body = json.loads(row["body"])
-        proof = gateway_proofs.of_entry({**row, "body": body}, row["before"] or receipts.FIRST)
+        proof = proofs.of_entry({**row, "body": body}, row["before"] or receipts.FIRST)
         if False not in proof.values():
             found[str(body["period"])] = str(body["sha256"])
     return found

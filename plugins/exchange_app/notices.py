@@ -11,11 +11,11 @@ from datetime import date
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-import gateway_guesses
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from exchange_app import guesses
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, NotFound, NoticeRefused, TooManyGuesses
@@ -72,7 +72,7 @@ def _seen(request: Request, deployment: Deployment, token: str) -> Seen:
         closing(deployment.hub(name="gateway notice page")) as hub,
         pg.hub_errors("show a notice"),
         hub,
-        gateway_guesses.counted(request, token),
+        guesses.counted(request, token),
     ):
         return answers.by_token(hub, token)
 
@@ -107,7 +107,7 @@ def unknown(_: Request, __: NotFound) -> Response:
 def went_wrong(_: Request, error: GatewayError) -> Response:
     """Tell that it is our fault, and nothing of ours; or that too many unknown links came."""
     if isinstance(error, TooManyGuesses):
-        return gateway_guesses.refused(error)
+        return guesses.refused(error)
     return JSONResponse({"code": error.code, "detail": "try again later"}, 503, {"Retry-After": "30"})
 
 

@@ -7,19 +7,17 @@ unit. This file must not postpone its annotations.
 import re
 from typing import Annotated
 
-import gateway_api_frame as base
-import gateway_api_own
-import gateway_api_watch
-import gateway_frame as frame
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from gateway_api_frame import REFUSALS, WORDS, Limit, Unit
-from gateway_api_model import ChangeItem, Head, Page, Problem, Reply, Whole
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from exchange_app import frame
+from exchange_app.api import base, own, watch
+from exchange_app.api.base import REFUSALS, WORDS, Limit, Unit
+from exchange_app.api.model import ChangeItem, Head, Page, Problem, Reply, Whole
 from gateway.errors import NotFound, NoticeRefused
 from gateway.sql import queries
 from schemas.notice import lifecycle, store
@@ -96,8 +94,8 @@ def described(_: Unit) -> JSONResponse:
     return JSONResponse(app.openapi())
 
 
-app.include_router(gateway_api_own.router)
-app.include_router(gateway_api_watch.router)
+app.include_router(own.router)
+app.include_router(watch.router)
 
 
 def _answer(unit: str, no: str, reply: Reply) -> Response:

@@ -1,0 +1,1 @@
+"""The interface of units and of monitoring, below /exchange/api/v1."""

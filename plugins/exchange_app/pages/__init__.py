@@ -1,0 +1,1 @@
+"""What people see below /exchange, one module a page."""
