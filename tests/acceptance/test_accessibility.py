@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from exchange_app import frame
+from exchange_app import frame, rights
 from exchange_app.pages import app as pages
 from fastapi.routing import APIRoute
 from playwright.sync_api import Page, sync_playwright
@@ -90,8 +90,8 @@ def lived_in(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> dict[str, A
 def browse(lived_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
     """Yield a function that opens a page as somebody with a role."""
     assert lived_in
-    rights = SimpleNamespace(is_authorized_dag=lambda **_: True)
-    monkeypatch.setattr(rights, "get_auth_manager", lambda: rights)
+    everything = SimpleNamespace(is_authorized_dag=lambda **_: True)
+    monkeypatch.setattr(rights, "get_auth_manager", lambda: everything)
     who: dict[str, Any] = {}
     monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
     with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
