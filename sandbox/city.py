@@ -15,7 +15,18 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import approval_tables, breaking, catalogue, entities, licence_tables, persons, places, province, sources
+from sandbox import (
+    approval_tables,
+    breaking,
+    catalogue,
+    entities,
+    licence_tables,
+    permits,
+    persons,
+    places,
+    province,
+    sources,
+)
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -60,12 +71,14 @@ def fill(
             if name in sources.DATABASES:
                 progress(f"filling platform {name} …")
                 _fill_database(connection, _made(admin_dsn, name, scale, seed), name)
+                if name == permits.NAME:
+                    _hand_on(connection, permits.handed_on(_with(admin_dsn, "approval")))
             elif name in sources.RECEIVING:
                 _make_receiving(connection, name)
             else:
                 province.create(connection, DELIVER_ROLE)
     progress(
-        f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
+        f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES + permits.CASES:,} cases"
     )
 
 
@@ -115,8 +128,11 @@ def _made(admin_dsn: str, name: str, scale: float, seed: int) -> Made:
     """Return what a platform's tables are to hold."""
     if name == "approval":
         return approval_tables.tables(seed, CERT_KEY)
+    if name == permits.NAME:
+        return permits.tables(seed, CERT_KEY)
     if name == "licence":
-        return licence_tables.tables(_with(admin_dsn, "approval"), scale, seed, CERT_KEY)
+        decided = [_with(admin_dsn, handling) for handling in ("approval", permits.NAME)]
+        return licence_tables.tables(decided, scale, seed, CERT_KEY)
     return {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}[name](scale, seed)
 
 
@@ -134,6 +150,14 @@ def _fill_database(connection: Connection, made: Made, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("grant select on all tables in schema public to {}").format(sql.Identifier(ROLE)))
         cursor.execute("analyze")
+
+
+def _hand_on(connection: Connection, handed: list[Row]) -> None:
+    """Append cases that another system holds too, and note that their keys are claimed."""
+    write(connection, permits.ACCEPT, handed)
+    with connection.cursor() as cursor:
+        noted = [(permits.ACCEPT, row["row_guid"], permits.CLAIMED) for row in handed]
+        cursor.executemany("insert into sandbox.bad_row values (%s, %s, %s)", noted)
 
 
 def _fill_pop(scale: float, seed: int) -> Made:

@@ -26,6 +26,7 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
         *("push.message", "superv.task"),
     ),
+    "self_zjj_case": ("case.accept", "case.process", "case.result"),  # after the approval system, which handed on some
     "licence": ("licence.data",),  # after the cases whose licences it holds
 }
 RECEIVING: Mapping[str, tuple[str, ...]] = {
