@@ -161,7 +161,8 @@ class Rate:
 class Platform:
     """An external system and how to reach it; `connection` names a secret kept elsewhere.
 
-    `clearance` is the highest class of a field (L1 to L4) that may be delivered to it; empty: nothing may.
+    `clearance` is the highest class of a field (L1 to L4) that may be delivered to it; empty: nothing may. `kin` are the
+    platforms of the same system, itself among them: what one of them brought is delivered to none of them.
     """
 
     platform: str
@@ -176,6 +177,8 @@ class Platform:
     options: Mapping[str, Any] = field(default_factory=dict)
     window: Hours | None = None
     rate: Rate = Rate()
+    part_of: str = ""
+    kin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes, supervision tasks."""
+"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes, supervision tasks, documents."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sandbox import case_events, cases, item_parts, items, orgs, pushes, supervision
+from sandbox import case_events, cases, documents, item_parts, items, orgs, pushes, supervision
 from sandbox.messages import CHINA
 
 Row = dict[str, Any]
 # A data set, its good rows, and what makes further good rows by their number: for rows that must be bad in one way only.
 Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
-CASES = 2_000
+CASES, DOCUMENTS = 2_000, 400
 _SPARE_CASES, _SPARE_EVENTS = 60, 40
 _PUSHED = timedelta(minutes=10)  # how long after its result a case's task is pushed
 _DAYS, _SPAN = 40, 30  # the oldest case was accepted so many days ago, the newest so many days later
@@ -36,6 +36,8 @@ def tables(seed: int, key: bytes) -> Made:
     further = partial(_push, accepted=accepted, now=now, seed=seed)
     yield pushes.MESSAGE, made, further
     yield _tasks(accepted, told["case.result"], now, seed, key)
+    came = (documents.of_case(n, accepted[n], now, seed, key) for n in range(DOCUMENTS))
+    yield documents.META, came, lambda n: documents.of_case(DOCUMENTS + n, accepted[DOCUMENTS + n], now, seed, key)
 
 
 def _push(number: int, accepted: list[Row], now: datetime, seed: int) -> Row:

@@ -18,7 +18,6 @@ from psycopg2.extensions import connection as Connection
 from sandbox import (
     approval_tables,
     breaking,
-    catalogue,
     entities,
     licence_tables,
     permits,
@@ -105,23 +104,17 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
 
 
 def _make_receiving(connection: Connection, name: str) -> None:
-    """Make empty tables for what comes, and full ones for what the platform tells itself."""
-    told, role = sources.TELLING[name], sql.Identifier(DELIVER_ROLE)
+    """Make empty tables for what comes."""
+    role = sql.Identifier(DELIVER_ROLE)
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
-        for dataset in (*sources.RECEIVING[name], *told):
+        for dataset in sources.RECEIVING[name]:
             cursor.execute(sources.table(dataset).create(own=False))
-            if dataset in told:
-                _write_bad(connection, dataset, _further, write(connection, dataset, catalogue.resources(SEED)))
             for statement in sources.table(dataset).index():
                 cursor.execute(statement)
         rights = "select, insert, update, delete on all tables in schema public"
         cursor.execute(sql.SQL("grant {} to {}").format(sql.SQL(rights), role))
         cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
-
-
-def _further(number: int) -> Row:
-    return catalogue.resource(catalogue.RESOURCES + number, SEED)
 
 
 def _made(admin_dsn: str, name: str, scale: float, seed: int) -> Made:

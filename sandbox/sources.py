@@ -24,7 +24,7 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
         *("case.accept", "case.process", "case.special", "case.material", "case.result", "case.event"),
         *("item.directory", "item.guide", "item.material", "item.fee", "item.faq", "item.step"),
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
-        *("push.message", "superv.task"),
+        *("push.message", "superv.task", "document.meta"),
     ),
     "self_zjj_case": ("case.accept", "case.process", "case.result"),  # after the approval system, which handed on some
     "licence": ("licence.data",),  # after the cases whose licences it holds
@@ -46,8 +46,6 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
         *("geo.division", "item.directory", "document.meta"),
     ),
 }
-# What those that receive have to tell themselves.
-TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",), "approval_base": ()}
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
 

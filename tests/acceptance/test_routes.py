@@ -65,7 +65,7 @@ def tries(running: RunningCity, route: str, run_id: str) -> tuple[str, int]:
     return found["state"], found["try_number"]
 
 
-@pytest.mark.parametrize("route", ["assess_exemption_in", "assess_result_in", "case_accept_in", "case_accept_zjj_in", *FOLLOWERS, *CHANNELS, "document_meta_in", "geo_address_in", "geo_division_in", *ITEMS, "legal_institution_in", "legal_market_entity_in", "legal_social_org_in", "licence_data_in", "message_post_in", "message_reply_in", *ORGS, "pop_person_in", "push_message_in", "push_receipt_in", "resource_catalogue_in", "site_link_in", "superv_feedback_in", "superv_task_in"])  # fmt: skip
+@pytest.mark.parametrize("route", ["assess_exemption_in", "assess_result_in", "case_accept_in", "case_accept_zjj_in", *FOLLOWERS, *CHANNELS, "document_meta_in", "geo_address_in", "geo_division_in", *ITEMS, "legal_institution_in", "legal_market_entity_in", "legal_social_org_in", "licence_data_in", "message_post_in", "message_reply_in", *ORGS, "pop_person_in", "push_message_in", "push_receipt_in", "resource_catalogue_in", "resource_catalogue_own_in", "site_link_in", "superv_feedback_in", "superv_task_in"])  # fmt: skip
 def test_a_route_ends_with_the_hub_equal_to_the_source(
     running: RunningCity, carried: dict[str, dict[str, Any]], route: str
 ) -> None:

@@ -242,3 +242,24 @@ def test_a_personal_key_is_shown_to_nobody(two: Two) -> None:
         "主键已由另一来源提供",
         "another source already provides this key",
     )
+
+
+def test_what_a_system_brought_goes_to_none_of_its_platforms(two: Two) -> None:
+    """Neither rows, nor changes, nor deletions: nothing goes in circles; what another system brought arrives, and leaves."""
+    catalog = two.city.deployment.catalog
+    share = replace(catalog.platforms["share"], part_of="pop", kin=("pop", "share"))
+    out = replace(catalog.routes[OUT], peer=share)
+    two.city.deployment = replace(two.city.deployment, catalog=replace(catalog, routes={**catalog.routes, OUT: out}))
+    two.first.add(1, 2)
+    two.first.run()
+    two.second.add(11, 12)
+    two.second.run()
+    assert (two.deliver().inserted, two.arrived()) == (2, [(key(11), SECOND), (key(12), SECOND)])
+    two.first.change("delete from person where id = 'P00000001'")
+    two.first.change("update person set name = '改', updated_at = now()")
+    two.first.run(whole=True)
+    two.second.change("delete from person where id = 'P00000012'")
+    two.second.run(whole=True)
+    outcome = two.deliver()
+    assert (outcome.inserted, outcome.updated, outcome.deleted, two.arrived()) == (0, 0, 1, [(key(11), SECOND)])
+    assert reconcile.run(two.city.deployment, OUT).passed
