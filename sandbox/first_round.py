@@ -65,9 +65,9 @@ class FirstRound:
     def _may_start(self, route: Route, waiting: set[str]) -> bool:
         """Tell whether what a route looks into has come, and whoever follows it is there to follow."""
         if route.after is not None and not self._has_come(route.after):
-            return not self._of_several(route.after)  # it starts nothing: it is there to follow
-        fed = route.dataset.name
-        feeds = {n for n in waiting if self._routes[n].after == fed and not (route.outbound or self._of_several(fed))}
+            return not self._would_be_early(route)  # it starts nothing: it is there to follow
+        following = {n for n in waiting if self._routes[n].after == route.dataset.name and not route.outbound}
+        feeds = {n for n in following if not self._would_be_early(self._routes[n])}
         return order.before(self._deployment.catalog, route) <= self._rows.keys() and not feeds
 
     def _start(self, route: Route) -> None:
@@ -86,9 +86,10 @@ class FirstRound:
         """Tell whether every route that brings a data set has run: then its asset has no more news."""
         return all(r.route in self._rows for r in self._routes.values() if not r.outbound and r.dataset.name == dataset)
 
-    def _of_several(self, dataset: str) -> bool:
-        """Tell whether several routes bring a data set: what follows it would run when only the first of them has."""
-        return sum(not r.outbound and r.dataset.name == dataset for r in self._routes.values()) > 1
+    def _would_be_early(self, route: Route) -> bool:
+        """Tell whether several platforms bring what a delivery follows: it would run when only the first of them has."""
+        feeding = [r for r in self._routes.values() if not r.outbound and r.dataset.name == route.after]
+        return route.outbound and len(feeding) > 1
 
     def _hear(self) -> None:
         """Note the routes of which a run has ended since the last time."""
