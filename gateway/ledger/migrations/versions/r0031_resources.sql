@@ -1,17 +1,17 @@
 -- What the gateway tells the catalogue of resources of its own data sets: a row a version, the newest of a data set being what its
 -- catalog says now. `owner_names` are the names under which the owner may stand in the register of organisations.
 create table gateway.resource (
-    dataset text not null,
-    version integer not null,
-    resource_code text not null,
-    name text not null,
-    owner_names text[] not null,
-    fields text not null,
-    update_frequency text not null,
-    sharing text not null,
-    sharing_terms text,
-    updated_at timestamptz not null,
-    primary key (dataset, version)
+  dataset text not null,
+  version integer not null,
+  resource_code text not null,
+  name text not null,
+  owner_names text[] not null,
+  fields text not null,
+  update_frequency text not null,
+  sharing text not null,
+  sharing_terms text,
+  updated_at timestamptz not null,
+  primary key (dataset, version)
 );
 
 -- The unified social credit code of the live unit that bears one of these names in the hub's register of organisations; none where
