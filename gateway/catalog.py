@@ -250,7 +250,7 @@ def _route(
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
         compare=_compare(document), preflight=_preflight(document, dataset), mask=mask, withhold=withhold,
-        belongs_to=_belongs_to(document, dataset, datasets), settle=_settle(document, peer),
+        belongs_to=_belongs_to(document, dataset, datasets), addressed=_addressed(document, dataset), settle=_settle(document, peer),
     )  # fmt: skip
 
 
@@ -278,6 +278,17 @@ def _belongs_to(document: Located, dataset: Dataset, datasets: Mapping[str, Data
         hint = "A row belongs to another by its key: name a data set whose key is a part of this one's."
         raise document.fault("belongs_to", f"the key of {dataset.name} lacks {', '.join(lacking)}", hint)
     return other
+
+
+def _addressed(document: Located, dataset: Dataset) -> str:
+    """Return the field that names whom a row is for; of a row that is gone only the key is left, so it is of the key."""
+    name = str(document.get("addressed", ""))
+    if name and document.require("mode") != "delivery":
+        raise document.fault("addressed", "only a delivery chooses its rows", "Remove the line.")
+    if name and (name not in dataset.key or dataset.field(name).hub_type != "text"):
+        hint = "Name a text field of the key that holds the name of a platform."
+        raise document.fault("addressed", f"{name} is no text in the key of {dataset.name}", hint)
+    return name
 
 
 def _settle(document: Located, peer: Platform) -> Settle | None:

@@ -215,7 +215,8 @@ class Route:
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
     rows before they leave; the fields of `mask` leave masked and those of `withhold` empty. Of a delivery with `belongs_to`
-    only the rows leave that belong to a row of that data set which the target itself brought. What was delivered and not
+    only the rows leave that belong to a row of that data set which the target itself brought; with `addressed` only those that
+    name it, or a platform of its system, in that field. What was delivered and not
     refused within `settle` is presumed accepted.
     """
 
@@ -232,6 +233,7 @@ class Route:
     mask: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()
     belongs_to: Dataset | None = None
+    addressed: str = ""
     settle: Settle | None = None
 
     @property

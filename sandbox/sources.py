@@ -43,8 +43,9 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
     ),
     "approval_base": (
         *("pop.person", "legal.market_entity", "legal.institution", "legal.social_org"),
-        *("geo.division", "item.directory", "document.meta"),
+        *("geo.division", "item.directory", "document.meta", "receipt.returned"),
     ),
+    "licence_base": ("receipt.returned",),
 }
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}

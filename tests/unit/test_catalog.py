@@ -63,6 +63,10 @@ def test_the_platforms_of_one_system_know_each_other() -> None:
         ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: message.pos", "belongs_to: there is no contract message.pos"),
         ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: pop.person", "belongs_to: the key of message.reply lacks citizen_id"),  # of a row that is gone only the key is left
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\nbelongs_to: message.post", "belongs_to: only a delivery chooses its rows"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\naddressed: name", "addressed: only a delivery chooses its rows"),
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: returned_by", "addressed: returned_by is no text in the key"),
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: receipt_no", "addressed: receipt_no is no text in the key"),  # a number
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: nobody", "addressed: nobody is no text in the key"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\nmask: [name]", "mask: only a delivery hides fields"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\npreflight: [{id: PV-01, implementation: {check: required, field: name}, description: 缺, english: x}]", "preflight: only a delivery has rules of its target"),
         ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unique, fields: [name]}, description: 缺, english: x}]", "check unique looks at more than the row"),

@@ -17,7 +17,7 @@ import pytest
 from gateway import catalog
 from gateway.deployment import Deployment
 from gateway.embedded import Server
-from gateway.exchange import delivery, reconcile, transfer
+from gateway.exchange import delivery, quarantine, reconcile, transfer
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
@@ -298,3 +298,35 @@ def test_a_refusal_is_heard_from_the_table_of_its_kind(
     heard = {r.dataset.name: dict(delivery.run(chengde.deployment, r.route).rejects) for r in routes}
     assert {name: rejects for name, rejects in heard.items() if rejects} == {dataset: {rule: 1}}
     assert {rule for r in routes for rule in delivery.run(chengde.deployment, r.route).rejects} == set()
+
+
+RETURNED = "select returned_to, returned_by, dataset, row_key, err_type, state from {} order by receipt_no"
+
+
+def test_what_was_returned_goes_to_the_system_that_brought_it(chengde: Chengde) -> None:
+    """The province's returns and others': to licence library, approval system and housing bureau their own, with key and code."""
+    deployment = chengde.deployment
+    assert transfer.run(deployment, "receipt_returned_in").rejected == 0
+    told = {name: delivery.run(deployment, f"receipt_returned_{name}") for name in ("licence", "approval", "zjj")}
+    with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(RETURNED.format("hub.receipt_returned"))
+        held = cursor.fetchall()
+        cursor.execute("select count(*) from gateway.quarantine where rule like 'peer.%'")
+        assert [(len(held),)] == cursor.fetchall()
+        cursor.execute("select id from gateway.quarantine where route = 'licence_data_prov' and state = 'open'")
+        (open_row,) = (row for (row,) in cursor.fetchall())
+    of_users = [(row[0], row[3]) for row in held if row[2] == "org.user" and row[4] == "E501"]
+    assert of_users == [("approval", None)]  # a person's key is told to nobody
+    for name, target, own in (("LICENCE_BASE", "licence", {"licence"}), ("APPROVAL_BASE", "approval", {"approval"})):
+        with closing(psycopg2.connect(chengde.dsns[f"{name}_ADMIN"])) as there, there.cursor() as cursor:
+            cursor.execute(RETURNED.format("receipt_returned"))
+            arrived = cursor.fetchall()
+        assert arrived == [row for row in held if row[0] in own] != []
+        assert told[target].inserted == len(arrived)
+    assert told["zjj"].inserted == sum(row[0] == "self_zjj_case" for row in held)
+    quarantine.discard(deployment, open_row, who="tester", why="证照已注销")
+    transfer.run(deployment, "receipt_returned_in")
+    assert delivery.run(deployment, "receipt_returned_licence").updated == 1
+    with closing(psycopg2.connect(chengde.dsns["LICENCE_BASE_ADMIN"])) as there, there.cursor() as cursor:
+        cursor.execute("select state, closed_at is not null from receipt_returned where receipt_no = %s", (open_row,))
+        assert cursor.fetchall() == [("discarded", True)]

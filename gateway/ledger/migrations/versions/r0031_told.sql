@@ -33,3 +33,17 @@ select r.resource_code::varchar(50) as resource_code, r.version, r.name::varchar
   from gateway.resource r
  cross join lateral (select gateway.unit_code(r.owner_names)) o (code)
  where o.code is not null;
+
+-- Whose row a target returned: the platform that brought it, and its key where that is nobody's secret.
+alter table gateway.quarantine add column brought_by text, add column row_key text;
+
+-- In schema public, for a data set has one table name, and its owners hold theirs there.
+create schema if not exists public;
+create view public.receipt_returned as
+select q.brought_by::varchar(64) as returned_to, q.id as receipt_no, s.source::varchar(64) as returned_by, q.dataset::varchar(64) as dataset,
+       left(q.row_key, 256)::varchar(256) as row_key, substr(q.rule, 6)::varchar(100) as err_type, left(q.words, 1000)::varchar(1000) as remark,
+       q.owner::varchar(64) as owner, q.state::varchar(16) as state, q.entered_at::timestamptz(0) as returned_at,
+       q.closed_at::timestamptz(0) as closed_at
+  from gateway.quarantine q
+  join gateway.route_state s on s.route = q.route
+ where q.brought_by is not null;

@@ -1,4 +1,4 @@
-"""What the gateway's own data sets are to the catalogue of resources, as rows that the sharing platform is sent."""
+"""What platforms are told of the gateway itself: its data sets as resources, and what was returned of the rows they brought."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ down_revision = "0030"
 
 
 def upgrade() -> None:
-    """Create table and view."""
+    """Create table and views, and keep with what is returned whose it was."""
     op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"))
 
 
 def downgrade() -> None:
     """Refuse: a ledger is evidence and is not unmade."""
-    raise RuntimeError("what the sharing platform was told cannot be taken back; restore a backup instead")
+    raise RuntimeError("what platforms were told cannot be taken back; restore a backup instead")
