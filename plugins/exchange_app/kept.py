@@ -15,11 +15,15 @@ _SHOWN = 10  # times as long as it is good, a value is still shown while it is r
 
 
 class Kept:
-    """Values by key, each good for some seconds; an older one is shown once more and read anew behind the visitor's back."""
+    """Values by key, each good for some seconds; an older one is shown once more and read anew behind the visitor's back.
 
-    def __init__(self, seconds: float) -> None:
-        """Take for how long a value is good."""
+    With `older` false nothing older is shown: whoever comes waits for the one who reads it anew.
+    """
+
+    def __init__(self, seconds: float, *, older: bool = True) -> None:
+        """Take for how long a value is good, and whether an older one may be shown."""
         self.seconds = seconds
+        self._times = _SHOWN if older else 1
         self._values: dict[Hashable, tuple[float, Any]] = {}
         self._locks: dict[Hashable, Lock] = {}
 
@@ -29,13 +33,17 @@ class Kept:
         if age < self.seconds:
             return value
         lock = self._locks.setdefault(key, Lock())
-        if age < self.seconds * _SHOWN:
+        if age < self.seconds * self._times:
             if lock.acquire(blocking=False):
                 Thread(target=self._again, args=(key, read, lock), daemon=True).start()
             return value
         with lock:
             age, value = self._found(key)  # somebody may have read it while we waited
             return value if age < self.seconds else self._keep(key, read())
+
+    def anew(self, key: Hashable, read: Callable[[], Any]) -> Any:
+        """Read the value of a key now, whatever is kept, and keep it."""
+        return self._keep(key, read())
 
     def _found(self, key: Hashable) -> tuple[float, Any]:
         at, value = self._values.get(key, (float("-inf"), None))
