@@ -11,19 +11,19 @@ from typing import Any
 from gateway.errors import GatewayError
 
 _MOST = 100  # values
-_SHOWN = 10  # times as long as it is good, a value is still shown while it is read anew
+_SHOWN = 10
 
 
 class Kept:
     """Values by key, each good for some seconds; an older one is shown once more and read anew behind the visitor's back.
 
-    With `older` false nothing older is shown: whoever comes waits for the one who reads it anew.
+    What is too old to be shown one visitor reads, and the others wait for it.
     """
 
-    def __init__(self, seconds: float, *, older: bool = True) -> None:
-        """Take for how long a value is good, and whether an older one may be shown."""
+    def __init__(self, seconds: float, times: int = _SHOWN) -> None:
+        """Take for how long a value is good, and how many times as long it may be shown while it is read anew."""
         self.seconds = seconds
-        self._times = _SHOWN if older else 1
+        self._times = times
         self._values: dict[Hashable, tuple[float, Any]] = {}
         self._locks: dict[Hashable, Lock] = {}
 

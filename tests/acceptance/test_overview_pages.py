@@ -155,7 +155,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(request.state.visitor.login)
         return part(request)
 
-    monkeypatch.setattr(overview, "_SHARED", Kept(60, older=False))
+    monkeypatch.setattr(overview, "_SHARED", Kept(60))
     monkeypatch.setattr(overview, "_part", noted)
     return read
 

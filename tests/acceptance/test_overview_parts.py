@@ -64,9 +64,9 @@ def test_what_is_too_old_is_not_shown(clock: list[float]) -> None:
     assert kept.get("x", lambda: "today") == "today"
 
 
-def test_where_nothing_older_is_shown_one_reads_and_the_others_wait(clock: list[float]) -> None:
+def test_what_is_too_old_one_reads_and_the_others_wait(clock: list[float]) -> None:
     """Fifty at once ask the hub once, and a reading that fails is told to the one who made it alone."""
-    kept, go, read = Kept(2, older=False), Event(), []
+    kept, go, read = Kept(2, times=1), Event(), []
     kept.get("x", lambda: "old")
     clock[0] += 3
 

@@ -26,7 +26,7 @@ from gateway.sql import queries
 
 _SQL = queries(__file__)
 _PLANS = Kept(60)
-_SHARED = Kept(2, older=False)
+_SHARED = Kept(1, times=3)
 _LEVELS = ("bad", "warn")
 
 router = APIRouter()
