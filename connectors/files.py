@@ -6,10 +6,12 @@ as text, and the hub judges it.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, BinaryIO, Literal
 
 from connectors import (
@@ -31,7 +33,7 @@ from connectors.files_target import FilesTarget
 from connectors.http_peer import Clock
 from gateway.errors import AccessDenied, SchemaMismatch
 from gateway.model import Dataset, Platform
-from gateway.ports import Brought, Decided, Description, Probe, Shape, Window
+from gateway.ports import Brought, Decided, Description, Mark, Probe, Shape, Window
 
 __all__ = ["OPTIONS", "Files", "connect", "connect_target"]
 _MANIFESTS = 10_000
@@ -65,6 +67,7 @@ class Files:
         self._platform, self._store, self._limits = platform, store, limits
         self._there: dict[str, Manifest] = {}
         self._read: tuple[Manifest, ...] = ()
+        self._shown: tuple[str, Manifest, list[str]] | None = None
 
     def __repr__(self) -> str:
         """Name the platform, never the DSN."""
@@ -80,6 +83,7 @@ class Files:
         declared = files_options.resource(self._platform, dataset)
         newest = self._series(dataset).newest
         found, names = self._delivered(declared, dataset, newest, Clock(self._limits.seconds)).names()
+        self._shown = (dataset.name, newest, names)
         if newest.kind == "delta":
             names = [name for name in names if name != declared.operation]
         return untyped.shape(dataset, declared.fields, declared.ignored | {declared.operation}, found, names)
@@ -93,6 +97,20 @@ class Files:
         facts = {**declared.format, "operation": declared.operation}
         documents = {name: self._beginning(declared, dataset, manifest) for name, manifest in files.items()}
         return Description("file", documents, facts, key=dataset.name)
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark:  # noqa: ARG002 - a beginning is short
+        """Return the sign of how the newest file is written: what is declared, its columns, and a CSV's first line."""
+        declared = files_options.resource(self._platform, dataset)
+        if self._shown is None or self._shown[0] != dataset.name:
+            self.describe(dataset)
+        assert self._shown is not None
+        _, newest, names = self._shown
+        said: list[Any] = [dict(declared.format), [name for name in names if name != declared.operation]]
+        if declared.format["kind"] == "csv":
+            with self._store.open(declared.folder, newest.file) as file, self._store.errors(f"read {newest.file}"):
+                said.append((file.read(_HEAD) or b"").partition(b"\n")[0].hex())
+        text = sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+        return Mark(text, names=frozenset(step for path in declared.fields.values() for step in path))
 
     def _beginning(self, declared: Resource, dataset: Dataset, manifest: Manifest) -> Mapping[str, Any]:
         """Return the names of a file's columns in order, and its first bytes."""

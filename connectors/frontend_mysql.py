@@ -20,7 +20,7 @@ from connectors.frontend_options import Exchange
 from gateway import records
 from gateway.model import Dataset, Platform
 from gateway.mysql_address import address
-from gateway.ports import Probe, Shape, Window
+from gateway.ports import Mark, Probe, Shape, Window
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -57,6 +57,12 @@ class MysqlFrontend:
             found = mysql_shape.columns(connection, self._platform.platform, down, hint)
         columns = mysql_shape.shape(dataset, found).columns
         return Shape(columns=frontend_format.without_envelope(dataset, dict(columns)))
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark:  # noqa: ARG002 - one small question is asked anyway
+        """Return the sign of all that the server says of the down table."""
+        down = frontend_format.down_of(self._platform, dataset)
+        with self._session(f"look at {down}") as connection:
+            return mysql_shape.mark(connection, down)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[MysqlSnapshot]:  # noqa: ARG002 - versions of a key lie anywhere

@@ -25,7 +25,7 @@ from connectors.frontend_options import Resource
 from gateway.errors import PlatformUnavailable, SchemaMismatch
 from gateway.model import Dataset, Platform
 from gateway.mysql_address import address
-from gateway.ports import Delivery, Outgoing, Shape, Unread, Verdict
+from gateway.ports import Delivery, Mark, Outgoing, Shape, Unread, Verdict
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -52,6 +52,12 @@ class MysqlFrontendTarget:
         up = self._up(dataset)
         with self._reading(f"describe {up.up}"):
             return mysql_shape.shape(dataset, self._columns(dataset, up))
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark:  # noqa: ARG002 - one small question is asked anyway
+        """Return the sign of all that the server says of the up table."""
+        up = self._up(dataset)
+        with self._reading(f"look at {up.up}"):
+            return mysql_shape.mark(self._connection, up.up)
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Append a row for each change, in one transaction, once per batch number."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 from typing import Any, ClassVar, TypeVar
 
 import requests
@@ -36,6 +37,7 @@ T = TypeVar("T")
 Receive = Callable[[requests.Response, Iterator[bytes]], T]
 _TRIES = 5  # the first and four repetitions
 _CONNECT = 5.0
+MARK_SECONDS = 10.0  # a sign that takes longer is not worth a run's wait
 _LONGEST_WAIT = 60.0
 _LONGEST_REST = 86_400.0
 _CHUNK = 65_536
@@ -124,6 +126,27 @@ class Peer:
         request.headers.update({"Accept-Encoding": "gzip, deflate", "User-Agent": "exchange-gateway"})
         with Watchdog(seconds) as watchdog, self._sent(request, what, seconds, watchdog) as response:
             return receive(response, self._chunks(response, what, watchdog))
+
+    def marked(self, request: requests.PreparedRequest, what: str, memo: str, clock: Clock) -> str:
+        """Return the hash of an answer's body and its ETag; with that of the answer before, an unchanged one has no body.
+
+        It is asked for once: what cannot be told now is told by the next look.
+        """
+        etag = memo.partition(" ")[2]
+        if etag:
+            request.headers["If-None-Match"] = etag
+
+        def receive(response: requests.Response, chunks: Iterator[bytes]) -> str:
+            if etag and response.status_code == requests.codes.not_modified:
+                return memo
+            if response.status_code != requests.codes.ok:
+                raise self.refusal(response, what)
+            digest = sha256()
+            for chunk in chunks:
+                digest.update(chunk)
+            return f"{digest.hexdigest()} {response.headers.get('ETag', '')}"
+
+        return self.exchange(request, what, clock, receive)
 
     def refusal(self, response: requests.Response, what: str) -> GatewayError:
         """Return what a status other than 200 means."""

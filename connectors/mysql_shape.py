@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import pymysql
@@ -11,7 +12,7 @@ import pymysql
 from connectors import mysql_session as session
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset
-from gateway.ports import Shape
+from gateway.ports import Mark, Shape
 from gateway.sql import queries
 
 _SQL = queries(__file__)
@@ -57,6 +58,13 @@ def columns(connection: pymysql.Connection[Any], platform: str, table: str, hint
             session.rows(connection, f"select 1 from {session.name(table)} limit 0")
         raise SchemaMismatch(f"platform {platform} has no table {table} that we may see", hint)
     return [_column(*row) for row in found]
+
+
+def mark(connection: pymysql.Connection[Any], table: str) -> Mark:
+    """Return the sign of all that a server says of a table, or of a view; of one that is not there, that it is not."""
+    said = session.rows(connection, _SQL["mark"].format(table=session.literal(table)))
+    ((database,),) = session.rows(connection, "select database()")
+    return Mark(sha256(repr(said).encode()).hexdigest(), of=f"{database}.{table}")
 
 
 def refuse_halves(connection: pymysql.Connection[Any], platform: str, table: str) -> None:

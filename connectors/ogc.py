@@ -21,7 +21,7 @@ from connectors.rest_auth import auth
 from connectors.rest_http import RestPeer
 from connectors.rest_options import Limits
 from gateway.model import Dataset, Platform
-from gateway.ports import Description, Probe, Shape, Turns, Window
+from gateway.ports import Description, Mark, Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Ogc", "connect"]
 
@@ -44,6 +44,9 @@ class _Layer(Protocol):
 
     def told(self, clock: Clock) -> Description:
         """Return what it says of its structure."""
+
+    def mark(self, memo: str) -> Mark:
+        """Return the sign of what it says of its structure."""
 
     def write(self, dataset: Dataset, clock: Clock, out: BinaryIO) -> int:
         """Write a line for each feature and return their number."""
@@ -83,6 +86,10 @@ class Ogc:
     def told(self, dataset: Dataset) -> Description:
         """Return what a collection, or the service of a feature type, says of its structure."""
         return self._layer(dataset).told(self._clock())
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark:
+        """Return the sign of what a collection, or the service of a feature type, says of its structure."""
+        return self._layer(dataset).mark(memo)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[OgcSnapshot]:  # noqa: ARG002 - pages come one after the other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from connectors.rest_http import Answer, RestPeer
 from connectors.rest_pages import Ask, Page
 from gateway.errors import SchemaMismatch
 from gateway.model import Dataset
-from gateway.ports import Description, Shape, Window
+from gateway.ports import Description, Mark, Shape, Window
 
 _PLAIN = "OGC:CRS84"  # what a server speaks that is told nothing
 _GLOBAL = "#/crs"  # the collection points to a list that all collections share
@@ -69,6 +69,11 @@ class Collection:
         }
         documents = {name: self._part(url, clock, optional=name != "collection") for name, url in parts.items()}
         return Description("features", documents, key=self._resource.name)
+
+    def mark(self, memo: str) -> Mark:
+        """Return the sign of the collection's description and its schema; nothing is asked by what may be asked by."""
+        found = self._peer.mark(self.what, [self.identity, f"{self.identity}/schema"], {"f": "json"}, memo)
+        return replace(found, names=self._resource.taken)
 
     def _part(self, url: str, clock: Clock, *, optional: bool) -> Any:
         try:

@@ -67,6 +67,11 @@ class Resource:
         """Return the path of each field below a feature's properties; what is no property keeps its name."""
         return {column: options.steps(place, ".") for column, place in self.fields.items()}
 
+    @property
+    def taken(self) -> frozenset[str]:
+        """Return the properties that are taken of a feature."""
+        return frozenset(path[0] for path in self.paths().values())
+
 
 def checked(platform: Platform) -> Mapping[str, Any]:
     """Return the platform's options, or raise CatalogInvalid naming the first wrong field."""

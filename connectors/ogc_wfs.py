@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import requests
@@ -16,7 +17,7 @@ from connectors.rest_http import RestPeer
 from connectors.soap_records import REPEATED, Plan
 from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 from gateway.model import Dataset
-from gateway.ports import Description, Shape
+from gateway.ports import Description, Mark, Shape
 from gateway.records import as_json
 
 _PAGES = 1_000_000
@@ -62,6 +63,11 @@ class FeatureType:
         return Description(
             "wfs", {name: body.decode("utf-8", "replace") for name, body in bodies.items()}, key=self._resource.name
         )
+
+    def mark(self, memo: str) -> Mark:
+        """Return the sign of the schema of the type; what the service says it can do is told by the clock."""
+        asked = self._parameters("DescribeFeatureType", typeNames=self._resource.name)
+        return replace(self._peer.mark(self.what, [self._url], asked, memo), names=self._resource.taken)
 
     def write(self, dataset: Dataset, clock: Clock, out: BinaryIO) -> int:
         """Write a line for each feature as it arrives, and return their number."""

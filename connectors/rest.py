@@ -20,7 +20,7 @@ from connectors.rest_options import OPTIONS, Limits, Resource, checked, resource
 from connectors.rest_pages import Ask, Page
 from connectors.rest_target import RestTarget
 from gateway.model import Dataset, Platform
-from gateway.ports import Description, Probe, Shape, Turns, Window
+from gateway.ports import Description, Mark, Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Rest", "callback_signers", "callback_verdicts", "connect", "connect_target", "returns"]
 
@@ -88,6 +88,10 @@ class Rest:
         answer = self._get(declared, rest_pages.first(declared, self._address, Window()), clock)
         records = rest_pages.parsed(answer, declared, self._what(declared)).records
         return Description("records", {"records": [r for r in records if isinstance(r, dict)]}, key=dataset.name)
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the sign of the document that describes the interface; None when the platform declares none."""
+        return self._peer.described_mark(self._platform, self._address, dataset, memo)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[RestSnapshot]:  # noqa: ARG002 - pages come one after the other

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import requests
 
 from connectors.http_address import Address
-from connectors.http_peer import Clock, Peer, Receive
+from connectors.http_peer import MARK_SECONDS, Clock, Peer, Receive
 from connectors.rest_auth import Auth
-from connectors.rest_options import Limits
-from gateway.model import Platform
-from gateway.ports import Description
+from connectors.rest_options import Limits, passed
+from gateway.errors import SchemaMismatch
+from gateway.model import Dataset, Platform
+from gateway.ports import Description, Mark
 
 T = TypeVar("T")
 _TOKEN = "its token"  # noqa: S105 - what errors call it
@@ -57,6 +58,29 @@ class RestPeer(Peer):
             return None
         body = self.get(_DOCUMENT, f"{address.origin}{address.base}{path}", {}, clock).body
         return Description("openapi", {"document": body}, {"path": path})
+
+    def described_mark(self, platform: Platform, address: Address, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the mark of the OpenAPI document; None when the platform declares none."""
+        path = platform.options.get("describe")
+        if path is None:
+            return None
+        at, within, names = passed(platform, address, dataset)
+        found = self.mark(_DOCUMENT, [f"{address.origin}{address.base}{path}"], {}, memo)
+        return replace(found, at=at, within=within, names=names)
+
+    def mark(self, what: str, addresses: Sequence[str], parameters: Mapping[str, str], memo: str) -> Mark:
+        """Return the mark of documents that the platform publishes; one that it does not have is marked as that."""
+        clock, found = Clock(min(self.limits.seconds, MARK_SECONDS)), list[str]()
+        known = memo.split("\n") if memo else [""] * len(addresses)
+        for url, before in zip(addresses, known, strict=True):
+            request = requests.Request("GET", url, {"Accept": self.accept}, params=dict(parameters)).prepare()
+            try:
+                found.append(self.marked(self._signed(request, clock), what, before, clock))
+            except SchemaMismatch:
+                if url == addresses[0]:
+                    raise
+                found.append("")
+        return Mark(" ".join(one.partition(" ")[0] for one in found), "\n".join(found))
 
     def ask(self, what: str, url: str, parameters: Mapping[str, str], clock: Clock, receive: Receive[T]) -> T:
         """Return what `receive` makes of an answer; a token that is refused once is fetched anew."""

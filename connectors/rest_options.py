@@ -9,6 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from connectors import options, verdict_values
+from connectors.http_address import Address
 from connectors.options import DOTTED, POSITIVE, SIZE, URL_PATH, WORD, kinds, shape
 from connectors.rest_write_options import WRITE
 from gateway.errors import CatalogInvalid
@@ -133,3 +134,16 @@ def dotted(path: str | None) -> Dotted:
 def plain(value: Any) -> str:
     """Return a fixed parameter as a query writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def passed(platform: Platform, address: Address, dataset: Dataset) -> tuple[frozenset[str], str, frozenset[str]]:
+    """Return the paths that a data set passes, what holds its records in an answer, and the names that are taken there."""
+    declared = options.declared(platform, dataset)
+    write, verdicts = declared.get("write", {}), declared.get("verdicts", {})
+    paths = [one.get("path") for one in (declared, write, write.get("deletions", {}), verdicts)]
+    at = frozenset(f"{address.base}{path}" for path in paths if path)
+    if verdicts:  # they have fields of their own
+        return at, "", frozenset()
+    mapped = (options.steps(declared.get("fields", {}).get(name, name), ".") for name in dataset.columns)
+    records = options.steps(declared.get("records"), ".")
+    return at, records[-1] if records else "", frozenset(step for path in mapped for step in path)

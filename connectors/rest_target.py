@@ -18,7 +18,7 @@ from connectors.rest_http import RestPeer
 from connectors.rest_verdicts import Returned
 from connectors.rest_write_options import Endpoint, Writing, writing
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Description, Outgoing, Shape, Turns
+from gateway.ports import Delivery, Description, Mark, Outgoing, Shape, Turns
 from gateway.records import as_text
 
 
@@ -43,6 +43,10 @@ class RestTarget(Returned):
     def told(self, dataset: Dataset) -> Description | None:  # noqa: ARG002 - one document describes all
         """Return the document that describes the interface; None when the platform declares none."""
         return self._peer.described(self._platform, self._address, Clock(self._peer.limits.seconds))
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the sign of the document that describes the interface; None when the platform declares none."""
+        return self._peer.described_mark(self._platform, self._address, dataset, memo)
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Send deletions, then rows, page by page, within the total time of one batch."""

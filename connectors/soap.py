@@ -25,7 +25,7 @@ from connectors.soap_reply import Reply
 from connectors.soap_target import SoapTarget
 from connectors.soap_wsdl import Service
 from gateway.model import Dataset, Platform
-from gateway.ports import Description, Probe, Shape, Turns, Window
+from gateway.ports import Description, Mark, Probe, Shape, Turns, Window
 
 __all__ = ["OPTIONS", "Soap", "connect", "connect_target", "returns"]
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
@@ -98,6 +98,10 @@ class Soap:
     def told(self, dataset: Dataset) -> Description:  # noqa: ARG002 - one WSDL describes all
         """Return the WSDL as the platform publishes it; the vetted copy when it publishes none."""
         return soap_http.told(self._peer, self._service.described, self._service.vetted)
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the sign of the WSDL that the platform publishes; None when it publishes none."""
+        return soap_http.mark(self._peer, self._service, self._platform, dataset, memo)
 
     @contextmanager
     def snapshot(self, parts: int = 1) -> Iterator[SoapSnapshot]:  # noqa: ARG002 - pages come one after the other

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import requests
 
 from connectors.http_address import Address
-from connectors.http_peer import Again, Clock, Peer
-from connectors.soap_options import Limits
+from connectors.http_peer import MARK_SECONDS, Again, Clock, Peer
+from connectors.soap_options import Limits, passed
 from connectors.soap_reply import Fault, Reply
-from connectors.soap_wsdl import Message
+from connectors.soap_wsdl import Message, Service
 from gateway.errors import AccessDenied, GatewayError, SchemaMismatch, SourceChanged
-from gateway.ports import Description
+from gateway.model import Dataset, Platform
+from gateway.ports import Description, Mark
 
 T = TypeVar("T")
 _NO_FAULT = frozenset({401, 403, 429})  # these say it all
@@ -158,3 +160,18 @@ def told(peer: SoapPeer, described: tuple[str, Mapping[str, str]], vetted: bytes
     except (SchemaMismatch, AccessDenied):
         body, source = vetted, "catalog"
     return Description("wsdl", {"document": body.decode("utf-8", "replace")}, {"source": source})
+
+
+def mark(peer: SoapPeer, service: Service, platform: Platform, dataset: Dataset, memo: str) -> Mark | None:
+    """Return the sign of the WSDL that a platform publishes; None when it publishes none."""
+    url, headers = service.described
+    request = requests.Request("GET", url, headers=dict(headers)).prepare()
+    try:
+        found = peer.marked(request, "its WSDL", memo, Clock(min(peer.limits.seconds, MARK_SECONDS)))
+    except (SchemaMismatch, AccessDenied):
+        return None
+    operations, within, names = passed(platform, dataset)
+    at = frozenset(f"{service.port}/{one}" for one in operations)
+    return Mark(
+        found.partition(" ")[0], found, at=at, within=within, names=names, mapped=sha256(service.vetted).hexdigest()
+    )

@@ -132,3 +132,15 @@ def refuse_shared_paths(where: str, paths: list[Path]) -> None:
         above = [path[:n] for n in range(1, len(path)) if not (n == len(path) - 1 and path[n].startswith("@"))]
         if held := [one for one in above if one in taken]:
             raise CatalogInvalid(f"{where}.fields: {'/'.join(path)} lies within {'/'.join(held[0])}", hint)
+
+
+def passed(platform: Platform, dataset: Dataset) -> tuple[frozenset[str], str, frozenset[str]]:
+    """Return the operations that a data set passes, the element of its records in a reply, and the names taken there."""
+    declared = options.declared(platform, dataset)
+    write, verdicts = declared.get("write", {}), declared.get("verdicts", {})
+    asked = [one.get("operation") for one in (declared, write, write.get("deletions", {}), verdicts)]
+    at = frozenset(one for one in asked if one)
+    if write or verdicts:  # they have names of their own
+        return at, "", frozenset()
+    mapped = (options.steps(declared.get("fields", {}).get(name, name), "/") for name in dataset.columns)
+    return at, declared.get("record", ""), frozenset(step.removeprefix("@") for path in mapped for step in path)

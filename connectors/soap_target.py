@@ -19,7 +19,7 @@ from connectors.soap_verdicts import Returned
 from connectors.soap_write_options import Call, Writing, writing
 from connectors.soap_wsdl import Message, Service
 from gateway.model import Dataset, Platform
-from gateway.ports import Delivery, Description, Outgoing, Shape, Turns
+from gateway.ports import Delivery, Description, Mark, Outgoing, Shape, Turns
 from gateway.records import as_json
 
 _HINT = "Compare records, fields, constants and arguments of write with the WSDL."
@@ -47,6 +47,10 @@ class SoapTarget(Returned):
     def told(self, dataset: Dataset) -> Description:  # noqa: ARG002 - one WSDL describes all
         """Return the WSDL as the platform publishes it; the vetted copy when it publishes none."""
         return soap_http.told(self._peer, self._service.described, self._service.vetted)
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the sign of the WSDL that the platform publishes; None when it publishes none."""
+        return soap_http.mark(self._peer, self._service, self._platform, dataset, memo)
 
     def write(self, dataset: Dataset, batch: Outgoing) -> Delivery:
         """Send deletions, then rows, page by page, within the total time of one batch."""

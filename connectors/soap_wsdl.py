@@ -49,6 +49,7 @@ class Service:
         self.vetted = _content(platform)
         document = _document(platform, self.vetted)
         service, port = _chosen(platform, document)
+        self.port = f"{service}/{port}"
         found = document.services[service].ports[port]
         found.binding_options["address"] = self._url  # ours, wherever zeep writes it
         self._binding = found.binding

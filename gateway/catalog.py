@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,7 +60,7 @@ def _loaded(root: Path, _: Stamps) -> Catalog:
     units = {u.unit: u for u in _units(root)}
     if (bureau := str(city.require("bureau"))) not in units:
         raise city.fault("bureau", f"there is no unit {bureau}", "Name a unit of units.yaml.")
-    platforms = _by_name((_platform(d, units) for d in _files(root, "platforms", "platform")), "platform")
+    platforms = _platforms(_files(root, "platforms", "platform"), units)
     terms = _by_name((_term(d) for d in _files(root, "sla", "term")), "term")
     datasets, broken_datasets = _datasets(root, city)
     routes, broken = _routes(root, datasets, broken_datasets, platforms, terms)
@@ -110,6 +111,21 @@ def _units(root: Path) -> list[Unit]:
     return found
 
 
+def _platforms(documents: list[Located], units: Mapping[str, Unit]) -> dict[str, Platform]:
+    """Return the platforms, each with those of the same system."""
+    found: dict[str, Platform] = _by_name((_platform(d, units) for d in documents), "platform")
+    for document in documents:
+        whole = found.get(found[document.require("platform")].part_of)
+        if document.get("part_of") and (whole is None or whole.part_of):
+            hint = "Name a platform that is no part of another, or remove the line."
+            raise document.fault("part_of", f"{document.get('part_of')} is no platform that has parts", hint)
+    systems = {name: platform.part_of or name for name, platform in found.items()}
+    return {
+        name: replace(platform, kin=tuple(n for n, system in systems.items() if system == systems[name]))
+        for name, platform in found.items()
+    }
+
+
 def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
     if document.require("unit") not in units:
         raise document.fault("unit", f"there is no unit {document.get('unit')}", "Add it to units.yaml.")
@@ -119,7 +135,7 @@ def _platform(document: Located, units: Mapping[str, Unit]) -> Platform:
         platform=document.require("platform"), name=document.require("name"), connector=document.require("connector"),
         connection=document.require("connection"), unit=document.require("unit"), english=document.get("english", ""),
         description=document.get("description", ""), slots=document.get("pool", {}).get("slots", 2),
-        clearance=document.get("clearance", ""),
+        clearance=document.get("clearance", ""), part_of=document.get("part_of", ""),
         options=document.get("options", {}), window=hours(document), rate=_rate(document),
     )  # fmt: skip
 
@@ -234,7 +250,7 @@ def _route(
         schedule=_schedule(document, datasets, broken), sla=_known(document, "sla", terms, "SLA term"),
         delete_limit=DeleteLimit(**limit) if limit else dataset.delete_limit, description=document.get("description", ""),
         compare=_compare(document), preflight=_preflight(document, dataset), mask=mask, withhold=withhold,
-        belongs_to=_belongs_to(document, dataset, datasets), settle=_settle(document, peer),
+        belongs_to=_belongs_to(document, dataset, datasets), addressed=_addressed(document, dataset), settle=_settle(document, peer),
     )  # fmt: skip
 
 
@@ -262,6 +278,17 @@ def _belongs_to(document: Located, dataset: Dataset, datasets: Mapping[str, Data
         hint = "A row belongs to another by its key: name a data set whose key is a part of this one's."
         raise document.fault("belongs_to", f"the key of {dataset.name} lacks {', '.join(lacking)}", hint)
     return other
+
+
+def _addressed(document: Located, dataset: Dataset) -> str:
+    """Return the field that names whom a row is for; of a row that is gone only the key is left, so it is of the key."""
+    name = str(document.get("addressed", ""))
+    if name and document.require("mode") != "delivery":
+        raise document.fault("addressed", "only a delivery chooses its rows", "Remove the line.")
+    if name and (name not in dataset.key or dataset.field(name).hub_type != "text"):
+        hint = "Name a text field of the key that holds the name of a platform."
+        raise document.fault("addressed", f"{name} is no text in the key of {dataset.name}", hint)
+    return name
 
 
 def _settle(document: Located, peer: Platform) -> Settle | None:

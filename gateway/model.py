@@ -161,7 +161,8 @@ class Rate:
 class Platform:
     """An external system and how to reach it; `connection` names a secret kept elsewhere.
 
-    `clearance` is the highest class of a field (L1 to L4) that may be delivered to it; empty: nothing may.
+    `clearance` is the highest class of a field (L1 to L4) that may be delivered to it; empty: nothing may. `kin` are the
+    platforms of the same system, itself among them: what one of them brought is delivered to none of them.
     """
 
     platform: str
@@ -176,6 +177,8 @@ class Platform:
     options: Mapping[str, Any] = field(default_factory=dict)
     window: Hours | None = None
     rate: Rate = Rate()
+    part_of: str = ""
+    kin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,8 @@ class Route:
     `compare` is the cron line by which an incremental route compares everything instead of reading a window: that is
     how deletes and edits without a new stamp arrive. `preflight` holds the target's own rules, by which a delivery stops
     rows before they leave; the fields of `mask` leave masked and those of `withhold` empty. Of a delivery with `belongs_to`
-    only the rows leave that belong to a row of that data set which the target itself brought. What was delivered and not
+    only the rows leave that belong to a row of that data set which the target itself brought; with `addressed` only those that
+    name it, or a platform of its system, in that field. What was delivered and not
     refused within `settle` is presumed accepted.
     """
 
@@ -229,6 +233,7 @@ class Route:
     mask: tuple[str, ...] = ()
     withhold: tuple[str, ...] = ()
     belongs_to: Dataset | None = None
+    addressed: str = ""
     settle: Settle | None = None
 
     @property

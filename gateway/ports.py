@@ -3,7 +3,7 @@
 Source to read, Target to write; of a typed source also Hashing (exact comparison in place) and Repairing (originals of
 repaired values), of an untyped one Receipting (receipts written back), of a target also Returning (rows it refused later),
 Counting (what it holds of a batch) and Collected (what was not fetched from it yet). Either may be Catalogued or Telling (more
-of its structure than names and types).
+of its structure than names and types), and Marking (it has a sign of that which costs little).
 No connector limits, logs or rehearses anything, and none repeats more than single pages, of one read or, where a page bears
 what makes that harmless, of one batch: `gateway.registry` and the run itself do that. Every method may raise the retryable
 PlatformUnavailable, PlatformResting or SourceChanged and the permanent AccessDenied or SchemaMismatch.
@@ -377,11 +377,42 @@ class Telling(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A sign of what a platform says of a data set's structure: `text` is another one once something else may be said.
+
+    `memo` is for the next question, which it makes cheap. `of` is the relation, of a database. Where one description tells
+    of much, `at` are its places that the data set passes (a path, an operation), `within` what holds a record there and
+    `names` what is taken of one; without them all of it counts. `mapped` is another one once the catalog's copy of it is.
+    """
+
+    text: str
+    memo: str = ""
+    of: str = ""
+    at: frozenset[str] = frozenset()
+    within: str = ""
+    names: frozenset[str] = frozenset()
+    mapped: str = ""
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A source or target that is no PostgreSQL database, and tells for little whether its structure is as it was."""
+
+    def mark(self, dataset: Dataset, memo: str) -> Mark | None:
+        """Return the sign, asked for once and never again at once; None when the platform describes nothing.
+
+        `memo` is that of the mark before, empty when there was none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
-    """What is different of a relation from what a route last ran with.
+    """What is different of a relation, or of what a platform tells, from what a route last ran with.
 
     `harmful` are the changes that a contract cannot answer for; `notice` is the number of the notice that announced just
-    this. `document` is the structure as it is now.
+    this. `document` is the structure as it is now, `told` the name of what tells of it where that is no relation, and
+    `mapped` another one once contract or catalog say something else of it.
     """
 
     relation: str
@@ -391,6 +422,8 @@ class Drift:
     harmful: Sequence[Mapping[str, Any]]
     notice: str | None
     document: Mapping[str, Any] = field(repr=False)
+    mapped: str = ""
+    told: str = ""
 
     @property
     def first(self) -> bool:

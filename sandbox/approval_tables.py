@@ -1,4 +1,4 @@
-"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes, supervision tasks."""
+"""What the approval system's tables hold when the city begins: cases, service items, organisations, pushes, supervision tasks, documents."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from sandbox import case_events, cases, item_parts, items, orgs, pushes, supervision
+from sandbox import case_events, cases, documents, item_parts, items, orgs, pushes, supervision
 from sandbox.messages import CHINA
 
 Row = dict[str, Any]
 # A data set, its good rows, and what makes further good rows by their number: for rows that must be bad in one way only.
 Made = Iterator[tuple[str, Iterable[Row], Callable[[int], Row]]]
-CASES = 2_000
+CASES, DOCUMENTS = 2_000, 400
 _SPARE_CASES, _SPARE_EVENTS = 60, 40
 _PUSHED = timedelta(minutes=10)  # how long after its result a case's task is pushed
 _DAYS, _SPAN = 40, 30  # the oldest case was accepted so many days ago, the newest so many days later
@@ -24,7 +24,8 @@ def tables(seed: int, key: bytes) -> Made:
     """Yield every table of the approval system."""
     now = datetime.now(CHINA).replace(microsecond=0)
     told: dict[str, list[Row]] = {}
-    for dataset, rows, spare in _cases(now.replace(tzinfo=None), seed, key):
+    begun = of_office(cases.APPROVAL, range(CASES), now.replace(tzinfo=None), Random(f"{seed}:cases"), seed, key)
+    for dataset, rows, spare in begun:
         told[dataset] = rows
         yield dataset, rows, spare
     accepted = told["case.accept"]
@@ -35,6 +36,8 @@ def tables(seed: int, key: bytes) -> Made:
     further = partial(_push, accepted=accepted, now=now, seed=seed)
     yield pushes.MESSAGE, made, further
     yield _tasks(accepted, told["case.result"], now, seed, key)
+    came = (documents.of_case(n, accepted[n], now, seed, key) for n in range(DOCUMENTS))
+    yield documents.META, came, lambda n: documents.of_case(DOCUMENTS + n, accepted[DOCUMENTS + n], now, seed, key)
 
 
 def _push(number: int, accepted: list[Row], now: datetime, seed: int) -> Row:
@@ -57,25 +60,27 @@ def _tasks(
     return supervision.TASK, made, further
 
 
-def _cases(now: datetime, seed: int, key: bytes) -> Iterator[tuple[str, list[Row], Callable[[int], Row]]]:
+def of_office(
+    office: cases.Office, numbers: range, now: datetime, rng: Random, seed: int, key: bytes, *, spare: int = 900_000_000
+) -> Iterator[tuple[str, list[Row], Callable[[int], Row]]]:  # fmt: skip
+    """Yield each table of an office's cases, with further rows to break: cases numbered from `spare` on, the oldest events."""
     begins = now - timedelta(days=_DAYS)
-    rng = Random(f"{seed}:cases")
     by_dataset: dict[str, list[Row]] = {}
-    for number in range(CASES + _SPARE_CASES):
+    for number in range(numbers.start, numbers.stop + _SPARE_CASES):
         accepted = begins + timedelta(minutes=rng.randrange(_SPAN * 24 * 60))
-        for event in cases.case(number, accepted, seed, key):
+        for event in cases.case(number, accepted, seed, key, office=office):
             by_dataset.setdefault(event.dataset, []).append(event.row)
     for dataset, rows in by_dataset.items():
         if dataset == "case.accept":
-            yield dataset, rows, _renumbered(rows).__getitem__
+            yield dataset, rows, _renumbered(rows, spare).__getitem__
             continue
         rows.sort(key=lambda row: row["cd_time"], reverse=True)  # the oldest are spare: long enough ago to be too late
         yield dataset, rows[:-_SPARE_EVENTS], rows[-_SPARE_EVENTS:].__getitem__
 
 
-def _renumbered(rows: list[Row]) -> list[Row]:
+def _renumbered(rows: list[Row], first: int) -> list[Row]:
     """Return copies of the last rows under numbers of their own, for breaking."""
-    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}9{i:08d}"}
+    return [r | {"row_guid": f"{r['row_guid'][:-4]}{i:04x}", "project_no": f"{r['project_no'][:-9]}{first + i:09d}"}
             for i, r in enumerate(rows[-_SPARE_CASES:])]  # fmt: skip
 
 

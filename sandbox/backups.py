@@ -35,7 +35,7 @@ class BackupReports:
     def __init__(self, folder: Path, *, seed: int = SEED, days: int = copies.DAYS) -> None:
         """Take the folder that is the platform; fill it with a full file when it is new."""
         self._root, self._folder, self._seed = folder, folder / "backup", seed
-        for name in ("received", "licences"):
+        for name in ("received", "licences", "returned"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         if not (folder / "bad.json").exists():
             self._folder.mkdir(parents=True, exist_ok=True)

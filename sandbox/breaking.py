@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sandbox import identity, supervision
+from sandbox import documents, identity, supervision
 from sandbox.sources import SourceRule, SourceTable
 
 Row = dict[str, Any]
@@ -21,6 +21,8 @@ def broken(rule: SourceRule, table: SourceTable, row: Row, other: Row) -> Row | 
     """Return the row with one rule broken, or None where nobody knows how; `other` is a good row."""
     if table.dataset in supervision.KEYS:
         return supervision.broken(table.dataset, rule.id, row, other)
+    if table.dataset == documents.META:
+        return None if rule.id == documents.BESIDE_LOWER else documents.broken(rule.id, row)
     breaker = _BREAKERS.get(rule.check)
     if breaker is None:
         return None

@@ -1,4 +1,4 @@
-"""Cases of the approval system: what happens to one application from its acceptance to its result."""
+"""Cases: what happens to one application from its acceptance to its result, at the approval bureau or at another office."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ _SPECIAL = (
 
 
 @dataclass(frozen=True, slots=True)
+class Office:
+    """Who handles cases: its code and name, the services they are about, and whether special procedures pause them."""
+
+    code: str
+    name: str
+    services: tuple[int, ...]
+    pauses: bool = True
+
+
+APPROVAL = Office(items.BUREAU, items.BUREAU_NAME, tuple(range(len(items.SERVICES))))
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One row that a platform writes, some time after the case was accepted."""
 
@@ -36,7 +49,9 @@ def guid(dataset: str, *business_key: object) -> str:
     return str(uuid.uuid5(_SPACE, "|".join([dataset, *map(str, business_key)])))
 
 
-def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float = 1.0) -> Iterator[Event]:
+def case(
+    number: int, accepted: datetime, seed: int, key: bytes, *, pace: float = 1.0, office: Office = APPROVAL
+) -> Iterator[Event]:  # fmt: skip
     """Yield what becomes of case `number`, in order of time; naive times are Asia/Shanghai.
 
     `pace` stretches the hours between the steps: 1.0 is a believable case of some days, less is a lively demo. About
@@ -45,18 +60,16 @@ def case(number: int, accepted: datetime, seed: int, key: bytes, *, pace: float 
     rng = Random(f"{seed}:case:{number}")
     hour = timedelta(hours=1) * pace
     project = f"1308{accepted:%Y%m%d}{number:09d}"
-    service = rng.randrange(len(items.SERVICES))
-    yield _event(
-        "case.accept",
-        accepted,
-        timedelta(),
-        _accept(rng, project, service, accepted, number, seed, key),
-        project,
-    )
+    service = rng.choice(office.services)
+    row = _accept(rng, project, service, accepted, number, seed, key) | {
+        "org_code": office.code,
+        "org_name": office.name,
+    }
+    yield _event("case.accept", accepted, timedelta(), row, project)
     for ordinal, name in enumerate(rng.sample(_MATERIALS, rng.randint(2, 4)), 1):
         row = {"material_name": name, "get_type": "1", "get_name": "1", "material_attach_name": f"{name}.pdf"}
         yield _event("case.material", accepted, hour * 0.1, row | {"project_no": project}, project, name, ordinal)
-    begun, special, done = hour * 0.5, rng.random() < 0.15, rng.random() < 0.67
+    begun, special, done = hour * 0.5, rng.random() < 0.15 and office.pauses, rng.random() < 0.67
     for place, name in enumerate(_STEPS if done else _STEPS[:2]):
         row = _step(rng, project, name, accepted + begun, accepted + begun + hour)
         yield _event("case.process", accepted, begun + hour, row, project, name, row["event_start_time"])
@@ -105,7 +118,7 @@ def _accept(rng: Random, project: str, service: int, accepted: datetime, number:
         "contact_code": _citizen(rng), "contact_mobile": f"138{rng.randrange(10**8):08d}", "address": "河北省承德市双桥区", "zip_code": "067000",
         "apply_date": accepted - timedelta(minutes=days), "apply_type": rng.choice(("1", "2")), "accept_date": accepted,
         "promise_date": _promised(accepted, service), "accept_doc_no": f"承审受字{project[-9:]}号", "project_name": title, "project_type": "2",
-        "org_code": items.BUREAU, "org_name": items.BUREAU_NAME, "handle_user_name": names.person(rng), "task_handle_item": kind,
+        "handle_user_name": names.person(rng), "task_handle_item": kind,
     }  # fmt: skip
 
 

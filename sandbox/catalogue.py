@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -10,6 +10,7 @@ from sandbox import orgs, sources
 
 Row = dict[str, Any]
 CATALOGUE = "resource.catalogue"
+KEYS: Mapping[str, tuple[str, ...]] = {CATALOGUE: ("resource_code", "version")}
 RESOURCES = 200
 _SUBJECTS = ("许可信息", "处罚信息", "检查记录", "从业人员", "统计月报", "项目清单", "补贴发放", "信用评价")
 _FIELDS = ("名称", "统一社会信用代码", "证照编号", "发生日期", "有效期", "所属区划", "金额", "备注")

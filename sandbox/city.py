@@ -15,7 +15,17 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from sandbox import approval_tables, breaking, catalogue, entities, licence_tables, persons, places, province, sources
+from sandbox import (
+    approval_tables,
+    breaking,
+    entities,
+    licence_tables,
+    permits,
+    persons,
+    places,
+    province,
+    sources,
+)
 from sandbox.approval_tables import CASES, Made
 
 SEED = 20261124
@@ -60,12 +70,14 @@ def fill(
             if name in sources.DATABASES:
                 progress(f"filling platform {name} …")
                 _fill_database(connection, _made(admin_dsn, name, scale, seed), name)
+                if name == permits.NAME:
+                    _hand_on(connection, permits.handed_on(_with(admin_dsn, "approval")))
             elif name in sources.RECEIVING:
                 _make_receiving(connection, name)
             else:
                 province.create(connection, DELIVER_ROLE)
     progress(
-        f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES:,} cases"
+        f"the platforms hold {round(PERSONS * scale):,} persons, {sum(ENTITIES.values()):,} legal persons, {CASES + permits.CASES:,} cases"
     )
 
 
@@ -92,14 +104,12 @@ def write(connection: Connection, dataset: str, rows: Iterable[Row]) -> int:
 
 
 def _make_receiving(connection: Connection, name: str) -> None:
-    """Make empty tables for what comes, and full ones for what the platform tells itself."""
-    told, role = sources.TELLING[name], sql.Identifier(DELIVER_ROLE)
+    """Make empty tables for what comes."""
+    role = sql.Identifier(DELIVER_ROLE)
     with connection.cursor() as cursor:
         cursor.execute("create schema sandbox; create table sandbox.bad_row (dataset text, key text, rule text)")
-        for dataset in (*sources.RECEIVING[name], *told):
+        for dataset in sources.RECEIVING[name]:
             cursor.execute(sources.table(dataset).create(own=False))
-            if dataset in told:
-                _write_bad(connection, dataset, _further, write(connection, dataset, catalogue.resources(SEED)))
             for statement in sources.table(dataset).index():
                 cursor.execute(statement)
         rights = "select, insert, update, delete on all tables in schema public"
@@ -107,16 +117,15 @@ def _make_receiving(connection: Connection, name: str) -> None:
         cursor.execute(sql.SQL("grant create on schema public to {}").format(role))
 
 
-def _further(number: int) -> Row:
-    return catalogue.resource(catalogue.RESOURCES + number, SEED)
-
-
 def _made(admin_dsn: str, name: str, scale: float, seed: int) -> Made:
     """Return what a platform's tables are to hold."""
     if name == "approval":
         return approval_tables.tables(seed, CERT_KEY)
+    if name == permits.NAME:
+        return permits.tables(seed, CERT_KEY)
     if name == "licence":
-        return licence_tables.tables(_with(admin_dsn, "approval"), scale, seed, CERT_KEY)
+        decided = [_with(admin_dsn, handling) for handling in ("approval", permits.NAME)]
+        return licence_tables.tables(decided, scale, seed, CERT_KEY)
     return {"pop": _fill_pop, "legal": _fill_legal, "geo": _fill_geo}[name](scale, seed)
 
 
@@ -134,6 +143,14 @@ def _fill_database(connection: Connection, made: Made, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("grant select on all tables in schema public to {}").format(sql.Identifier(ROLE)))
         cursor.execute("analyze")
+
+
+def _hand_on(connection: Connection, handed: list[Row]) -> None:
+    """Append cases that another system holds too, and note that their keys are claimed."""
+    write(connection, permits.ACCEPT, handed)
+    with connection.cursor() as cursor:
+        noted = [(permits.ACCEPT, row["row_guid"], permits.CLAIMED) for row in handed]
+        cursor.executemany("insert into sandbox.bad_row values (%s, %s, %s)", noted)
 
 
 def _fill_pop(scale: float, seed: int) -> Made:

@@ -18,15 +18,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import city, documents
+from sandbox import city, documents, shelf
 from sandbox.documents import KEYS, META
 from sandbox.house import Refused
 from sandbox.messages import Row, moment
+from sandbox.shelf import Shelf
 from sandbox.signed import Signatures, new_client
 from sandbox.standin import Standin
 from sandbox.standin import now as _now
 
-BASE, PATH = "/dms", "/dms/v3/documents"
+BASE, PATH, INTAKE = "/dms", "/dms/v3/documents", "/dms/v3/intake"
 SEED = 20261126
 PAGE = 150
 _VIEWS = 16
@@ -57,10 +58,14 @@ class DocumentLibrary(Standin):
         self._signatures = Signatures(self, "sm3", _Refused)
         self._views: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self._latest: tuple[Any, ...] | None = None
-        super().__init__(path, self._fill)
+        super().__init__(path, self._fill, shelf.TABLES)
+        self.received = Shelf(self, META, "本库没有该要件类型", seed=seed, one_in=100)
 
     def _routes(self) -> list[Route]:
-        return [Route(PATH, self._guarded(self._page), methods=["GET"])]
+        return [
+            Route(PATH, self._guarded(self._page), methods=["GET"]),
+            Route(INTAKE, self._guarded(self._take), methods=["POST"]),
+        ]
 
     @property
     def url(self) -> str:
@@ -138,6 +143,11 @@ class DocumentLibrary(Standin):
         link = f"{PATH}?view={name}&start={ends}" if ends < len(versions) else None
         head = f'{{"count": {len(versions)}, "links": {{"next": {json.dumps(link)}}}, "documents": ['
         return Response(f"{head}{', '.join(self._bodies(page))}]}}", media_type="application/json")
+
+    def _take(self, request: Request, body: bytes) -> Response:
+        """Take a page of documents that came with cases; they are kept apart from its own."""
+        self._signatures.admit(request, body)
+        return self.received.take(request, body)
 
     def _kept(self, versions: tuple[int, ...]) -> str:
         """Keep a view, so that its pages stand still, and return its name."""

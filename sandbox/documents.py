@@ -61,6 +61,17 @@ def document(number: int, version: int, now: datetime, seed: int, key: bytes) ->
     }  # fmt: skip
 
 
+def of_case(number: int, case: Row, now: datetime, seed: int, key: bytes) -> Row:
+    """Return a document that came with a case and was looked at when the case was accepted."""
+    row = document(number, 1, now, seed, key)
+    seen = {"verified_unit": case["org_code"], "verified_by": case["handle_user_name"]}
+    return (
+        row
+        | seen
+        | {"trust": "B", "source_project_no": case["project_no"], "source_unit": case["org_code"], "seal": None}
+    )
+
+
 def document_id(number: int, seed: int) -> str:
     """Return the identifier of a document, the same for all its versions."""
     return str(uuid.uuid5(_SPACE, f"{seed}:{number}"))

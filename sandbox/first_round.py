@@ -65,8 +65,9 @@ class FirstRound:
     def _may_start(self, route: Route, waiting: set[str]) -> bool:
         """Tell whether what a route looks into has come, and whoever follows it is there to follow."""
         if route.after is not None and not self._has_come(route.after):
-            return True  # it starts nothing: it is there to follow
-        feeds = set() if route.outbound else {n for n in waiting if self._routes[n].after == route.dataset.name}
+            return not self._would_be_early(route)  # it starts nothing: it is there to follow
+        following = {n for n in waiting if self._routes[n].after == route.dataset.name and not route.outbound}
+        feeds = {n for n in following if not self._would_be_early(self._routes[n])}
         return order.before(self._deployment.catalog, route) <= self._rows.keys() and not feeds
 
     def _start(self, route: Route) -> None:
@@ -84,6 +85,11 @@ class FirstRound:
     def _has_come(self, dataset: str) -> bool:
         """Tell whether every route that brings a data set has run: then its asset has no more news."""
         return all(r.route in self._rows for r in self._routes.values() if not r.outbound and r.dataset.name == dataset)
+
+    def _would_be_early(self, route: Route) -> bool:
+        """Tell whether several platforms bring what a delivery follows: it would run when only the first of them has."""
+        feeding = [r for r in self._routes.values() if not r.outbound and r.dataset.name == route.after]
+        return route.outbound and len(feeding) > 1
 
     def _hear(self) -> None:
         """Note the routes of which a run has ended since the last time."""

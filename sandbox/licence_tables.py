@@ -1,7 +1,8 @@
-"""What the licence library's table holds when the city begins: licences of the approval system's cases, and older ones."""
+"""What the licence library's table holds when the city begins: licences of the cases that ended with one, and older ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import chain
 
@@ -9,7 +10,7 @@ import psycopg2
 from psycopg2.extras import RealDictCursor
 
 from sandbox import licences
-from sandbox.approval_tables import Made
+from sandbox.approval_tables import Made, Row
 
 _DECIDED = """
     select a.task_name, a.task_code, a.applyer_name, a.applyer_page_type, a.applyer_page_code,
@@ -21,15 +22,19 @@ _DECIDED = """
 """
 
 
-def tables(approval_dsn: str, scale: float, seed: int, key: bytes) -> Made:
-    """Yield a licence for each good result of a good case that has one, then those of earlier years."""
+def tables(handling: Iterable[str], scale: float, seed: int, key: bytes) -> Made:
+    """Yield a licence for each good result of a good case that has one, then those of earlier years.
+
+    `handling`: the databases of the systems that handle cases.
+    """
     count = round(licences.LICENCES * min(scale, 1.0))
-    with (
-        closing(psycopg2.connect(approval_dsn)) as connection,
-        connection.cursor(cursor_factory=RealDictCursor) as cursor,
-    ):
-        cursor.execute(_DECIDED)
-        cases = [dict(row) for row in cursor.fetchall()]
+    cases = [case for dsn in handling for case in _decided(dsn)]
     rows = (licences.of_case(case, number, seed) for number, case in enumerate(cases))
     earlier = (licences.licence(number, seed, key) for number in range(count))
     yield "licence.data", chain(rows, earlier), lambda i: licences.licence(count + i, seed, key)
+
+
+def _decided(dsn: str) -> list[Row]:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_DECIDED)
+        return [dict(row) for row in cursor.fetchall()]

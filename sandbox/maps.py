@@ -110,6 +110,11 @@ class MapService:
         """Return what was filled in badly: by data set the key and the rule that is to find it."""
         return {FEATURE: [((key,), rule) for key, rule in self._state()["bad"]]}
 
+    @property
+    def file(self) -> Path:
+        """Return the file that the service reads."""
+        return self._file("features.geojson")
+
     def told(self) -> str:
         """Return in a line where it answers and what it holds."""
         return f"the map service answers at {self.url}: {len(self.rows()):,} features"

@@ -15,6 +15,7 @@ from sandbox.province import Province
 from sandbox.waiting import wait_for
 
 IN, OUT = "case_accept_in", "case_accept_prov"
+RECEIPTS, TOLD = "receipt_returned_in", "receipt_returned_approval"
 _RUN_SECONDS = 120.0
 _MEND = (
     "update public.dn_pro_accept set contact_mobile = left(contact_mobile, 8) || '001', "
@@ -32,6 +33,8 @@ def show(
     heard = _open(deployment)
     for words in sorted({row["words"] for row in heard}):
         step(f"  the province sends back: {words}")
+    told = _told(api, connections["APPROVAL_BASE_ADMIN"])
+    step(f"  the approval system is told of {told} rows of its own that were sent back")
     step(f"{sent_back} cases came back from the province; the city mends its rows, the province its list of numbers")
     mended = _mend_source(connections["APPROVAL_ADMIN"])
     province.mend()
@@ -44,9 +47,18 @@ def show(
     left = len(_open(deployment))
     step(f"  {mended} rows mended at their source and {len(again)} sent again; {left} are still open")
     return {
-        "sent_back": sent_back, "heard": len(heard), "words": sorted({row["words"] for row in heard}), "mended": mended,
+        "sent_back": sent_back, "heard": len(heard), "words": sorted({row["words"] for row in heard}), "told": told, "mended": mended,
         "sent_again": len(again), "refused_again": refused, "open": left,
     }  # fmt: skip
+
+
+def _told(api: Api, dsn: str) -> int:
+    """Bring what was sent back to the system that brought the rows; return how many it has heard of."""
+    run(api, RECEIPTS)
+    run(api, TOLD)
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from public.receipt_returned where state = 'open'")
+        return int(cursor.fetchall()[0][0])
 
 
 def _open(deployment: Deployment) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Takes the pictures of the manual anew: `python -m sandbox.screenshots` (needs Debian's chromium and pngquant).
+"""Takes the pictures of the manual anew: `python -m sandbox.screenshots` (needs Debian's chromium, poppler-utils and pngquant).
 
 The city runs as in life; then a source's table is changed and another loses half its rows, so that a failed route and
 a route on hold are seen too.
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import settings
-from gateway.sla import figures
+from gateway.deployment import Deployment
+from gateway.sla import figures, issues
 from gateway.sla.periods import Period
 from sandbox import announcing, drills, ending
 from sandbox.browser import CHROMIUM, Visitor, visitor
@@ -24,6 +25,7 @@ from sandbox.running import ROOT, RunningCity, ask, dag_of
 from sandbox.waiting import wait_for
 
 PNGQUANT = Path("/usr/bin/pngquant")
+PDFTOPPM = Path("/usr/bin/pdftoppm")
 FOLDER = ROOT / "docs" / "img"
 FAILED, HELD, GOOD = "legal_social_org_in", "geo_division_in", "geo_address_in"
 _WHOLE = {"exchange-receipt", "exchange-notice", "exchange-changes"}  # longer than the window
@@ -34,6 +36,7 @@ _OWN = {
 }  # fmt: skip
 _SCREENS = {"": (1440, 900), "-phone": (390, 844)}
 _LIMIT = 250_000  # bytes of a picture
+_DPI = 72  # of the paper
 
 
 def take(city: RunningCity, folder: Path) -> list[Path]:
@@ -46,7 +49,8 @@ def take(city: RunningCity, folder: Path) -> list[Path]:
         person.open("/", "Sign In")
         person.log_in("admin", city.stack.password)
         taken = [_taken(person, folder / f"{name}.png", show) for name, show in _pictures(city, runs).items()]
-        return taken + _of_pages(person, folder) + _of_notices(city, person, folder)
+        taken += _of_pages(person, folder) + _of_notices(city, person, folder)
+    return [*taken, _of_circular(city.deployment, folder)]
 
 
 def _prove(city: RunningCity) -> None:
@@ -86,6 +90,17 @@ def _of_notices(city: RunningCity, person: Visitor, folder: Path) -> list[Path]:
     people.enter(person, "engineer", "/exchange/changes")
     board = _taken(person, folder / "exchange-changes.png", lambda p: p.see("〔2026〕第"))
     return [inbox, board, _taken(person, folder / "exchange-notice.png", lambda p: p.open(path, "已改造"))]
+
+
+def _of_circular(deployment: Deployment, folder: Path) -> Path:
+    """Return the picture of a circular's first page, printed as a draft of the half month that runs."""
+    now = settings.now()
+    period = Period.around(now.astimezone(settings.CHINA).date())
+    made = figures.report(deployment, period, now)
+    path = folder / "circular.png"
+    page = ["-png", "-singlefile", "-r", str(_DPI), "-", str(path.with_suffix(""))]
+    subprocess.run([PDFTOPPM, *page], input=issues.printed_as(deployment, "pdf", made, period), check=True)
+    return _small(path)
 
 
 def _live(city: RunningCity) -> dict[str, str]:
@@ -165,6 +180,10 @@ def _fill_connection(person: Visitor) -> None:
 def _taken(person: Visitor, path: Path, show: Callable[[Visitor], Any]) -> Path:
     show(person)
     person.picture(path, whole=path.stem in _WHOLE)
+    return _small(path)
+
+
+def _small(path: Path) -> Path:
     subprocess.run([PNGQUANT, "--force", "--ext", ".png", "--skip-if-larger", "128", path], check=True)
     if path.stat().st_size > _LIMIT:
         raise RuntimeError(f"{path.name} has {path.stat().st_size:,} bytes, more than {_LIMIT:,}")
@@ -177,8 +196,8 @@ def main() -> int:
     options.add_argument("--to", type=Path, default=FOLDER, help="the folder for the pictures")
     options.add_argument("--scale", type=float, default=0.2, help="1 = 100,000 persons")
     chosen = options.parse_args()
-    if not (CHROMIUM.exists() and PNGQUANT.exists()):
-        print("needed: apt-get install chromium fonts-noto-cjk pngquant")
+    if not all(program.exists() for program in (CHROMIUM, PNGQUANT, PDFTOPPM)):
+        print("needed: apt-get install chromium fonts-noto-cjk poppler-utils pngquant")
         return 1
     home = Path(tempfile.mkdtemp(prefix="gateway-pictures-"))
     try:

@@ -24,8 +24,9 @@ DATABASES: Mapping[str, tuple[str, ...]] = {
         *("case.accept", "case.process", "case.special", "case.material", "case.result", "case.event"),
         *("item.directory", "item.guide", "item.material", "item.fee", "item.faq", "item.step"),
         *("org.region", "org.org", "org.staff", "org.user", "org.corporator", "org.contact"),
-        *("push.message", "superv.task"),
+        *("push.message", "superv.task", "document.meta"),
     ),
+    "self_zjj_case": ("case.accept", "case.process", "case.result"),  # after the approval system, which handed on some
     "licence": ("licence.data",),  # after the cases whose licences it holds
 }
 RECEIVING: Mapping[str, tuple[str, ...]] = {
@@ -42,11 +43,10 @@ RECEIVING: Mapping[str, tuple[str, ...]] = {
     ),
     "approval_base": (
         *("pop.person", "legal.market_entity", "legal.institution", "legal.social_org"),
-        *("geo.division", "item.directory", "document.meta"),
+        *("geo.division", "item.directory", "document.meta", "receipt.returned"),
     ),
+    "licence_base": ("receipt.returned",),
 }
-# What those that receive have to tell themselves.
-TELLING: Mapping[str, tuple[str, ...]] = {"share": ("resource.catalogue",), "approval_base": ()}
 # Columns that a source carries for itself; the contracts ignore them by name.
 _OWN_COLUMNS = {"id": "bigint generated always as identity", "is_sync": "smallint not null default 0"}
 

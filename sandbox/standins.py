@@ -16,6 +16,7 @@ from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
+from sandbox.share_catalogue import ShareCatalogue
 from sandbox.superv import SupervisionSystem
 from sandbox.web import WebSite
 
@@ -53,6 +54,7 @@ KINDS: Mapping[str, Callable[[Path], One]] = {
     "PUSH": lambda folder: PushSystem(folder / "push.sqlite"),
     "ASSESS": lambda folder: AssessmentSystem(folder / "assess.sqlite"),
     "DOCUMENT": lambda folder: DocumentLibrary(folder / "document.sqlite"),
+    "SHARE_CATALOGUE": lambda folder: ShareCatalogue(folder / "share_catalogue.sqlite"),
     "SUPERV": lambda folder: SupervisionSystem(folder / "superv.sqlite"),
     "SELF_ZJJ": lambda folder: BackupReports(folder / "self_zjj"),
     "GEO_MAP": lambda folder: MapService(folder / "maps"),

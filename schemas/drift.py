@@ -1,5 +1,7 @@
 """What is different of the relation that a route reads or writes, from what it last ran with; asked before each run.
 
+What is no PostgreSQL relation is looked at in `schemas.told`, by the same rule.
+
 A fingerprint answers most of the time. When it is another one, the relation is compared whole and judged for this route
 alone: by the columns that its contract names, as reader where rows come in, as writer where they go out. What a contract
 check sees as well is left to that check once the contract was given a new version; what no contract shows (names that
@@ -8,7 +10,7 @@ were swapped, a column or table made anew, row security, lost grants, another de
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -19,27 +21,33 @@ from gateway.deployment import Deployment
 from gateway.errors import GatewayError
 from gateway.exchange.shape import declared
 from gateway.model import Route
-from gateway.ports import Catalogued, Drift
+from gateway.ports import Catalogued, Drift, Marking
 from gateway.sql import queries
-from schemas import watch
+from schemas import harm, told, watch
 from schemas.diff.compare import compare
-from schemas.diff.model import Change, Effect, Policy
-from schemas.notice import announced, impact
+from schemas.diff.model import Policy
+from schemas.notice import announced
 from schemas.snapshot import pg as snapshot
 
 _SQL = queries(__file__)
-_MOVES = (".type.", ".null.", ".unique.", ".key.", ".collation", ".default.", ".generated.", ".identity.")
-_RIGHTS = (".acl.revoke", ".access.lost", ".access.schema", ".acl.schema")
-_BEYOND = (".rls.", *_RIGHTS)  # what no version of a contract answers for
 
 
-def look(hub: Connection, route: Route, place: Catalogued, *, ran: bool = True) -> Drift | None:
+def look(
+    deployment: Deployment, hub: Connection, route: Route, place: Catalogued | Marking, *, ran: bool = True
+) -> Drift | None:
     """Return what is different, a `first` drift when there is nothing to compare with, or None when all is as it was.
 
     A route that never `ran`, or leads to another platform now, has nothing to compare with.
     """
     known = _known(hub, route) if ran else None
-    same_contract = known is not None and known["contract"] == declared(route.dataset)
+    if isinstance(place, Catalogued):
+        return _of_relation(hub, route, place, known)
+    return told.look(deployment, hub, route, place, known)
+
+
+def _of_relation(hub: Connection, route: Route, place: Catalogued, known: Mapping[str, Any] | None) -> Drift | None:
+    contract = declared(route.dataset)
+    same_contract = known is not None and known["contract"] == contract
     with place.catalogue(route.dataset) as (connection, name):
         there = snapshot.present(connection, name)
         if (
@@ -52,26 +60,25 @@ def look(hub: Connection, route: Route, place: Catalogued, *, ran: bool = True) 
         document = snapshot.of_relation(connection, name, _number(known))
     _, mark = there or ("", {"identity": "", "shape": ""})
     if known is None:
-        return Drift("", mark["identity"], mark["shape"], (), (), None, document)
+        return Drift("", mark["identity"], mark["shape"], (), (), None, document, contract)
     changes = compare("pg", known["document"], document, "both", Policy()).changes
     now = document["relations"][0] if there and document["relations"] else None
     notice = announced.by_notice(hub, route, now) if changes and now is not None else None
     role = next((str(access["role"]) for access in document["access"]), "")
-    harmful = harm(route, changes, role, fresh=notice is not None or not same_contract)
-    told = [[c.as_dict() for c in found] for found in (changes, harmful)]
-    return Drift(known["relation"], mark["identity"], mark["shape"], told[0], told[1], notice, document)
+    harmful = harm.of(route, changes, role, fresh=notice is not None or not same_contract)
+    said = [[c.as_dict() for c in found] for found in (changes, harmful)]
+    return Drift(known["relation"], mark["identity"], mark["shape"], said[0], said[1], notice, document, contract)
 
 
 def accept(hub: Connection, route: Route, drift: Drift) -> None:
     """Note the structure that a route goes on with."""
     if not drift.identity:  # it is gone
         return
-    relation = drift.document["relations"][0]
+    document = drift.document if drift.told else _alone(drift.document)
+    relation = drift.told or "{schema}.{name}".format(**document["relations"][0])
     values = {
-        "route": route.route, "platform": route.peer.platform, "relation": f"{relation['schema']}.{relation['name']}",
-        "identity": drift.identity,
-        "shape": drift.shape, "contract": declared(route.dataset), "document": Json(_alone(drift.document)),
-        "now": settings.now(),
+        "route": route.route, "platform": route.peer.platform, "relation": relation, "identity": drift.identity,
+        "shape": drift.shape, "contract": drift.mapped, "document": Json(document), "now": settings.now(),
     }  # fmt: skip
     pg.run(hub, _SQL["accept"], values)
 
@@ -82,29 +89,6 @@ def keep(deployment: Deployment, route: Route, drift: Drift, *, holds: bool) -> 
         watch.keep(deployment, route.peer, besides=drift.relation if holds else None, first=drift.first)
     except GatewayError as error:  # the hourly look keeps and tells it then
         watch.log.warning("%s: %s", route.peer.platform, error)
-
-
-def harm(route: Route, changes: Iterable[Change], role: str, *, fresh: bool = False) -> list[Change]:
-    """Return the changes that a route must not run over; `fresh`: its contract was written anew, and is checked apart."""
-    return [
-        c for c in changes
-        if (not fresh or any(word in c.rule for word in _BEYOND)) and _harms(route, c, role)
-    ]  # fmt: skip
-
-
-def _harms(route: Route, change: Change, role: str) -> bool:
-    if any(word in change.rule for word in _RIGHTS) and str(change.before).rpartition(":")[0] not in {role, "public"}:
-        return False  # somebody else's rights
-    side = "writer" if route.outbound else "reader"
-    column, dataset = impact.column_of(change), route.dataset
-    if column is None:
-        return change.effect(side) == Effect.breaking or change.undecided(side)  # type: ignore[arg-type]  # one of both
-    if column in dataset.key or column == dataset.cursor:
-        moved = any(word in f"{change.rule}." for word in _MOVES) and change.effect("both") > Effect.info
-        return moved or change.effect("both") == Effect.breaking or change.undecided("both")
-    if column not in dataset.columns or change.rule.endswith(".null.allow"):  # a missing value is judged row by row
-        return False
-    return change.effect(side) == Effect.breaking or change.undecided(side)  # type: ignore[arg-type]  # one of both
 
 
 def _alone(document: Mapping[str, Any]) -> dict[str, Any]:

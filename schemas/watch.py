@@ -78,7 +78,7 @@ def look_at_all(deployment: Deployment) -> list[Seen]:
 def keep(deployment: Deployment, platform: Platform, *, besides: str | None, first: bool) -> None:
     """Keep and tell what a run found different; `first`: only where the platform was never looked at.
 
-    Of the relation `besides` others tell, since a route is held for it.
+    Of what `besides` names, a relation or what tells of a data set, others tell, since a route is held for it.
     """
     if first:
         with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("look for snapshots"), hub:
@@ -99,7 +99,7 @@ def look(deployment: Deployment, platform: Platform, *, besides: str | None = No
     for endpoint in endpoints.of_platform(deployment, platform, earlier):
         with closing(deployment.hub(name="gateway watch")) as hub, pg.hub_errors("keep a snapshot"), hub:
             found = _different(hub, endpoint)
-            told = [] if found is None else [c for c in found.changes if not _within(c, besides)]
+            told = [] if found is None else [c for c in found.changes if not _within(endpoint.name, c, besides)]
             if found is not None and told:
                 tell = replace(found, changes=tuple(told))
                 _tell(deployment, hub, platform.name, tell, _concerned(deployment, platform, tell))
@@ -147,8 +147,12 @@ def _newest(hub: Connection, name: str) -> dict[str, Any] | None:
     return next(iter(_rows(hub, "newest", {"platform": name})), None)
 
 
-def _within(change: Change, relation: str | None) -> bool:
-    return relation is not None and f"{change.path}.".startswith(f"{relation}.")
+def _within(endpoint: str, change: Change, besides: str | None) -> bool:
+    """Tell whether a change is one of a relation, of all that an endpoint tells, or of one of its collections."""
+    if besides is None:
+        return False
+    here = f"{endpoint}/{change.path}/"
+    return endpoint == besides or f"{change.path}.".startswith(f"{besides}.") or here.startswith(f"{besides}/")
 
 
 def history(connection: Connection, platform: str | None = None) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -152,10 +153,10 @@ class FilesRepository:
 
     def _followed(self, path: str, size: int, reached: SimpleQueue[int]) -> str:
         """Read a part as far as it has been written, and to its end when it is."""
-        digest, step, place = hashlib.sha256(), memoryview(bytearray(_STEP)), 0
+        digest, step, place = hashlib.sha256(), _step(), 0
         if (upto := reached.get()) == _BROKEN:
             return ""
-        with self._medium.read(path) as file:
+        with self._medium.read_back(path) as file:
             while True:
                 left = _STEP if upto >= size else min(upto - place, _STEP)
                 if count := file.readinto(step[:left]) if left else 0:
@@ -167,8 +168,8 @@ class FilesRepository:
                     return ""
 
     def _read_back(self, path: str) -> str:
-        digest, step = hashlib.sha256(), memoryview(bytearray(_STEP))
-        with self._medium.read(path) as file:
+        digest, step = hashlib.sha256(), _step()
+        with self._medium.read_back(path) as file:
             while count := file.readinto(step):
                 digest.update(step[:count])
         return digest.hexdigest()
@@ -182,6 +183,11 @@ class FilesRepository:
     def _path(self, backup: str, name: str = "", *, hidden: bool = False) -> str:
         folder = f"{self._medium.root}/{checked(backup)}"
         return f"{folder}/{name if hidden else checked(name)}" if name else folder
+
+
+def _step() -> memoryview:
+    """Return room for a step that begins at a page: a disk writes into no other."""
+    return memoryview(mmap.mmap(-1, _STEP))
 
 
 def _unheard(_place: int) -> None:

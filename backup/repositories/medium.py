@@ -30,7 +30,11 @@ class Medium(Protocol):
         ...
 
     def read(self, path: str) -> Any:
-        """Return a file to read from its begin to its end, as the medium holds it."""
+        """Return a file to read from its begin to its end."""
+        ...
+
+    def read_back(self, path: str) -> Any:
+        """Return a file that was just written, to read as the medium holds it and no cache of this machine does."""
         ...
 
     def publish(self, part: str, path: str, *, replace: bool) -> None:

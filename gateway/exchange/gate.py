@@ -48,13 +48,17 @@ def _broken(dataset: Dataset, rule: Rule, now: datetime) -> str:
 def meant_for_it(route: Route, alias: str) -> sql.Composed:
     """Return the condition that a row concerns the platform that the route leads to.
 
-    It did not come from that very platform, nothing goes in circles; and where the route says what its rows belong to, that did.
+    It did not come from that very system, nothing goes in circles; where the route says what its rows belong to, that did; and
+    where rows are addressed, it is to that system.
     """
-    foreign = sql.SQL("{} <> {}").format(sql.Identifier(alias, "gw_source"), sql.Literal(route.peer.platform))
+    source, kin = sql.Identifier(alias, "gw_source"), [*route.peer.kin] or [route.peer.platform]
+    foreign = sql.SQL("{} <> all({})").format(source, sql.Literal(kin))
+    if route.addressed:
+        foreign += sql.SQL(" and {} = any({})").format(sql.Identifier(alias, route.addressed), sql.Literal(kin))
     if route.belongs_to is None:
         return foreign
-    return sql.SQL("{} and exists (select from {} asked where asked.gw_source = {} and ({}) = ({}))").format(
-        foreign, hub_tables.table(route.belongs_to), sql.Literal(route.peer.platform),
+    return sql.SQL("{} and exists (select from {} asked where asked.gw_source = any({}) and ({}) = ({}))").format(
+        foreign, hub_tables.table(route.belongs_to), sql.Literal(kin),
         pg.names(route.belongs_to.key, "asked"), pg.names(route.belongs_to.key, alias),
     )  # fmt: skip
 

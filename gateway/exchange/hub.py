@@ -16,6 +16,7 @@ from gateway import pg
 from gateway.deployment import Deployment
 from gateway.exchange import evolving
 from gateway.exchange.evolving import Evolution, Opened
+from gateway.ledger import resources
 from gateway.model import Dataset, Field, Route
 from gateway.sla import calendar
 from gateway.sql import queries
@@ -36,6 +37,7 @@ def prepare(deployment: Deployment) -> None:
             for path in deployment.catalog.code_files:
                 load_codes(hub, path)
             calendar.load(hub, calendar.Calendar.from_files(deployment.catalog.calendar_files))
+            resources.enter(hub, deployment.catalog)
     finally:
         hub.close()
 

@@ -14,7 +14,7 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import checks_values, rules, sequence
+from gateway.exchange import checks_values, claims, rules, sequence
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.areas import area_changed, inside
 from gateway.exchange.earlier import unchanged, unit_slip
@@ -24,7 +24,6 @@ from gateway.exchange.limits import day, same, within_limit, workdays
 from gateway.model import Catalog, Dataset, Rule
 from gateway.security.crypto import Keys
 
-CLAIMED = "key.claimed"
 _SLICE = 5000
 Condition = Callable[[Landing, Mapping[str, Any], Mapping[str, Dataset]], "list[sql.Composable]"]
 
@@ -33,7 +32,7 @@ def apply(landing: Landing, catalog: Catalog, keys: Keys) -> dict[str, int]:
     """Judge the rows of `_ok` by every awake set rule; return the counts of `warn` rules that found something."""
     warnings: dict[str, int] = {}
     if _shared(landing.dataset, catalog):
-        _refuse(landing, CLAIMED, _claimed(landing), None)
+        _refuse(landing, claims.CLAIMED, claims.claimed(landing), None)
     awake, _ = rules.set_rules(landing.dataset, _connected(catalog))
     for rule in sorted(awake, key=lambda r: r.check == sequence.CHECK):  # last: a row that stays out leaves a gap
         if rule.check == "keyed_hash":
@@ -213,13 +212,6 @@ def _shared(dataset: Dataset, catalog: Catalog) -> bool:
     """Tell whether more than one platform feeds the data set."""
     return (
         len({r.peer.platform for r in catalog.routes.values() if r.dataset.name == dataset.name and not r.outbound}) > 1
-    )
-
-
-def _claimed(landing: Landing) -> sql.Composed:
-    key = sql.SQL(" and ").join(sql.SQL("h.{0} = _r_.{0}").format(sql.Identifier(k)) for k in landing.dataset.key)
-    return sql.SQL("exists (select from {} h where {} and h.gw_source <> {})").format(
-        hub_tables.table(landing.dataset), key, sql.Literal(landing.source)
     )
 
 

@@ -17,7 +17,7 @@ from psycopg2.extras import Json, RealDictCursor, execute_values
 from gateway import pg
 from gateway.deployment import Deployment
 from gateway.errors import NotFound
-from gateway.exchange import casting, gate, raw, rules, sequence
+from gateway.exchange import casting, claims, gate, raw, rules, sequence
 from gateway.exchange.landing import ENCODING, Landing
 from gateway.ledger.acts import acting
 from gateway.model import Dataset
@@ -35,7 +35,7 @@ _REASONS = {
         "主键重复:同一批次中有更新的版本",
         "duplicate key: a newer version of the same key came in the same batch",
     ),
-    "key.claimed": ("主键已由另一来源提供", "another source already provides this key"),
+    claims.CLAIMED: ("主键已由另一来源提供", "another source already provides this key"),
     ENCODING: (
         "文本不是合法的字符编码，按十六进制保存",
         "the text is not in a valid encoding; its bytes are kept in hex",
@@ -108,15 +108,17 @@ def land_waiting(landing: Landing, keys: Keys, *, compared: bool = False) -> boo
     """Land the waiting rows of the source again, to be judged once more: what they wait for may have come.
 
     A row behind a gap is looked at again even when it waited too long: the numbers before it may have come since.
-    After a comparison only those that the source still holds: `_kh` knows. Returns whether any row waited.
+    After a comparison only those that the source still holds: `_kh` knows; and those whose key another source claimed, which
+    may have let it go. Returns whether any row waited.
     """
     held = sql.SQL("exists (select from {} s where s.gw_hash = q.row_hash)").format(landing.name("_kh"))
     waiting = sql.SQL(
         "from gateway.quarantine q where (q.state = 'waiting' or q.state = 'open' and q.rule = any({}::text[])) "
         "and q.dataset = {} and q.source = {}"
     ).format(
-        sql.Literal(sequence.patient(landing.dataset)), sql.Literal(landing.dataset.name), sql.Literal(landing.source)
-    )
+        sql.Literal([*sequence.patient(landing.dataset), *[claims.CLAIMED][: compared]]),
+        sql.Literal(landing.dataset.name), sql.Literal(landing.source),
+    )  # fmt: skip
     if not pg.one(landing.hub, sql.SQL("select exists (select {})").format(waiting))[0]:
         return False  # to ask which of none is held would read all of `_kh`
     query = sql.SQL("select sealed {} and {}").format(waiting, held if compared else sql.SQL("true"))
@@ -237,8 +239,10 @@ def show(connection: Connection, datasets: Mapping[str, Dataset], row_id: int) -
     row = found[0]
     chinese, english = reason(datasets, row["dataset"], row["rule"], row["words"])
     if row["state"] in {"open", "waiting"} and row["dataset"] in datasets:
-        gap = sequence.named(connection, datasets[row["dataset"]], row["rule"], row["masked"])
-        chinese, english = (f"{chinese}：{gap[0]}", f"{english}: {gap[1]}") if gap else (chinese, english)
+        dataset, rule = datasets[row["dataset"]], row["rule"]
+        more = sequence.named(connection, dataset, rule, row["masked"])
+        more = more or claims.named(connection, dataset, rule, row["source"], row["masked"])
+        chinese, english = (f"{chinese}：{more[0]}", f"{english}: {more[1]}") if more else (chinese, english)
     return {**row, "reason_zh": chinese, "reason_en": english}
 
 

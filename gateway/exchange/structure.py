@@ -4,8 +4,10 @@ Found before a row is read or sent, so that no watermark moves and nothing is lo
 source, or in the hub for a delivery. The other routes go on. Each run of a held route looks again; when the structure is as
 declared, because it was taken back or the contract has a new version, the hold ends and the run carries what waited.
 
-Of a database two things are looked at: what the contract says, and what the route last ran with. The second sees what the
-first cannot, such as two columns that swapped names; an engineer may approve going on with that.
+Two things are looked at: what the contract says, and what the route last ran with. The second sees what the first cannot,
+such as two columns that swapped names; an engineer may approve going on with that. Of a PostgreSQL database it is the
+catalogue; of anything else what it says of itself (the schema of another server, WSDL, OpenAPI, a map service's schema, a
+file's beginning), of which a small sign is asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from gateway.ledger.acts import Act, acting
 from gateway.ledger.ledger import STRUCTURE, Hold
 from gateway.model import Route
 from gateway.notify import outbox
-from gateway.ports import Catalogued, Drift
+from gateway.ports import Catalogued, Drift, Marking
 
 T = TypeVar("T")
 _MOST = 50  # changes that a hold names
@@ -84,7 +86,7 @@ def tell_moved(attempt: Attempt, place: object) -> None:
     if where is None:
         return
     try:
-        drift: Drift | None = watcher.look(attempt.notes, attempt.route, where)
+        drift: Drift | None = watcher.look(attempt.deployment, attempt.notes, attempt.route, where)
     except GatewayError:  # what was written is confirmed all the same
         return
     if drift is not None and drift.changes:
@@ -93,8 +95,18 @@ def tell_moved(attempt: Attempt, place: object) -> None:
 
 def catalogued(place: object) -> Catalogued | None:
     """Return a source or target as one whose catalogue can be asked; None when it has none."""
-    inner = place.spared if isinstance(place, Spared) else place
+    inner = _inner(place)
     return inner if isinstance(inner, Catalogued) else None
+
+
+def _inner(place: object) -> object:
+    return place.spared if isinstance(place, Spared) else place
+
+
+def _showing(place: object) -> Catalogued | Marking | None:
+    """Return a source or target as one that shows its structure; None when it shows none."""
+    inner = _inner(place)
+    return inner if isinstance(inner, Catalogued | Marking) else None
 
 
 def _mismatch(look: Callable[[], T], found: list[T]) -> SchemaMismatch | None:
@@ -106,14 +118,19 @@ def _mismatch(look: Callable[[], T], found: list[T]) -> SchemaMismatch | None:
 
 
 def _drift(attempt: Attempt, place: object, mismatch: SchemaMismatch | None, held: Hold | None) -> Drift | None:
-    """Return what is different from the last run, and have a new version kept and told; a mismatch stands without it."""
-    where, watcher = catalogued(place), registry.watcher()
+    """Return what is different from the last run, and have a new version kept and told; a mismatch stands without it.
+
+    What is no catalogue and cannot be seen now keeps no run from its data, which the contract still judges; a hold stays.
+    """
+    where, watcher = _showing(place), registry.watcher()
     if where is None:
         return None
     try:
-        drift: Drift | None = watcher.look(attempt.notes, attempt.route, where, ran=attempt.state.loaded)
+        drift: Drift | None = watcher.look(
+            attempt.deployment, attempt.notes, attempt.route, where, ran=attempt.state.loaded
+        )
     except GatewayError:
-        if mismatch is None:
+        if mismatch is None and (held is not None or isinstance(where, Catalogued)):
             raise
         return None
     if drift is not None and (drift.first or drift.changes) and held is None:
@@ -133,7 +150,7 @@ def hold_harmed(deployment: Deployment, route: Route, place: object) -> int | No
 
     None when it would not be, when it runs at the moment (it looks by itself), or when it is on hold already.
     """
-    where = catalogued(place)
+    where = _showing(place)
     if where is None:
         return None
     with closing(deployment.hub(name="gateway structure", autocommit=True)) as hub, pg.hub_errors("hold a route"):
@@ -141,7 +158,7 @@ def hold_harmed(deployment: Deployment, route: Route, place: object) -> int | No
             ledger.take_locks(hub, route.route, None)
         except RouteBusy:
             return None
-        drift: Drift | None = registry.watcher().look(hub, route, where)
+        drift: Drift | None = registry.watcher().look(deployment, hub, route, where)
         if drift is None or not drift.harmful or ledger.waiting_hold(hub, route.route) is not None:
             return None
         return _hold(deployment, route, _seen(route, drift), drift, None)
@@ -150,8 +167,12 @@ def hold_harmed(deployment: Deployment, route: Route, place: object) -> int | No
 def _seen(route: Route, drift: Drift) -> SchemaMismatch:
     """Return the error of changes that the contract does not show."""
     said = "; ".join(f"{change['path']} ({change['rule']})" for change in drift.harmful[:_MOST])
+    what = (
+        f"what platform {route.peer.platform} tells of {drift.told}" if drift.told
+        else f"relation {drift.relation} of platform {route.peer.platform}"
+    )  # fmt: skip
     return SchemaMismatch(
-        f"relation {drift.relation} of platform {route.peer.platform} is not as route {route.route} last found it: {said}",
+        f"{what} is not as route {route.route} last found it: {said}",
         _SEEN_HINT,
     )
 

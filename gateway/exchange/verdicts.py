@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -37,7 +37,7 @@ _LONGEST = 1000
 # Beyond U+FFFF names sort in one order by characters and in another as RFC 8785 wants it.
 _CODE = re.compile(r"(?!.*(?:[0-9]{11}|[\U00010000-\U0010ffff]))[\w.:-]{1,40}")
 _HEARD = sql.Identifier("gateway_heard")
-_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s)"
+_ENTRY = "(%s, %s, %s, %s::bigint, %s, 'open', %s, %s::bigint, %s::jsonb, %s::bytea, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +147,13 @@ def _judge(attempt: Attempt) -> None:
     statement = sql.SQL(
         "create temp table gateway_judged on commit drop as select h.gw_verdict as verdict, d.number, "
         "h.gw_at_once as at_once, h.gw_error as error, h.gw_words as words, h.gw_judged_at as judged_at, "
-        "t.gw_hash, t.gw_record, case when t.gw_batch is null or (h.gw_named and d.number is null) then 'unknown' "
+        "t.gw_hash, t.gw_record, t.gw_source, case when t.gw_batch is null or (h.gw_named and d.number is null) then 'unknown' "
         "when t.gw_batch > coalesce(d.upto_batch, (select max(upto_batch) from gateway.delivery where route = {route})) "
         "then 'overtaken' else 'entered' end as state "
         "from (select *, coalesce(gw_number::text, gw_left_at::text) is not null as gw_named from {heard}) h "
         "left join lateral (select number, upto_batch from gateway.delivery n where n.route = {route} "
         "and (n.number = h.gw_number or n.left_at = h.gw_left_at) order by n.number = h.gw_number desc limit 1) d on true "
-        "left join lateral (select t.gw_batch, {hash} as gw_hash, (select row_to_json(x) from (select {columns}) x)::text "
+        "left join lateral (select t.gw_batch, t.gw_source, {hash} as gw_hash, (select row_to_json(x) from (select {columns}) x)::text "
         "as gw_record from {table} t where {same}) t on true"
     ).format(
         route=sql.Literal(attempt.route.route), heard=_HEARD, hash=hub_tables.record_hash(dataset, "t"),
@@ -162,11 +162,11 @@ def _judge(attempt: Attempt) -> None:
     pg.run(attempt.hub, statement)
 
 
-def _refused(attempt: Attempt) -> Iterator[list[tuple[str, str, int, str]]]:
-    """Yield error, words, record hash and record of each row to enter; several verdicts on a row are one entry."""
+def _refused(attempt: Attempt) -> Iterator[list[tuple[str, str, int, str, str]]]:
+    """Yield error, words, record hash, record and source of each row to enter; several verdicts on a row are one entry."""
     query = (
-        "select min(error), string_agg(words, E'\\n' order by judged_at, verdict), gw_hash, gw_record "
-        "from gateway_judged where state = 'entered' group by gw_hash, gw_record"
+        "select min(error), string_agg(words, E'\\n' order by judged_at, verdict), gw_hash, gw_record, gw_source "
+        "from gateway_judged where state = 'entered' group by gw_hash, gw_record, gw_source"
     )
     with attempt.hub.cursor("refused") as cursor:
         cursor.itersize = _PAGE
@@ -175,14 +175,22 @@ def _refused(attempt: Attempt) -> Iterator[list[tuple[str, str, int, str]]]:
             yield page
 
 
-def _entry(attempt: Attempt, error: str, words: str, row_hash: int, record: str) -> tuple[Any, ...]:
+def _entry(attempt: Attempt, error: str, words: str, row_hash: int, record: str, source: str) -> tuple[Any, ...]:
     dataset, route = attempt.dataset, attempt.route
     values = json.loads(record)
     return (
         dataset.name, route.origin, route.route, attempt.batch, f"{quarantine.PEER}{error}", dataset.owner, row_hash,
         Json(mask_row(dataset, values), dumps=as_json),
         quarantine.seal(attempt.deployment.keys, dataset.name, route.origin, record), _shown(dataset, values, words),
+        source, _told_key(dataset, values),
     )  # fmt: skip
+
+
+def _told_key(dataset: Dataset, values: Mapping[str, Any]) -> str | None:
+    """Return a row's key as its owner is told it; of a person's key nothing."""
+    if any(dataset.field(name).personal for name in dataset.key):
+        return None
+    return "|".join(str(values[name]) for name in dataset.key)
 
 
 def _shown(dataset: Dataset, values: dict[str, Any], words: str) -> str:

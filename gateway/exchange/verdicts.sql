@@ -3,8 +3,8 @@
 select max(least(judged_at, heard_at)) from gateway.verdict where route = %(route)s;
 
 -- name: enter: rows that a target refused; more about a row that is there already is added to its words
-insert into gateway.quarantine as q (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words)
-select * from (values %s) as s (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words)
+insert into gateway.quarantine as q (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words, brought_by, row_key)
+select * from (values %s) as s (dataset, source, route, batch_id, rule, state, owner, row_hash, masked, sealed, words, brought_by, row_key)
  where not exists (select from gateway.quarantine d where d.dataset = s.dataset and d.source = s.source
                       and d.route = s.route and d.row_hash = s.row_hash and d.state = 'discarded')
 on conflict (dataset, source, row_hash, route) where state in ('open', 'waiting')

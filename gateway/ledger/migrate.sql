@@ -19,6 +19,7 @@ begin
                           gateway.delivery, gateway.verdict, gateway.pace, gateway.brought, gateway.memory to gateway_load;
   grant update on gateway.hold to gateway_load;
   grant insert, update, delete on gateway.workday, gateway.code to gateway_load;
+  grant insert, delete on gateway.resource to gateway_load;
   grant insert, delete on gateway.callback, gateway.callback_nonce, gateway.unsent to gateway_load;
   grant insert, update on gateway.contact, gateway.notice, gateway.notice_recipient, gateway.outbox to gateway_load;
   grant insert, update on gateway.route_structure, gateway.incident to gateway_load;

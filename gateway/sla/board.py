@@ -64,6 +64,12 @@ def clocks(hub: Connection, route: str) -> list[dict[str, Any]]:
     ]
 
 
+def latencies(hub: Connection, route: str, since: datetime) -> list[dict[str, Any]]:
+    """Return by day in China how long a route's runs took from available to confirmed: n, longest and percentiles in ms."""
+    found = pg.dicts(hub, _SQL["latencies"], {"route": route, "since": since})
+    return [{"day": row["day"], **rates.latency(row["n"], row["longest_ms"], row["exact_ms"])} for row in found]
+
+
 def days(hub: Connection, view: View, route: str) -> list[dict[str, Any]]:
     """Return the days of a route with occurrences by verdict."""
     return pg.dicts(hub, _SQL["days"], {**asdict(view), "route": route})

@@ -42,6 +42,13 @@ select k.no, k.kind, k.unit, k.reason, k.words, k.effect, k.filed_at, k.ruling, 
 select exists (select from gateway.agreement a join gateway.user_unit u using (unit)
                 where a.route = %(route)s and u.login = %(login)s and u.until is null);
 
+-- name: latencies: of a route's runs by day in China, how long each took from available to confirmed
+select gateway.china_day(at) as day, count(*) as n, max(took) as longest_ms,
+       percentile_disc(array[0.5, 0.95, 0.99]) within group (order by took) as exact_ms
+  from (select at, greatest(0, round(1000 * extract(epoch from confirmed_at - coalesce(available_at, at))))::bigint as took
+          from gateway.sla_run where route = %(route)s and at >= %(since)s) ran
+ group by 1 order by 1;
+
 -- name: clocks: of a route's newest runs, from available to seen, seen to handed over, handed over to confirmed, and the whole
 with run as (
   select available_at, at, handed_at, confirmed_at from gateway.sla_run where route = %(route)s order by at desc limit 1000)

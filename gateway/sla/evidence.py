@@ -89,6 +89,20 @@ def verify(deployment: Deployment, path: Path | None, period: Period) -> tuple[s
     return fault, [f"DIFFERS: {fault}"] if fault else said
 
 
+def head(path: Path) -> str | None:
+    """Return the head that a file's occurrences have, recomputed; None when there is no such file, or it is not whole."""
+    prev = receipts.FIRST
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("occurrences.jsonl") as lines:
+            for line in lines:
+                row = json.loads(line)
+                row.pop("seal")
+                prev = receipts.seal(prev, row)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return None
+    return prev
+
+
 def _foreign(deployment: Deployment, path: Path) -> str | None:
     """Return which key or receipt is not ours, or None."""
     files, ours = verify_evidence.Files(path), deployment.keys.public_keys()

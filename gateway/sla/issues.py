@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
@@ -20,7 +21,7 @@ from psycopg2.extras import Json
 
 from gateway import pg, settings
 from gateway.deployment import Deployment
-from gateway.errors import IssueRefused, PeriodInvalid
+from gateway.errors import EvidenceRefused, IssueRefused, PeriodInvalid
 from gateway.ledger.acts import Act, acting
 from gateway.notify import contacts, outbox
 from gateway.notify.message import Attachment, Message, page
@@ -156,6 +157,30 @@ def get(deployment: Deployment, period: Period) -> dict[str, Any]:
     """Return an issue; IssueRefused when there is none."""
     with closing(deployment.hub(name="gateway issue", autocommit=True)) as hub, pg.hub_errors("read an issue"):
         return _get(hub, period)
+
+
+def hand_out(deployment: Deployment, period: Period, path: Path, *, who: str) -> None:
+    """Write the evidence of a period to a file for somebody, and put who took it into the chain.
+
+    What is frozen is given as it was kept, and EvidenceRefused when that file is not the one whose head was printed.
+    Anything else is what the period's figures are made of now.
+    """
+    with closing(deployment.hub(name="gateway issue", autocommit=True)) as hub, pg.hub_errors("read an issue"):
+        issue = _find(hub, period)
+    if issue is None or issue["state"] in _OPEN:
+        made = evidence.export(deployment, period, path, settings.now())
+        root, count = made.root, made.count
+    else:
+        root, count = issue["evidence_root"], issue["evidence_count"]
+        kept = folder_of(period) / f"evidence-{period.name}.zip"
+        if evidence.head(kept) != root:
+            raise EvidenceRefused(
+                f"{kept.name} is not on this machine as it was frozen", "Look in the newest backup of GATEWAY_HOME."
+            )
+        shutil.copyfile(kept, path)
+    with acting(deployment, "hand out evidence") as act:
+        told = {"what": "evidence export", "period": period.name, "who": who, "root": root, "count": count}
+        act.chained("decision", told)
 
 
 def listing(connection: Connection, limit: int = 50) -> list[dict[str, Any]]:

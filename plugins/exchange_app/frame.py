@@ -9,16 +9,17 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
 from psycopg2.extensions import connection as Connection
 from starlette.exceptions import HTTPException as AnyHTTPException
 
@@ -47,6 +48,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _CATALOG_SECONDS = 60
+_ACTED = "exchange_acted"
+_ACTED_SECONDS = 10  # longer than any part of a page is kept
 _STATUS = {HubUnavailable: 503, NotFound: 404, FormStale: 403}
 _TITLES = {
     403: "没有权限 · not allowed",
@@ -59,6 +62,13 @@ _templates.env.globals.update(words=words, notices=notice_words, style=_STYLE, s
 _templates.env.filters.update(china=words.china, span=words.span, percent=percent, day=words.day)
 
 
+class Part(NamedTuple):
+    """What stands inside a page's frame, and the moment of which it tells."""
+
+    body: Markup
+    now: datetime
+
+
 def dress(app: FastAPI) -> None:
     """Give an app of pages its headers and its refusals."""
     app.middleware("http")(harden)
@@ -69,11 +79,14 @@ def dress(app: FastAPI) -> None:
 
 def page(request: Request, template: str, shown: Mapping[str, Any], status: int = 200) -> Response:
     """Return a page; whoever looks at it and where it stands are known to its template."""
-    found = {
-        **shown, "above": above(request), "root": above(request) + "/exchange", "visitor": getattr(request.state, "visitor", None),
-        "here": request.url.path, "now": settings.now(), "today": today(),
-    }  # fmt: skip
+    found = {**_around(request), **shown, "visitor": getattr(request.state, "visitor", None), "here": request.url.path}
     return _templates.TemplateResponse(request, template, found, status)
+
+
+def part(request: Request, template: str, shown: Mapping[str, Any]) -> Part:
+    """Return what a page shows to everybody who may open it: its template knows of no visitor."""
+    around = _around(request)
+    return Part(Markup(_templates.get_template(template).render({**around, **shown})), around["now"])  # noqa: S704 - escaped there
 
 
 def drawing(request: Request, template: str, shown: Mapping[str, Any]) -> Response:
@@ -96,6 +109,11 @@ def above(request: Request) -> str:
 def today() -> date:
     """Return the day in China."""
     return settings.now().astimezone(settings.CHINA).date()
+
+
+def today_begins() -> datetime:
+    """Return the first moment of the day in China."""
+    return datetime.combine(today(), datetime.min.time(), settings.CHINA)
 
 
 @contextmanager
@@ -133,9 +151,19 @@ def minute() -> int:
     return int(time.monotonic()) // _CATALOG_SECONDS
 
 
+def acted(request: Request) -> bool:
+    """Tell whether the visitor sent a form just now, in whichever process: what it did is to be seen at once."""
+    return _ACTED in request.cookies
+
+
 async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Let a page load nothing, run no script unless it draws, stand in no foreign frame and stay in no cache."""
+    """Let a page load nothing, run no script unless it draws, stand in no foreign frame and stay in no cache.
+
+    Whoever is logged in and sends a form bears a mark for some seconds.
+    """
     response = await call_next(request)
+    if request.method == "POST" and hasattr(request.state, "visitor"):
+        response.set_cookie(_ACTED, "1", _ACTED_SECONDS, path=f"{above(request)}/", httponly=True, samesite="strict")
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -165,6 +193,16 @@ def went_wrong(request: Request, error: GatewayError) -> Response:
     if not _is_person(request):
         return JSONResponse({"code": error.code, "detail": error.message, "hint": error.hint}, status)
     return page(request, "error.html", {"title": error.chinese, "error": error}, status)
+
+
+def _around(request: Request) -> dict[str, Any]:
+    """Return what every template knows: where the pages stand, and when this is."""
+    return {
+        "above": above(request),
+        "root": above(request) + "/exchange",
+        "now": settings.now(),
+        "today": today(),
+    }
 
 
 def _is_person(request: Request) -> bool:

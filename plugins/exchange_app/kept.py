@@ -11,15 +11,19 @@ from typing import Any
 from gateway.errors import GatewayError
 
 _MOST = 100  # values
-_SHOWN = 10  # times as long as it is good, a value is still shown while it is read anew
+_SHOWN = 10
 
 
 class Kept:
-    """Values by key, each good for some seconds; an older one is shown once more and read anew behind the visitor's back."""
+    """Values by key, each good for some seconds; an older one is shown once more and read anew behind the visitor's back.
 
-    def __init__(self, seconds: float) -> None:
-        """Take for how long a value is good."""
+    What is too old to be shown one visitor reads, and the others wait for it.
+    """
+
+    def __init__(self, seconds: float, times: int = _SHOWN) -> None:
+        """Take for how long a value is good, and how many times as long it may be shown while it is read anew."""
         self.seconds = seconds
+        self._times = times
         self._values: dict[Hashable, tuple[float, Any]] = {}
         self._locks: dict[Hashable, Lock] = {}
 
@@ -29,13 +33,17 @@ class Kept:
         if age < self.seconds:
             return value
         lock = self._locks.setdefault(key, Lock())
-        if age < self.seconds * _SHOWN:
+        if age < self.seconds * self._times:
             if lock.acquire(blocking=False):
                 Thread(target=self._again, args=(key, read, lock), daemon=True).start()
             return value
         with lock:
             age, value = self._found(key)  # somebody may have read it while we waited
             return value if age < self.seconds else self._keep(key, read())
+
+    def anew(self, key: Hashable, read: Callable[[], Any]) -> Any:
+        """Read the value of a key now, whatever is kept, and keep it."""
+        return self._keep(key, read())
 
     def _found(self, key: Hashable) -> tuple[float, Any]:
         at, value = self._values.get(key, (float("-inf"), None))

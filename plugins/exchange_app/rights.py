@@ -27,16 +27,17 @@ ROWS, MEND, MEND_OWN = (
     "mend own",
 )  # see quarantined rows (all by READ); unmask, correct, give up all or the unit's
 AUDIT, HEALTH = "audit", "health"
-CIRCULARS, REVIEW, FILE = (
+CIRCULARS, REVIEW, FILE, EVIDENCE = (
     "circulars",
     "review",
     "file",
-)  # see issues and dockets; read a draft and rule; file for the own unit
+    "evidence",
+)  # see issues and dockets; read a draft and rule; file for the own unit; take what figures were made of
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "Admin": frozenset({READ, ANNOUNCE, ROWS, MEND, AUDIT, HEALTH, CIRCULARS, REVIEW}),
+    "Admin": frozenset({READ, ANNOUNCE, ROWS, MEND, AUDIT, HEALTH, CIRCULARS, REVIEW, EVIDENCE}),
     "Exchange Engineer": frozenset({READ, ANNOUNCE, ROWS, MEND, HEALTH, CIRCULARS}),
-    "Exchange Bureau": frozenset({READ, ROWS, CIRCULARS, REVIEW}),
-    "Exchange Auditor": frozenset({READ, ROWS, AUDIT, CIRCULARS}),
+    "Exchange Bureau": frozenset({READ, ROWS, CIRCULARS, REVIEW, EVIDENCE}),
+    "Exchange Auditor": frozenset({READ, ROWS, AUDIT, CIRCULARS, EVIDENCE}),
     "Exchange Unit": frozenset({INBOX, ROWS, MEND_OWN, CIRCULARS, FILE}),
 }
 DAG = "route__"  # before a route's name
@@ -104,6 +105,7 @@ Auditor = Annotated[Visitor, Depends(holder(AUDIT))]
 Keeper = Annotated[Visitor, Depends(holder(HEALTH))]
 CircularReader = Annotated[Visitor, Depends(holder(CIRCULARS))]
 Reviewer = Annotated[Visitor, Depends(holder(REVIEW))]
+EvidenceTaker = Annotated[Visitor, Depends(holder(EVIDENCE))]
 Filer = Annotated[Visitor, Depends(holder(FILE))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,7 @@ DECISIONS = {
     "hold released": "解除挂起", "discard": "放弃隔离行", "replay": "重放隔离行", "unmask": "查看隔离行原值",
     "user add": "新增用户", "user end": "终止用户", "token make": "发放令牌", "token revoke": "吊销令牌",
     "contact add": "新增联系人", "contact end": "终止联系人", "circular review": "审阅通报", "circular publish": "印发通报",
+    "evidence export": "下载考核证据",
     "docket file": "提交免考核或申诉", "docket rule": "裁定", "docket withdraw": "撤回免考核或申诉", "begun now": "立即运行",
     "restored": "恢复备份",
 }  # fmt: skip
@@ -126,6 +127,10 @@ REMEDIES = {
         "Nothing was read or changed. Ask the owner, then give the contract a new version or ignore the extra column.",
     ),
     "GW-302": ("什么都没有改动。在下方更正所指字段，再重放。", "Nothing was changed. Correct the field below and replay."),
+    "GW-862": (
+        "本期还没有应到，或这台机器上的证据文件不是冻结时的那一份：从备份中取回。",
+        "Nothing was expected yet, or the file here is not the one that was frozen: get it back from a backup.",
+    ),
     "GW-875": ("写明理由（4至500字），它会记入回执链。", "Say why in 4 to 500 characters; it stands in the chain."),
     "GW-401": ("检查交换库与磁盘空间；链路会自动重试。", "Check the hub and its disk; the run is repeated by itself."),
     "GW-402": ("等待另一次运行结束；会自动重试。", "Wait for the other run; this one is repeated by itself."),
@@ -228,6 +233,23 @@ def error_name(code: str | None) -> str:
 def remedy(code: str | None) -> tuple[str, str]:
     """Return what to do about an error code, in Chinese and English."""
     return REMEDIES.get(code or "", _DEFAULT_REMEDY)
+
+
+def latency_chart(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the chart of latencies draws: days, and for each line its seconds, null where too few runs carry it."""
+    found = list(rows)
+    lines = (("P50", "p50_ms"), ("P95", "p95_ms"), ("P99", "p99_ms"), ("最长", "longest_ms"))
+    return {
+        "days": [row["day"].isoformat() for row in found],
+        "n": [row["n"] for row in found],
+        "lines": [
+            {
+                "name": name,
+                "seconds": [None if row[key] is None else row[key] / 1000 for row in found],
+            }
+            for name, key in lines
+        ],
+    }
 
 
 def stages(run: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ check that calls the platform's own function) is left out on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +14,8 @@ from psycopg2.extensions import connection as Connection
 
 from gateway import settings
 from gateway.model import Route
-from schemas.diff.model import Change
+from schemas.diff.compare import compare
+from schemas.diff.model import Change, Effect, Policy
 from schemas.notice import store
 from schemas.snapshot.document import canonical
 
@@ -64,13 +65,31 @@ def mark(relation: Relation | None, parts: Iterable[str]) -> str | None:
 def by_notice(hub: Connection, route: Route, relation: Relation) -> str | None:
     """Return the number of the notice, in force by now, that announced just this structure."""
     name = f"{relation['schema']}.{relation['name']}"
-    today = settings.now().astimezone(settings.CHINA).date()
-    wanted = {"platform": route.peer.platform, "dataset": route.dataset.name, "today": today}
-    for row in store.rows(hub, "announcing", wanted):
+    for row in _announcing(hub, route):
         kept = (row["announced"].get("relations") or {}).get(name)
         if kept and kept["after"] == mark(relation, kept["parts"]):
             return str(row["number"])
     return None
+
+
+def by_notice_of(
+    hub: Connection, route: Route, kind: str, document: Any, concerns: Callable[[Change], bool]
+) -> str | None:
+    """Return the number of the notice, in force by now, that announced a document that is alike in all that concerns a route."""
+    for row in _announcing(hub, route):
+        kept = row["announced"]
+        if kept.get("kind") != kind or kept.get("new") is None:
+            continue
+        changes = compare(kind, kept["new"], document, "both", Policy()).changes
+        if not any(concerns(c) and c.effect("both") > Effect.info for c in changes):
+            return str(row["number"])
+    return None
+
+
+def _announcing(hub: Connection, route: Route) -> list[dict[str, Any]]:
+    today = settings.now().astimezone(settings.CHINA).date()
+    wanted = {"platform": route.peer.platform, "dataset": route.dataset.name, "today": today}
+    return store.rows(hub, "announcing", wanted)
 
 
 def _part(relation: Relation, part: str) -> Any:

@@ -58,9 +58,20 @@ def of_platform(deployment: Deployment, platform: Platform, earlier: Earlier = l
     return found
 
 
+def of_route(platform: Platform, told: Description, before: Mapping[str, Any] | None) -> Endpoint:
+    """Return what a platform tells of one data set; `before` is the document that its route last ran with."""
+    if told.kind in {"features", "wfs"}:
+        document = _finished(ogc.snapshot({told.key: _collection(platform, told)}))
+        return Endpoint(f"{platform.platform}/{told.key}", document)
+    made = {k: v for k, v in _MADE[told.kind](platform, told, before).items() if k != "varies"}  # another file's matter
+    return Endpoint(f"{platform.platform}/{told.key}" if told.key else platform.platform, _finished(made))
+
+
 def comparable(document: Mapping[str, Any]) -> Any:
     """Return what a differ takes of a document that was kept."""
-    return document["document"] if document["kind"] in {"openapi", "jsonschema", "wsdl"} else document
+    if document["kind"] in {"openapi", "jsonschema", "wsdl"}:
+        return document["document"]
+    return {key: value for key, value in document.items() if key not in {"fingerprint", "mark"}}
 
 
 def _told(deployment: Deployment, platform: Platform) -> Iterator[Description]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
+import zipfile
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from exchange_app import rights
+from httpx import Response
+from starlette.testclient import TestClient
 
 from gateway import fonts
 from gateway.ledger import chain
 from gateway.settings import CHINA
-from gateway.sla import agreements, dockets, issues
+from gateway.sla import agreements, dockets, evidence, issues
 from gateway.sla.periods import Period
-from tests.acceptance.desk import BUREAU, ENGINEER, UNIT, Enter, desk, enter, send
+from tests.acceptance.desk import AUDITOR, BUREAU, ENGINEER, UNIT, Enter, desk, enter, send
 from tests.integration.conftest import City, prepared
 
 __all__ = ["desk", "enter", "prepared"]  # fixtures
@@ -56,6 +62,70 @@ def test_a_published_issue_is_for_everybody_and_proves(desk: City, enter: Enter)
     kept.write_bytes(kept.read_bytes() + b" ")
     assert "✗ 文件缺失或被改动" in enter(UNIT).get("/circulars").text
     assert enter(UNIT).get(f"/circulars/{PERIOD.name}/pdf").status_code == 404
+
+
+def take(client: TestClient, period: str) -> Response:
+    """Press the button that hands out the evidence of a period."""
+    return send(client, "/circulars", f"/circulars/{period}/evidence")
+
+
+@pytest.mark.parametrize("role", [BUREAU, AUDITOR, "Admin"])
+def test_evidence_is_handed_out_and_who_took_it_is_chained(
+    desk: City, enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """Of the period that runs as of now; it recomputes, and nothing of it stays on the machine."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    running = Period.around(datetime.now(CHINA).date())
+    answer = take(enter(role, login="wanggang"), running.name)
+    assert answer.headers["content-disposition"] == f'attachment; filename="evidence-{running.name}.zip"'
+    assert list(tmp_path.iterdir()) == []
+    file = tmp_path / "taken.zip"
+    file.write_bytes(answer.content)
+    assert evidence.verify(desk.deployment, file, running)[0] is None
+    told = chain.listing(desk.hub, limit=1)[0]["body"]
+    assert (told["what"], told["who"], told["period"]) == ("evidence export", "wanggang", running.name)
+    assert (told["root"], told["count"] > 0) == (evidence.head(file), True)
+    assert "下载考核证据" in enter(AUDITOR).get("/audit?who=wanggang").text
+
+
+@pytest.mark.parametrize("role", [ENGINEER, UNIT, "Viewer"])
+def test_evidence_is_for_nobody_else(desk: City, enter: Enter, role: str) -> None:
+    """There is no button, and the address refuses a form that is well made."""
+    client = enter(role)
+    assert "/evidence" not in client.get("/circulars").text
+    given = rights.token(rights.Visitor("lisi", "", frozenset()))
+    before = chain.listing(desk.hub, limit=1)
+    assert client.post(f"/circulars/{PERIOD.name}/evidence", data={"token": given}).status_code == 403
+    assert chain.listing(desk.hub, limit=1) == before
+
+
+def test_evidence_of_a_frozen_issue_is_what_was_kept(desk: City, enter: Enter) -> None:
+    """Byte for byte; a file that was changed, cut off or lost is told, and is handed to nobody."""
+    if PERIOD.name not in {row["period"] for row in issues.listing(desk.hub) if row["frozen_at"]}:
+        issues.draft(desk.deployment, PERIOD)
+        issues.freeze(desk.deployment, PERIOD)
+    kept = issues.folder_of(PERIOD) / f"evidence-{PERIOD.name}.zip"
+    whole = kept.read_bytes()
+    assert take(enter(AUDITOR), PERIOD.name).content == whole
+    other = io.BytesIO()
+    with zipfile.ZipFile(kept) as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.split(b"\n", 1)[1] if name == "occurrences.jsonl" else data)
+    for damaged in (other.getvalue(), whole[: len(whole) // 2], None):
+        kept.unlink() if damaged is None else kept.write_bytes(damaged)
+        answer = take(enter(AUDITOR), PERIOD.name)
+        assert (answer.status_code, "GW-862" in answer.text) == (409, True)
+    kept.write_bytes(whole)
+
+
+def test_evidence_of_a_period_without_promises_is_told(
+    enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was expected: the page says so, and no file is left behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    answer = take(enter(BUREAU), "2020-01A")
+    assert (answer.status_code, "GW-862" in answer.text, list(tmp_path.iterdir())) == (409, True, [])
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,10 @@ def test_of_a_shared_data_set_a_route_follows_its_own_platforms_part(dags: dict[
         names = [asset.name for asset in task(dags, route.route).outlets]
         assert names == ["hub.message.post", f"hub.message.post/{route.peer.platform}"]
     assert [asset.name for asset in dags["route__message_reply_in"].schedule] == ["hub.message.post/web"]
-    assert [asset.name for asset in dags["route__case_process_in"].schedule] == ["hub.case.accept"]
-    assert [asset.name for asset in task(dags, "case_accept_in").outlets] == ["hub.case.accept"]
+    assert [asset.name for asset in dags["route__case_process_zjj_in"].schedule] == ["hub.case.accept/self_zjj_case"]
+    assert [asset.name for asset in dags["route__case_accept_prov"].schedule] == ["hub.case.accept"]
+    assert [asset.name for asset in dags["route__org_staff_in"].schedule] == ["hub.org.org"]  # one platform brings it
+    assert [asset.name for asset in task(dags, "org_org_in").outlets] == ["hub.org.org"]
 
 
 def test_the_retry_policy_names_errors_that_exist() -> None:

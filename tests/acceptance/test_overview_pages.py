@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from exchange_app import figures as kept_figures
 from exchange_app import frame, rights, static
+from exchange_app.kept import Kept
 from exchange_app.pages import app as pages
+from exchange_app.pages import overview
 from psycopg2.extras import Json
 from starlette.testclient import TestClient
 
@@ -87,6 +89,7 @@ def enter(town: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
     monkeypatch.setenv("GATEWAY_HUB_DSN", town.deployment.hub_dsn)
     monkeypatch.setattr(frame, "_deployment", lambda _: town.deployment)
     monkeypatch.setattr(kept_figures._KEPT, "seconds", 0)
+    monkeypatch.setattr(overview._SHARED, "seconds", 0)
     monkeypatch.setattr(rights, "may_read_dag", lambda user, _: user.roles[0].name in {ENGINEER, AUDITOR})
     who: dict[str, Any] = {}
     monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
@@ -140,6 +143,58 @@ def test_a_failed_run_names_its_reason(enter: Enter, town: City) -> None:
     assert "最近一次失败" in text
     assert "平台不可用" in text
     assert "secret words" not in text
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a reading of the overview be shared for a minute; return which were made, with the visitor who waited for each."""
+    read: list[str] = []
+    part = overview._part
+
+    def noted(request: Any) -> frame.Part:
+        read.append(request.state.visitor.login)
+        return part(request)
+
+    monkeypatch.setattr(overview, "_SHARED", Kept(60))
+    monkeypatch.setattr(overview, "_part", noted)
+    return read
+
+
+def test_who_looks_at_once_shares_one_reading(enter: Enter, shared: list[str]) -> None:
+    """Each bears its own name, token of nobody and menu of its own role; the text itself is one."""
+    texts = {
+        login: enter(role, login).get("/").text
+        for role, login in ((ENGINEER, "wang"), (BUREAU, "zhao"), (AUDITOR, "sun"))
+    }
+    assert shared == ["wang"]
+    for login, text in texts.items():
+        assert [name for name in texts if f">{name} · " in text] == [login]
+        assert 'name="token"' not in text
+    assert ['href="/exchange/audit"' in text for text in texts.values()] == [False, False, True]
+    assert len({text.split("<main", 1)[1] for text in texts.values()}) == 1
+
+
+def test_what_is_shared_is_for_nobody_without_the_right(enter: Enter, shared: list[str]) -> None:
+    """A unit is led to its inbox and a stranger refused, though the page is there."""
+    assert enter(ENGINEER).get("/").status_code == 200
+    led, refused = enter(UNIT, "zhang").get("/"), enter("Viewer").get("/")
+    assert (led.status_code, led.headers["location"], refused.status_code) == (303, "/exchange/inbox", 403)
+    assert "人口库" not in led.text + refused.text
+    assert shared == ["lisi"]
+
+
+def test_who_acts_sees_at_once_what_it_did(enter: Enter, town: City, shared: list[str]) -> None:
+    """Its next view is read anew, and everybody shares that one; who did nothing shares what there is."""
+    client = enter(ENGINEER)
+    assert "已挂起，等待决定" not in client.get("/").text
+    town.ask("insert into gateway.hold (route, kind, facts) values ('person_in', 'mass_delete', '{}')")
+    assert "已挂起，等待决定" not in client.get("/").text
+    answer = client.post("/notice/1/withdraw", data={"token": "of another login"})
+    assert "exchange_acted=1; HttpOnly; Max-Age=10; Path=/; SameSite=strict" in answer.headers["set-cookie"]
+    assert "已挂起，等待决定" in client.get("/").text
+    client.cookies.clear()
+    assert "已挂起，等待决定" in enter(BUREAU).get("/").text
+    assert len(shared) == 2
 
 
 PATHS = ("/", "/sla", "/sla?period=2026-10A", "/sla/2026-10A/person_in", "/sla/2026-10A/other_in", "/routes/person_in")
@@ -257,6 +312,15 @@ def test_a_routes_page_shows_clocks_comparisons_and_the_way_to_airflow(enter: En
              "values ('person_in', false, 1007, 1004, 3, 0, 0, 0, 2, 'totals')")  # fmt: skip
     text = enter(ENGINEER).get("/routes/person_in").text
     town.ask("delete from gateway.sla_run")
+    drawn = chart(text, "latency")
+    assert {line["name"]: line["seconds"] for line in drawn["lines"]} == {
+        "P50": [12.0],
+        "P95": [21.0],
+        "P99": [None],
+        "最长": [22.0],
+    }  # fmt: skip - of twenty runs no P99 is told
+    assert (drawn["n"], drawn["days"]) == ([20], [frame.today().isoformat()])
+    assert re.search(r'data-h="P50" class="n nowrap">12 秒</td>', text)  # and in a table, for who runs no script
     for words in ("源端可见 → 网关看到", "10 秒", "2.00 秒", "✗ 不一致", "1,007", "/dags/route__person_in/runs/manual__x"):  # fmt: skip
         assert words in text
     assert "/dags/route__person_in" not in enter(BUREAU).get("/routes/person_in").text
@@ -265,7 +329,7 @@ def test_a_routes_page_shows_clocks_comparisons_and_the_way_to_airflow(enter: En
 def test_only_pages_with_charts_run_scripts_and_only_ours(enter: Enter) -> None:
     """Their policy names our own address alone; every other page forbids all."""
     client = enter(BUREAU)
-    for path in ("/", "/sla", "/sla/2026-10A/person_in"):
+    for path in ("/", "/sla", "/sla/2026-10A/person_in", "/routes/person_in"):
         answer = client.get(path)
         assert answer.headers["content-security-policy"].endswith("; script-src 'self'")
         loaded = re.findall(r'<script src="/exchange/static/([^"]+)"', answer.text)

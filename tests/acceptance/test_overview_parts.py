@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -61,6 +62,37 @@ def test_what_is_too_old_is_not_shown(clock: list[float]) -> None:
     kept.get("x", lambda: "yesterday")
     clock[0] += 601
     assert kept.get("x", lambda: "today") == "today"
+
+
+def test_what_is_too_old_one_reads_and_the_others_wait(clock: list[float]) -> None:
+    """Fifty at once ask the hub once, and a reading that fails is told to the one who made it alone."""
+    kept, go, read = Kept(2, times=1), Event(), []
+    kept.get("x", lambda: "old")
+    clock[0] += 3
+
+    def slow() -> str:
+        read.append("again")
+        go.wait(10)
+        if len(read) == 1:
+            raise HubUnavailable("unable to read the ledger", "The run is repeated.")
+        return "new"
+
+    with ThreadPoolExecutor(50) as pool:
+        views = [pool.submit(kept.get, "x", slow) for _ in range(50)]
+        until(lambda: read == ["again"], 10, "nobody read")
+        go.set()
+        failed = [view for view in views if view.exception()]
+    assert len(failed) == 1
+    assert {view.result() for view in views if view not in failed} == {"new"}
+    assert read == ["again", "again"]
+
+
+def test_a_value_is_read_anew_though_it_is_good() -> None:
+    """And it is that one which the others get."""
+    kept = Kept(60)
+    kept.get("x", lambda: "old")
+    assert kept.anew("x", lambda: "new") == "new"
+    assert kept.get("x", lambda: "newer") == "new"
 
 
 def test_a_hub_that_is_away_is_told_when_the_value_is_too_old(clock: list[float]) -> None:

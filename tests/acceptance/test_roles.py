@@ -39,15 +39,24 @@ MENDS = {f"/quarantine/{{row}}/{act}" for act in ("unmask", "replay", "discard")
 CIRCULARS = {"/circulars", "/circulars/{period}/{form}"}
 DOCKETS = ("GET", "/dockets")  # the list; who files sends to the same address
 RULES = {"/circulars/{period}/review", "/dockets/{no}/rule"}
+EVIDENCE = {"/circulars/{period}/evidence"}
 FILES = {("POST", "/dockets"), "/dockets/{no}/withdraw"}
 INBOX = EVERYBODY | {"/inbox", "/inbox/{notice}", "/receipts/{no}"}  # of its own routes: others are not there for it
 DAGS = {"/receipts/{no}", "/routes/{name}", "/runs/{dag}/{run_id}"}
 ANNOUNCES = {"/notice/new"} | {f"/notice/{{notice}}/{act}" for act in ("announce", "postpone", "revise", "withdraw")}
 OPENS: Mapping[str, set[str | tuple[str, str]]] = {
-    "administrator": READS | ANNOUNCES | DAGS | ROWS | MENDS | CIRCULARS | RULES | {DOCKETS, "/audit", "/health"},
+    "administrator": READS
+    | ANNOUNCES
+    | DAGS
+    | ROWS
+    | MENDS
+    | CIRCULARS
+    | RULES
+    | EVIDENCE
+    | {DOCKETS, "/audit", "/health"},
     "engineer": READS | ANNOUNCES | DAGS | ROWS | MENDS | CIRCULARS | {DOCKETS, "/health"},
-    "bureau": READS | DAGS | ROWS | CIRCULARS | RULES | {DOCKETS},
-    "auditor": READS | DAGS | ROWS | CIRCULARS | {DOCKETS, "/audit"},
+    "bureau": READS | DAGS | ROWS | CIRCULARS | RULES | EVIDENCE | {DOCKETS},
+    "auditor": READS | DAGS | ROWS | CIRCULARS | EVIDENCE | {DOCKETS, "/audit"},
     "unit": INBOX | ROWS | MENDS | CIRCULARS | FILES | {DOCKETS},
 }
 NAMES = {"platform": "legal", "version": 1, "notice": 1, "no": 1, "name": "pop_person_in", "dag": "route__pop_person_in",

@@ -23,7 +23,15 @@ UPKEEP = "exchange__upkeep"
 ITEMS = ("item_directory_in", "item_faq_in", "item_fee_in", "item_guide_in", "item_material_in", "item_step_in", *(f"item_{name}_prov_in" for name in ("directory", "fee", "guide", "material")))  # fmt: skip
 ORGS = ("org_contact_in", "org_corporator_in", "org_org_in", "org_region_in", "org_staff_in", "org_user_in")
 CHANNELS = tuple(f"message_post_{name}_in" for name in (*(c.code for c in places.counties()), "app", "wechat"))
-FOLLOWERS = ("case_event_in", "case_material_in", "case_process_in", "case_result_in", "case_special_in")
+FOLLOWERS = (
+    "case_event_in",
+    "case_material_in",
+    "case_process_in",
+    "case_process_zjj_in",
+    "case_result_in",
+    "case_result_zjj_in",
+    "case_special_in",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +65,7 @@ def tries(running: RunningCity, route: str, run_id: str) -> tuple[str, int]:
     return found["state"], found["try_number"]
 
 
-@pytest.mark.parametrize("route", ["assess_exemption_in", "assess_result_in", "case_accept_in", *FOLLOWERS, *CHANNELS, "document_meta_in", "geo_address_in", "geo_division_in", *ITEMS, "legal_institution_in", "legal_market_entity_in", "legal_social_org_in", "licence_data_in", "message_post_in", "message_reply_in", *ORGS, "pop_person_in", "push_message_in", "push_receipt_in", "resource_catalogue_in", "site_link_in", "superv_feedback_in", "superv_task_in"])  # fmt: skip
+@pytest.mark.parametrize("route", ["assess_exemption_in", "assess_result_in", "case_accept_in", "case_accept_zjj_in", *FOLLOWERS, *CHANNELS, "document_meta_in", "geo_address_in", "geo_division_in", *ITEMS, "legal_institution_in", "legal_market_entity_in", "legal_social_org_in", "licence_data_in", "message_post_in", "message_reply_in", *ORGS, "pop_person_in", "push_message_in", "push_receipt_in", "resource_catalogue_in", "resource_catalogue_own_in", "site_link_in", "superv_feedback_in", "superv_task_in"])  # fmt: skip
 def test_a_route_ends_with_the_hub_equal_to_the_source(
     running: RunningCity, carried: dict[str, dict[str, Any]], route: str
 ) -> None:
@@ -69,7 +77,7 @@ def test_a_route_ends_with_the_hub_equal_to_the_source(
 
 @pytest.mark.parametrize("route", FOLLOWERS)
 def test_arrival_of_accepted_cases_starts_what_waits_for_them(carried: dict[str, dict[str, Any]], route: str) -> None:
-    """Nobody started these: the asset that case_accept_in updated did."""
+    """Nobody started these: the asset that a route of accepted cases updated did."""
     assert carried[route]["run_type"] == "asset_triggered"
 
 

@@ -34,6 +34,13 @@ def test_the_citys_catalog_is_whole() -> None:
     assert set(found.platforms) == {r.peer.platform for r in found.routes.values()}
 
 
+def test_the_platforms_of_one_system_know_each_other() -> None:
+    """Each is its own kin; a part knows the whole, the whole its parts."""
+    found = catalog.load(ROOT / "catalog").platforms
+    assert set(found["approval"].kin) == set(found["approval_base"].kin) == {"approval", "approval_base"}
+    assert found["pop"].kin == ("pop",)
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
@@ -56,6 +63,10 @@ def test_the_citys_catalog_is_whole() -> None:
         ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: message.pos", "belongs_to: there is no contract message.pos"),
         ("routes/message_reply_app.yaml", "belongs_to: message.post", "belongs_to: pop.person", "belongs_to: the key of message.reply lacks citizen_id"),  # of a row that is gone only the key is left
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\nbelongs_to: message.post", "belongs_to: only a delivery chooses its rows"),
+        ("routes/pop_person_in.yaml", "to: hub", "to: hub\naddressed: name", "addressed: only a delivery chooses its rows"),
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: returned_by", "addressed: returned_by is no text in the key"),
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: receipt_no", "addressed: receipt_no is no text in the key"),  # a number
+        ("routes/receipt_returned_zjj.yaml", "addressed: returned_to", "addressed: nobody", "addressed: nobody is no text in the key"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\nmask: [name]", "mask: only a delivery hides fields"),
         ("routes/pop_person_in.yaml", "to: hub", "to: hub\npreflight: [{id: PV-01, implementation: {check: required, field: name}, description: 缺, english: x}]", "preflight: only a delivery has rules of its target"),
         ("routes/pop_person_share.yaml", "to: share", "to: share\npreflight: [{id: PV-01, implementation: {check: unique, fields: [name]}, description: 缺, english: x}]", "check unique looks at more than the row"),
@@ -99,6 +110,19 @@ def test_a_wrong_route_or_contract_is_named_and_the_others_load(
     ("file", "old", "new", "words"),
     [
         ("platforms/pop.yaml", "unit: gaj", "unit: gajj", "there is no unit gajj"),  # unknown unit
+        (
+            "platforms/approval_base.yaml",
+            "part_of: approval",
+            "part_of: aproval",
+            "7: part_of: aproval is no platform that has parts",
+        ),
+        (
+            "platforms/geo_map.yaml",
+            "part_of: geo",
+            "part_of: approval_base",
+            "part_of: approval_base is no platform that has parts",
+        ),  # a part itself
+        ("platforms/pop.yaml", "unit: gaj", "unit: gaj\npart_of: pop", "part_of: pop is no platform that has parts"),
         (
             "platforms/pop.yaml",
             "options: {}",
@@ -266,7 +290,7 @@ def test_a_contract_that_others_look_into_takes_them_along(city: Path) -> None:
     _change(accept, "limit: promise_day", "limit: promised")
     found = catalog.load(city)
     cases = ("accept", "material", "process", "result", "special")
-    more = {"case_accept_app", "case_event_app", "case_event_in"}
+    more = {"case_accept_app", "case_event_app", "case_event_in", *(f"case_{name}_zjj_in" for name in ("accept", "process", "result"))}  # fmt: skip
     assert set(found.broken) == {*more, *(f"case_{name}_{way}" for name in cases for way in ("in", "prov"))}
     assert "item.guide has no field promised" in found.broken["case_accept_in"]
     assert "there is no usable contract case.accept" in found.broken["case_result_in"]

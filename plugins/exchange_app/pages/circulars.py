@@ -5,15 +5,19 @@ A unit's user sees what was published. This file must not postpone its annotatio
 
 import hashlib
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
+from fastapi.responses import FileResponse
 from psycopg2.extensions import connection as Connection
+from starlette.background import BackgroundTask
 
 from exchange_app import frame, proofs, rights
-from exchange_app.rights import CircularReader, Posted, Reviewer, Visitor
-from gateway.errors import IssueRefused, NotFound
+from exchange_app.rights import CircularReader, EvidenceTaker, Posted, Reviewer, Visitor
+from gateway.errors import EvidenceRefused, GatewayError, IssueRefused, NotFound
 from gateway.ledger import receipts
 from gateway.sla import issues
 from gateway.sla.periods import Period
@@ -50,6 +54,23 @@ def review(request: Request, period: PeriodName, visitor: Reviewer, _: Posted) -
     return frame.seen(request, "circulars")
 
 
+@router.post("/circulars/{period}/evidence")
+def evidence(request: Request, period: PeriodName, visitor: EvidenceTaker, _: Posted) -> Response:
+    """Hand out what a period's figures were made of, as a file with its own verifier; who took it stands in the chain."""
+    folder = TemporaryDirectory(prefix="gateway-evidence-")
+    file = Path(folder.name) / f"evidence-{period}.zip"
+    try:
+        issues.hand_out(frame.deployment(), Period.of(period), file, who=visitor.login)
+    except BaseException as error:
+        folder.cleanup()
+        if isinstance(error, EvidenceRefused):
+            return _archive(request, visitor, error)
+        raise
+    return FileResponse(
+        file, media_type="application/zip", filename=file.name, background=BackgroundTask(folder.cleanup)
+    )
+
+
 @router.get("/circulars/{period}/{form}")
 def download(period: PeriodName, form: Form, visitor: CircularReader) -> Response:
     """Return a file of an issue: as it was published, or made now, with its mark, while it is not."""
@@ -64,14 +85,17 @@ def download(period: PeriodName, form: Form, visitor: CircularReader) -> Respons
     return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _archive(request: Request, visitor: Visitor, refused: IssueRefused | None = None) -> Response:
+def _archive(request: Request, visitor: Visitor, refused: GatewayError | None = None) -> Response:
     with frame.hub() as hub:
         rows = [row for row in issues.listing(hub) if _may_see(visitor, row)]
         told = _told(hub)
     for row in rows:
         row["chinese"], row["proof"] = Period.of(row["period"]).chinese, _proof(row, told.get(row["period"]))
-    can = visitor.may(rights.REVIEW)
-    context = {"rows": rows, "forms": FORMS, "refused": refused, "token": rights.token(visitor) if can else ""}
+    can = visitor.may(rights.REVIEW) or visitor.may(rights.EVIDENCE)
+    context = {
+        "rows": rows, "forms": FORMS, "refused": refused, "token": rights.token(visitor) if can else "",
+        "running": Period.around(frame.today()),
+    }  # fmt: skip
     return frame.page(request, "circulars.html", context, 409 if refused else 200)
 
 

@@ -1,5 +1,7 @@
 """The overview: the city as a picture, today's figures, and what somebody has to act upon.
 
+It is the same for everybody who may open it, so that those who look at once share one reading; only the frame is each one's own.
+
 This file must not postpone its annotations.
 """
 
@@ -17,12 +19,14 @@ from exchange_app import figures, frame, words
 from exchange_app.kept import Kept
 from exchange_app.pages import routes, topology
 from exchange_app.rights import READ, VisitorDep
+from gateway import settings
 from gateway.model import Catalog
 from gateway.sla.periods import Period
 from gateway.sql import queries
 
 _SQL = queries(__file__)
 _PLANS = Kept(60)
+_SHARED = Kept(1, times=3)
 _LEVELS = ("bad", "warn")
 
 router = APIRouter()
@@ -47,6 +51,12 @@ def overview(request: Request, visitor: VisitorDep) -> Response:
         return frame.seen(request, "inbox")
     if not visitor.may(READ):
         raise HTTPException(403)
+    key = (settings.hub_dsn(), frame.above(request))
+    shared = (_SHARED.anew if frame.acted(request) else _SHARED.get)(key, lambda: _part(request))
+    return frame.drawing(request, "overview.html", shared._asdict())
+
+
+def _part(request: Request) -> frame.Part:
     city, period = frame.city(), Period.around(frame.today())
     day, half = figures.of_day(frame.today()), figures.of(period)
     with frame.hub() as hub:
@@ -61,7 +71,7 @@ def overview(request: Request, visitor: VisitorDep) -> Response:
         "awaited": sum(row["awaited"] for row in found["notices"]), "overdue": sum(row["overdue"] for row in found["notices"]),
         "proven": len({row["plan"] for row in found["proven"]} & _plans(city).keys()), "plans": len(_plans(city)),
     }  # fmt: skip
-    return frame.drawing(request, "overview.html", shown)
+    return frame.part(request, "overview_part.html", shown)
 
 
 def _standing(row: Mapping[str, Any]) -> str:

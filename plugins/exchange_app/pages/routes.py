@@ -3,6 +3,7 @@
 Open to whoever oversees and to whoever may read the route's DAG. This file must not postpone its annotations.
 """
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from gateway.sla.periods import Period
 from gateway.sql import queries
 
 _SQL = queries(__file__)
+_LATENCY_DAYS = 15
 
 router = APIRouter()
 
@@ -37,6 +39,7 @@ def route_page(request: Request, name: str, user: GetUserDep, visitor: VisitorDe
         known = ledger.rows(hub, "state", {"route": name})
         state, hold = ledger.RouteState(**known[0]) if known else None, ledger.waiting_hold(hub, name)
         clocks = board.clocks(hub, name)
+        latencies = board.latencies(hub, name, frame.today_begins() - timedelta(days=_LATENCY_DAYS - 1))
         runs, rejects, comparisons = (
             frame.rows(hub, _SQL[query], {"route": name}) for query in ("runs", "rejects", "comparisons")
         )
@@ -44,12 +47,12 @@ def route_page(request: Request, name: str, user: GetUserDep, visitor: VisitorDe
         _explain(city, route, row)
     shown = {
         "route": route, "unit": city.units[route.peer.unit], "state": state, "hold": hold, "runs": runs,
-        "last": next((r for r in runs if r["state"] == "committed"), None), "rejects": rejects, "clocks": clocks,
+        "last": next((r for r in runs if r["state"] == "committed"), None), "rejects": rejects, "clocks": clocks, "latencies": latencies,
         "comparisons": comparisons, "period": Period.around(frame.today()),
         "badge": words.ROUTE_STATES[_state(state, hold, runs)],
         "dag": f"{rights.DAG}{name}" if rights.may_read_dag(user, name) else None,
     }  # fmt: skip
-    return frame.page(request, "route.html", shown)
+    return frame.drawing(request, "route.html", shown)
 
 
 @router.get("/runs/{dag}/{run_id}")

@@ -59,10 +59,29 @@
     };
   }
 
+  function latency(value, narrow) {
+    const LOOK = [["brand", "solid", "circle"], ["warn", "solid", "triangle"], ["bad", "dashed", "diamond"], ["na", "dotted", "rect"]];
+    const said = (seconds) => seconds == null ? "—" : `${Number(seconds.toPrecision(3))} 秒`;
+    return {
+      animation: false,
+      legend: { top: 0, textStyle: text(12) },
+      grid: { left: narrow ? 44 : 60, right: 14, top: 34, bottom: 26 },
+      tooltip: { ...tooltip((all) => `${all[0].axisValue}，${value.n[all[0].dataIndex]} 次\n` +
+        all.map((one) => `${one.seriesName} ${said(one.value)}`).join("\n")), trigger: "axis" },
+      xAxis: { type: "category", data: value.days, axisLabel: { ...text(12), formatter: (day) => day.slice(5) },
+        axisLine: { lineStyle: { color: colour("line") } } },
+      yAxis: { type: "value", min: 0, name: "秒", nameTextStyle: text(12), axisLabel: text(12), splitLine: { lineStyle: { color: colour("line") } } },
+      series: value.lines.map((line, i) => ({
+        type: "line", name: line.name, data: line.seconds, symbol: LOOK[i][2], symbolSize: 7, connectNulls: false,
+        itemStyle: { color: colour(LOOK[i][0]) }, lineStyle: { color: colour(LOOK[i][0]), type: LOOK[i][1], width: 2 },
+      })),
+    };
+  }
+
   function draw(place) {
     const value = JSON.parse(place.dataset.value);
     const made = echarts.getInstanceByDom(place) || echarts.init(place);
-    made.setOption({ topology, calendar }[place.dataset.chart](value, place.clientWidth < NARROW), true);
+    made.setOption({ topology, calendar, latency }[place.dataset.chart](value, place.clientWidth < NARROW), true);
     made.off("click");
     made.on("click", (one) => {
       if (one.dataType === "node" && one.data.id !== "hub") location.hash = one.data.id;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import mmap
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from backup.ports import MANIFEST, Repository
-from backup.repositories import open_repository, s3_upload
+from backup.repositories import local, open_repository, s3_upload
 from backup.repositories.files import FilesRepository
 from backup.repositories.local import LocalMedium
 from gateway.errors import NotFound, RepositoryRefused, RepositoryUnavailable
@@ -426,7 +429,46 @@ def test_two_runs_leave_one_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_reads_back_as_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that gives back other bytes than it took is found at once, and nothing of it looks stored."""
-    monkeypatch.setattr(LocalMedium, "read", lambda _medium, _path: io.BytesIO(b"rot"))
+    monkeypatch.setattr(LocalMedium, "read_back", lambda _medium, _path: io.BytesIO(b"rot"))
     with pytest.raises(RepositoryUnavailable, match="reads back as something else than was written"):
         FilesRepository(LocalMedium(str(tmp_path))).put_part("b1", "0001.part", _part(tmp_path))
     assert list((tmp_path / "b1").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/dev/shm", None])  # a file system of memory has no disk to ask
+@pytest.mark.parametrize(
+    "size", [0, 1, 4096, 4097, 9_000_001]
+)  # none, less than a block, a block, with a rest, several steps
+@pytest.mark.parametrize("shift", [0, 3])  # room that begins at a page, and room that a disk refuses to write into
+def test_what_is_read_back_is_what_lies_there(tmp_path: Path, folder: str | None, size: int, shift: int) -> None:
+    """Reading past the cache gives every byte once, whatever the file system and the room lend themselves to."""
+    content = os.urandom(size)
+    with tempfile.NamedTemporaryFile(dir=folder or tmp_path) as written:
+        written.write(content)
+        written.flush()
+        step, found = memoryview(mmap.mmap(-1, 5 << 20))[shift : shift + (4 << 20)], b""
+        with LocalMedium(str(tmp_path)).read_back(written.name) as file:
+            while count := file.readinto(step):
+                found += step[:count]
+    assert found == content
+
+
+def test_a_link_is_not_read_back(tmp_path: Path) -> None:
+    """A link in place of a part leads out of the folder: it is refused."""
+    (tmp_path / "part").symlink_to("/etc/hostname")
+    with pytest.raises(OSError, match="symbolic links"):
+        LocalMedium(str(tmp_path)).read_back(str(tmp_path / "part"))
+
+
+def test_a_disk_that_fails_while_it_is_read_back_fails_the_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the disk is no reason to ask the cache instead: the part is not stored, and may be later."""
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(local._Disk, "readinto", broken)
+    with pytest.raises(RepositoryUnavailable, match="input/output error"):
+        FilesRepository(LocalMedium(str(tmp_path))).put_part("b1", "0001.part", _part(tmp_path))
+    assert not (tmp_path / "b1" / "0001.part").exists()

@@ -127,6 +127,7 @@ _MADE: Mapping[str, Callable[[int, bytes], Iterable[Mapping[str, Any]]]] = {
     documents.META: lambda seed, key: documents.documents(_NOON, seed, key, 20),
     exemptions.EXEMPTION: lambda seed, _: exemptions.exemptions(_NOON, seed, 20),
     "assess.result": lambda *_: [_result(route) for route in ("pop_person_in", "item_guide_web")],
+    "receipt.returned": lambda *_: [_returned(1, "open"), _returned(2, "superseded")],
     "site.link": lambda *_: [_link("1", 200, None), _link("2", 301, "/new/"), _link("3", None, None)],
     "licence.data": lambda seed, key: (licences.licence(number, seed, key) for number in range(100)),
 }
@@ -137,6 +138,7 @@ _SPOILED: Mapping[str, tuple[tuple[str, ...], Callable[[str, list[Record]], Reco
     exemptions.EXEMPTION: (exemptions.breakable(), lambda rule, rows: exemptions.broken(rule, rows[2], rows[1])),
     # The gateway makes them itself: nobody sends bad ones.
     "assess.result": ((), lambda _, rows: rows[0]),
+    "receipt.returned": ((), lambda _, rows: rows[0]),
     "site.link": ((), lambda _, rows: rows[0]),
 }
 
@@ -157,6 +159,20 @@ def _result(route: str) -> Record:
     names = {"period": "2026-11A", "unit": "gaj", "agreement": route, "kind": "scheduled", "dataset": "pop.person"}
     return {**names, **counts, **dict.fromkeys(others, 0), "rate_bp": 9230, "lead_days_min": None, "drill_age_days": None,
             "evidence_root": "0" * 64, "issue_no": 21, "frozen_at": _NOON - timedelta(days=8)}  # fmt: skip
+
+
+def _returned(number: int, state: str) -> Record:
+    """Return what a platform is told of a row that came back."""
+    ended = None if state == "open" else _NOON
+    names = {
+        "returned_to": "approval",
+        "receipt_no": number,
+        "returned_by": "prov",
+        "dataset": "org.user",
+        "row_key": None,
+    }
+    return {**names, "err_type": "E501", "remark": "用户等级与实名信息不符", "owner": "xzspj", "state": state,
+            "returned_at": _NOON - timedelta(days=1), "closed_at": ended}  # fmt: skip
 
 
 def _link(state: str, status: int | None, moved: str | None) -> Record:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from gateway.security.crypto import Keys
 from sandbox import city, sources
 from sandbox.features import FEATURE
 from sandbox.maps import MapService
+from schemas import watch
 
 ROOT = Path(__file__).parents[3]
 IN, SHARE = "geo_feature_in", "geo_feature_share"
@@ -103,6 +106,30 @@ def test_a_mended_feature_is_taken_from_quarantine(deployment: Deployment, maps:
         (mended,)
     ]
     assert _ask(deployment.hub_dsn, query) == []
+
+
+def test_a_property_that_goes_is_seen_before_a_feature_is_read(
+    deployment: Deployment, maps: MapService, tmp_path: Path
+) -> None:
+    """One that the contract ignores is kept as a new version and stops nothing; the same schema is asked for and no more."""
+    transfer.run(deployment, IN)
+    with closing(psycopg2.connect(deployment.hub_dsn)) as hub:
+        assert [row["version"] for row in watch.history(hub, "geo_map")] == [1]
+        transfer.run(deployment, IN)
+        assert [row["version"] for row in watch.history(hub, "geo_map")] == [1]
+    held = json.loads(maps.file.read_text(encoding="utf-8"))
+    bare = [{**f, "properties": {k: v for k, v in f["properties"].items() if k != "remark"}} for f in held["features"]]
+    fresh = tmp_path / "fresh.geojson"
+    fresh.write_text(json.dumps({**held, "features": bare}, ensure_ascii=False), encoding="utf-8")
+    fresh.replace(maps.file)
+    try:
+        transfer.run(deployment, IN)
+        with closing(psycopg2.connect(deployment.hub_dsn)) as hub:
+            rules = {change["rule"] for change in watch.version(hub, "geo_map")["changes"]}
+    finally:
+        maps.file.write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
+    assert "ogc.property.remove" in rules
+    assert _ask(deployment.hub_dsn, "select count(*) from gateway.hold") == [(0,)]
 
 
 def test_a_service_that_went_away_leaves_the_hub_as_it_was(

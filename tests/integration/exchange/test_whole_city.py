@@ -17,16 +17,17 @@ import pytest
 from gateway import catalog
 from gateway.deployment import Deployment
 from gateway.embedded import Server
-from gateway.exchange import delivery, reconcile, transfer
+from gateway.exchange import delivery, quarantine, reconcile, transfer
 from gateway.exchange import hub as hub_tables
 from gateway.exchange.outcome import Outcome
 from gateway.ledger import migrate
 from gateway.model import Rule
 from gateway.security.crypto import Keys
-from sandbox import assessed, city, orgs, places, pushes
+from sandbox import assessed, city, orgs, places, pushes, sources
 from sandbox.app import GuideApp
 from sandbox.assess import AssessmentSystem
 from sandbox.backups import BackupReports
+from sandbox.catalogue import CATALOGUE
 from sandbox.channels import Channels
 from sandbox.document import DocumentLibrary
 from sandbox.maps import MapService
@@ -34,6 +35,7 @@ from sandbox.messages import POST
 from sandbox.order import in_order
 from sandbox.portal import Portal
 from sandbox.push import PushSystem
+from sandbox.share_catalogue import ShareCatalogue
 from sandbox.superv import SupervisionSystem
 from sandbox.supervision import FEEDBACK, TASK
 from sandbox.web import WebSite
@@ -50,6 +52,7 @@ Peer = (
     | BackupReports
     | MapService
     | GuideApp
+    | ShareCatalogue
 )
 _RETURN_USER = (
     "insert into dn_uc_adult_abnormal (err_type, remark, table_name, table_sql_name, table_row_guid, table_cd_batch, "
@@ -91,7 +94,7 @@ def peers(folder: Path) -> Iterator[dict[str, Peer]]:
     """Yield the platforms that are servers of their own, by the name of their connection."""
     alone = {
         "SUPERV": SupervisionSystem, "PUSH": PushSystem, "DOCUMENT": DocumentLibrary, "ASSESS": AssessmentSystem,
-        "GEO_MAP": MapService, "APP_GUIDE": GuideApp, "PROV_PORTAL": Portal,
+        "GEO_MAP": MapService, "APP_GUIDE": GuideApp, "PROV_PORTAL": Portal, "SHARE_CATALOGUE": ShareCatalogue,
     }  # fmt: skip
     with ExitStack() as running:
         reports = {"SELF_ZJJ": BackupReports(folder / "self_zjj")}
@@ -243,6 +246,39 @@ def test_every_delivery_arrives_once(chengde: Chengde, peers: dict[str, Peer]) -
     assert {row["author_key"] for row in portal.letters.rows()} == {None}
 
 
+def test_the_sharing_platform_learns_what_the_gateway_exchanges(chengde: Chengde, peers: dict[str, Peer]) -> None:
+    """Each data set that comes in, under its owner's code, but for the owner that no register knows; none of its own comes back."""
+    deployment, there = chengde.deployment, peers["SHARE_CATALOGUE"]
+    assert isinstance(there, ShareCatalogue)
+    delivery.run(deployment, "resource_catalogue_share")
+    held = there.registered.rows()
+    owners = {r.dataset.name: r.dataset.owner for r in deployment.catalog.routes.values() if not r.outbound}
+    assert {row["dataset"] for row in held} == {name for name, owner in owners.items() if owner != "bianban"}
+    police = next(unit["org_cc_code"] for unit in orgs.units() if unit["org_name"] == "承德市公安局")
+    assert {row["owner_unit"] for row in held if row["dataset"] == "pop.person"} == {police}
+    assert {row["resource_code"] for row in held}.isdisjoint(row["resource_code"] for row in there.rows(CATALOGUE))
+
+
+def test_documents_of_cases_and_of_the_library_do_not_go_in_circles(chengde: Chengde, peers: dict[str, Peer]) -> None:
+    """The library gets those that came with cases, the approval system the library's, and neither its own."""
+    deployment, library = chengde.deployment, peers["DOCUMENT"]
+    assert isinstance(library, DocumentLibrary)
+    sent = delivery.run(deployment, "document_meta_document", whole=True)
+    delivery.run(deployment, "document_meta_approval")
+    with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select gw_source, array_agg(document_id order by document_id) from hub.document_meta group by 1"
+        )
+        held = dict(cursor.fetchall())
+    taken = [row["document_id"] for row in library.received.rows()]
+    assert sorted(taken) == sorted(set(held["approval"]) & set(taken))
+    assert len(held["approval"]) >= 400 > len(taken) > 350  # but for those that it refused
+    assert sent.read == len(held["approval"])
+    with closing(psycopg2.connect(chengde.dsns["APPROVAL_BASE_ADMIN"])) as there, there.cursor() as cursor:
+        cursor.execute(f"select document_id from {sources.table('document.meta').name} order by document_id")
+        assert [row for (row,) in cursor.fetchall()] == held["document"]
+
+
 @pytest.mark.parametrize(
     ("dataset", "statement", "rule"),
     [
@@ -262,3 +298,35 @@ def test_a_refusal_is_heard_from_the_table_of_its_kind(
     heard = {r.dataset.name: dict(delivery.run(chengde.deployment, r.route).rejects) for r in routes}
     assert {name: rejects for name, rejects in heard.items() if rejects} == {dataset: {rule: 1}}
     assert {rule for r in routes for rule in delivery.run(chengde.deployment, r.route).rejects} == set()
+
+
+RETURNED = "select returned_to, returned_by, dataset, row_key, err_type, state from {} order by receipt_no"
+
+
+def test_what_was_returned_goes_to_the_system_that_brought_it(chengde: Chengde) -> None:
+    """The province's returns and others': to licence library, approval system and housing bureau their own, with key and code."""
+    deployment = chengde.deployment
+    assert transfer.run(deployment, "receipt_returned_in").rejected == 0
+    told = {name: delivery.run(deployment, f"receipt_returned_{name}") for name in ("licence", "approval", "zjj")}
+    with closing(psycopg2.connect(deployment.hub_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(RETURNED.format("hub.receipt_returned"))
+        held = cursor.fetchall()
+        cursor.execute("select count(*) from gateway.quarantine where rule like 'peer.%'")
+        assert [(len(held),)] == cursor.fetchall()
+        cursor.execute("select id from gateway.quarantine where route = 'licence_data_prov' and state = 'open'")
+        (open_row,) = (row for (row,) in cursor.fetchall())
+    of_users = [(row[0], row[3]) for row in held if row[2] == "org.user" and row[4] == "E501"]
+    assert of_users == [("approval", None)]  # a person's key is told to nobody
+    for name, target, own in (("LICENCE_BASE", "licence", {"licence"}), ("APPROVAL_BASE", "approval", {"approval"})):
+        with closing(psycopg2.connect(chengde.dsns[f"{name}_ADMIN"])) as there, there.cursor() as cursor:
+            cursor.execute(RETURNED.format("receipt_returned"))
+            arrived = cursor.fetchall()
+        assert arrived == [row for row in held if row[0] in own] != []
+        assert told[target].inserted == len(arrived)
+    assert told["zjj"].inserted == sum(row[0] == "self_zjj_case" for row in held)
+    quarantine.discard(deployment, open_row, who="tester", why="证照已注销")
+    transfer.run(deployment, "receipt_returned_in")
+    assert delivery.run(deployment, "receipt_returned_licence").updated == 1
+    with closing(psycopg2.connect(chengde.dsns["LICENCE_BASE_ADMIN"])) as there, there.cursor() as cursor:
+        cursor.execute("select state, closed_at is not null from receipt_returned where receipt_no = %s", (open_row,))
+        assert cursor.fetchall() == [("discarded", True)]

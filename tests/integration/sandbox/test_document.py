@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from sandbox import documents
-from sandbox.document import PAGE, PATH, DocumentLibrary
+from sandbox.document import INTAKE, PAGE, PATH, DocumentLibrary
 from sandbox.documents import META
 
-SM3_OF_NOTHING = "1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b"
+CASE = {"project_no": "130820261125000000001", "org_code": "11130800MBB3C400XW", "handle_user_name": "陈宇鹏"}
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,18 @@ def small() -> Iterator[DocumentLibrary]:
         yield library
 
 
-def signed(library: DocumentLibrary, query: str, **changes: str) -> dict[str, str]:
-    """Return the headers of a request with this query; `changes` are made after the signature, but for `stamp`."""
+def signed(library: DocumentLibrary, query: str, *, body: bytes = b"", **changes: str) -> dict[str, str]:
+    """Return the headers of a request with this query, or of an intake of `body`.
+
+    `changes` are made after the signature, but for `stamp`.
+    """
     parts = urlsplit(library.dsn)
     stamp, nonce = changes.pop("stamp", str(int(time.time()))), f"{time.perf_counter_ns():032}"
     keyed = HMAC(changes.pop("secret", str(parts.password)).encode(), hashes.SM3())
-    text = "\n".join(["GET", PATH, "&".join(sorted(query.split("&"))), SM3_OF_NOTHING, stamp, nonce])
+    hashed = hashes.Hash(hashes.SM3())
+    hashed.update(body)
+    wanted = ["POST", INTAKE] if body else ["GET", PATH]
+    text = "\n".join([*wanted, "&".join(sorted(query.split("&"))), hashed.finalize().hex(), stamp, nonce])
     keyed.update(text.encode())
     made = {"key": str(parts.username), "timestamp": stamp, "nonce": nonce, "signature": keyed.finalize().hex()}
     return {f"X-Gateway-{name.title()}": value for name, value in {**made, **changes}.items()}
@@ -204,3 +211,15 @@ def test_two_fills_have_different_clients() -> None:
         first, second = urlsplit(one.dsn), urlsplit(other.dsn)
     assert first.username != second.username
     assert first.password != second.password
+
+
+def test_what_came_with_cases_is_kept_apart(small: DocumentLibrary) -> None:
+    """A signed page is taken once; what it holds is told to nobody as the library's own; an unsigned page is refused."""
+    row = documents.of_case(5_000, CASE, datetime.now(UTC), 1, b"key")
+    body = json.dumps({"batch": 1, "items": [{"op": "put", **row}]}).encode()
+    url = f"http://127.0.0.1:{small.port}{INTAKE}"
+    assert requests.post(url, body, headers={"Idempotency-Key": "0" * 16}, timeout=5).status_code == 401
+    answer = requests.post(url, body, headers=signed(small, "", body=body) | {"Idempotency-Key": "0" * 16}, timeout=5)
+    assert (answer.status_code, answer.json()["counts"]["inserted"]) == (200, 1)
+    assert small.received.rows() == [row]
+    assert row["document_id"] not in {shown["document_id"] for shown in small.rows(META)}

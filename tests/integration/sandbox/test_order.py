@@ -32,9 +32,16 @@ def city() -> Catalog:
         ("case_accept_in", {"item_guide_in", "item_guide_prov_in", "org_org_in"}),
         (
             "case_result_in",
-            {"case_accept_in", "case_special_in", "item_guide_in", "item_guide_prov_in", "licence_data_in"},
+            {
+                "case_accept_in",
+                "case_accept_zjj_in",
+                "case_special_in",
+                "item_guide_in",
+                "item_guide_prov_in",
+                "licence_data_in",
+            },
         ),  # inside an argument too
-        ("case_event_in", {"case_accept_in"}),
+        ("case_event_in", {"case_accept_in", "case_accept_zjj_in"}),  # whoever accepts cases
         ("org_org_in", {"org_region_in"}),  # its own data set is not waited for
         ("push_receipt_in", {"push_message_in"}),
         ("superv_feedback_in", {"superv_task_in"}),  # of another platform
