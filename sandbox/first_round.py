@@ -24,6 +24,7 @@ Row = dict[str, Any]
 _SECONDS = 600.0
 _PAUSE = 0.5
 _FIRST = ("pop.", "legal.", "geo.", "case.")  # what the first wave brings
+_LAST = "receipt.returned"  # what deliveries gave back: there when all of them have run
 
 
 class FirstRound:
@@ -66,6 +67,8 @@ class FirstRound:
         """Tell whether what a route looks into has come, and whoever follows it is there to follow."""
         if route.after is not None and not self._has_come(route.after):
             return not self._would_be_early(route)  # it starts nothing: it is there to follow
+        if route.dataset.name == _LAST and not route.outbound:
+            return all(n in self._rows for n, r in self._routes.items() if r.dataset.name != _LAST)
         following = {n for n in waiting if self._routes[n].after == route.dataset.name and not route.outbound}
         feeds = {n for n in following if not self._would_be_early(self._routes[n])}
         return order.before(self._deployment.catalog, route) <= self._rows.keys() and not feeds

@@ -20,6 +20,8 @@ from gateway.embedded import Server, pg_binary
 from tests.conformance.mariadb import PROGRAMS, MariaDb
 
 ROOT = Path(__file__).parent.parent
+_MEMORY = Path("/dev/shm")
+_PLENTY = 8 << 30  # bytes; a whole run of the tests takes half of it
 settings.register_profile("untimed", deadline=None)  # no test judges by the clock: machines are shared
 settings.load_profile("untimed")
 os.environ.pop("COLUMNS", None)  # a worker's; what commands print would be folded
@@ -47,10 +49,19 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_CATALOG", str(ROOT / "catalog"))
 
 
+def folder_of_server(name: str) -> Path:
+    """Return a new folder for servers whose data nobody keeps: in memory where there is plenty.
+
+    Each test has databases of its own, a thousand files made and removed: on a disk that costs more than most tests.
+    """
+    memory = _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _PLENTY else None
+    return Path(tempfile.mkdtemp(prefix=f"gateway-{name}-", dir=memory))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[tuple[Server, Server]]:
     """Yield a hub server and a source server, so that a transfer really crosses two."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-"))
+    folder = folder_of_server("test")
     both = Server(folder / "hub"), Server(folder / "source")
     try:
         for server in both:
@@ -85,7 +96,7 @@ def server16() -> Iterator[Server]:
     """Yield a PostgreSQL 16 server, where the wheel has one."""
     if not Path(str(pg_binary("postgres")).replace("pginstall18", "pginstall")).exists():
         pytest.skip("the wheel has no PostgreSQL 16")
-    folder = Path(tempfile.mkdtemp(prefix="gateway-test-16-"))
+    folder = folder_of_server("test-16")
     with Server16(folder) as server:
         yield server
     shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ import pytest
 
 from sandbox.airflow import family, listening, listens, living
 from sandbox.running import ROOT, RunningCity
+from tests.conftest import folder_of_server
 
 # Before anything imports Airflow: its home and its database must never be the developer's own.
 _HOME = Path(tempfile.mkdtemp(prefix="gateway-airflow-"))
@@ -48,7 +49,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="package")
 def running() -> Iterator[RunningCity]:
     """Yield the running city; its routes start by hand, so that a test decides what happens."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-acceptance-"))
+    folder = folder_of_server("acceptance")
     with RunningCity(folder) as city:
         yield city
         members = [process for pid in city.stack.pids() for process in family(pid)]
