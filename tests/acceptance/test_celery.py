@@ -35,8 +35,8 @@ pytestmark = [
 WORKERS = ("one", "two")
 SCALE = 0.02
 RETURNED = "receipt_returned_in"
-_HEALTHY_SECONDS = 240.0
-_ROUTES_SECONDS = 600.0
+_HEALTHY_SECONDS = 600.0
+_ROUTES_SECONDS = 2400.0
 
 
 @dataclass
