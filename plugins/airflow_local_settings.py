@@ -10,7 +10,14 @@ import sys
 from contextlib import suppress
 
 _FORKS = {"scheduler", "celery", "dag-processor"}
-_WANTED = ("gateway.exchange.carry", "gateway.provider", "connectors.postgres", "connectors.rest", "connectors.soap")
+_WANTED = (
+    "gateway.exchange.carry",
+    "gateway.provider",
+    "connectors.postgres",
+    "connectors.rest",
+    "connectors.soap",
+    "schemas.drift",
+)
 __all__: list[str] = []  # Airflow takes no setting from here
 
 if _FORKS & set(sys.argv):

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
-from exchange_app.api.app import PREFIX as API
-from exchange_app.api.app import app as api
-from exchange_app.callbacks import PREFIX as CALLBACKS
-from exchange_app.callbacks import app as callbacks
-from exchange_app.feeds import PREFIX as FEEDS
-from exchange_app.feeds import app as feeds
-from exchange_app.notices import PREFIX as NOTICES
-from exchange_app.notices import app as notices
-from exchange_app.pages.app import app
 
 
 class GatewayPlugin(AirflowPlugin):
     """What Airflow takes from this file."""
 
     name = "exchange_gateway"
-    fastapi_apps = [  # noqa: RUF012 - Airflow's form; the longer address first, or the pages would take its calls
-        {"app": callbacks, "url_prefix": CALLBACKS, "name": "exchange callbacks"},
-        {"app": feeds, "url_prefix": FEEDS, "name": "exchange feeds"},
-        {"app": notices, "url_prefix": NOTICES, "name": "exchange notices"},
-        {"app": api, "url_prefix": API, "name": "exchange interface"},
-        {"app": app, "url_prefix": "/exchange", "name": "exchange"},
-    ]
-    external_views = [  # noqa: RUF012
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it and never writes
+        """Return the mounted apps; the longer address first, or the pages would take its calls.
+
+        Imported when the api-server asks for them: every task loads this plugin, and none of them serves a page.
+        """
+        from exchange_app import callbacks, feeds, notices  # noqa: PLC0415 - see above
+        from exchange_app.api import app as api  # noqa: PLC0415
+        from exchange_app.pages import app as pages  # noqa: PLC0415
+
+        return [
+            {"app": callbacks.app, "url_prefix": callbacks.PREFIX, "name": "exchange callbacks"},
+            {"app": feeds.app, "url_prefix": feeds.PREFIX, "name": "exchange feeds"},
+            {"app": notices.app, "url_prefix": notices.PREFIX, "name": "exchange notices"},
+            {"app": api.app, "url_prefix": api.PREFIX, "name": "exchange interface"},
+            {"app": pages.app, "url_prefix": "/exchange", "name": "exchange"},
+        ]
+
+    external_views = [  # noqa: RUF012 - Airflow's form
         {
             "name": "总览 Overview",
             "href": "/exchange/",

@@ -27,6 +27,7 @@ import requests
 ROOT = Path(__file__).parent.parent
 _PAGE = 100  # Airflow gives no more at once
 _STOP_SECONDS = 60.0
+_PATIENCE = 180.0  # seconds for an answer: the scheduler holds a DAG while it makes runs of a hundred
 _RUN = """
 import json, sys
 from airflow.__main__ import main
@@ -177,7 +178,8 @@ class AirflowStack:
     def environment(self) -> dict[str, str]:
         """Return the environment of every component."""
         core, api = "AIRFLOW__CORE__", "AIRFLOW__API__"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "GATEWAY_"))}
+        # Each task is a process of its own: forbidden to keep bytecode, every one of them would compile the gateway anew.
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "GATEWAY_", "PYTHONDONTWRITE"))}
         return {
             **kept,
             "AIRFLOW_HOME": str(self._home),
@@ -281,19 +283,21 @@ class Api:
 
     def unpause(self, dag: str, *, paused: bool = False) -> None:
         """Let a DAG run, or stop it."""
-        answer = self._session.patch(f"{self._url}/api/v2/dags/{dag}", json={"is_paused": paused}, timeout=30)
+        answer = self._session.patch(f"{self._url}/api/v2/dags/{dag}", json={"is_paused": paused}, timeout=_PATIENCE)
         answer.raise_for_status()
 
     def trigger(self, dag: str) -> str:
         """Start a run and return its id."""
-        answer = self._session.post(f"{self._url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}, timeout=30)
+        answer = self._session.post(
+            f"{self._url}/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}, timeout=_PATIENCE
+        )
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
     def fail(self, dag: str, run: str) -> None:
         """End a run as failed, whatever of it is still to come."""
         answer = self._session.patch(
-            f"{self._url}/api/v2/dags/{dag}/dagRuns/{run}", json={"state": "failed"}, timeout=30
+            f"{self._url}/api/v2/dags/{dag}/dagRuns/{run}", json={"state": "failed"}, timeout=_PATIENCE
         )
         answer.raise_for_status()
 
@@ -301,7 +305,7 @@ class Api:
         """Make a user who has some roles, unless there is one of that login."""
         person = {"username": user, "password": password, "roles": [{"name": role} for role in roles], "first_name": name or user,
                   "last_name": roles[0], "email": f"{user}@example.invalid"}  # fmt: skip
-        answer = self._session.post(f"{self._url}/auth/fab/v1/users", json=person, timeout=30)
+        answer = self._session.post(f"{self._url}/auth/fab/v1/users", json=person, timeout=_PATIENCE)
         if answer.status_code != requests.codes.conflict:
             answer.raise_for_status()
 
@@ -309,7 +313,7 @@ class Api:
         """Make one pool per platform, of as many slots as the catalog grants."""
         entities = [{"name": name, "slots": n, "description": "exchange-gateway"} for name, n in pools.items()]
         actions = [{"action": "create", "action_on_existence": "overwrite", "entities": entities}]
-        answer = self._session.patch(f"{self._url}/api/v2/pools", json={"actions": actions}, timeout=30)
+        answer = self._session.patch(f"{self._url}/api/v2/pools", json={"actions": actions}, timeout=_PATIENCE)
         answer.raise_for_status()
 
     def runs(self, dag: str) -> list[dict[str, Any]]:
@@ -333,7 +337,7 @@ class Api:
         where = asked["task_instance"]
         path = f"dags/{where['dag_id']}/dagRuns/{where['dag_run_id']}/taskInstances/{where['task_id']}/{where['map_index']}/hitlDetails"
         body = {"chosen_options": [option], "params_input": said}
-        self._session.patch(f"{self._url}/api/v2/{path}", json=body, timeout=30).raise_for_status()
+        self._session.patch(f"{self._url}/api/v2/{path}", json=body, timeout=_PATIENCE).raise_for_status()
 
     def task(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """Return the newest try of a task."""
@@ -358,7 +362,7 @@ class Api:
 
     def connection_types(self) -> list[dict[str, Any]]:
         """Return the connection types that the form offers."""
-        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=30)
+        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=_PATIENCE)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
@@ -366,11 +370,11 @@ class Api:
     def make_connection(self, name: str, kind: str, **fields: Any) -> None:
         """Keep a connection in Airflow."""
         body = {"connection_id": name, "conn_type": kind, **fields}
-        self._session.post(f"{self._url}/api/v2/connections", json=body, timeout=30).raise_for_status()
+        self._session.post(f"{self._url}/api/v2/connections", json=body, timeout=_PATIENCE).raise_for_status()
 
     def remove_connection(self, name: str) -> None:
         """Remove a connection from Airflow."""
-        self._session.delete(f"{self._url}/api/v2/connections/{name}", timeout=30).raise_for_status()
+        self._session.delete(f"{self._url}/api/v2/connections/{name}", timeout=_PATIENCE).raise_for_status()
 
     def _all(self, path: str, kind: str, **parameters: Any) -> list[dict[str, Any]]:
         """Return every page of a list."""
@@ -382,7 +386,7 @@ class Api:
         return found
 
     def _get(self, path: str, **parameters: Any) -> Any:
-        answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=60)
+        answer = self._session.get(f"{self._url}/api/v2/{path}", params=parameters, timeout=_PATIENCE)
         answer.raise_for_status()
         return answer.json()
 
@@ -415,7 +419,7 @@ def listens(port: int) -> bool:
 
 def login(url: str, user: str, password: str) -> str:
     """Return the token of a login."""
-    answer = requests.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
+    answer = requests.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=_PATIENCE)
     answer.raise_for_status()
     return str(answer.json()["access_token"])
 

@@ -154,7 +154,7 @@ def test_templates_need_no_script_but_that_of_charts() -> None:
 
 def test_the_plugin_mounts_the_pages() -> None:
     """Callbacks, feeds and notices before the pages, whose address begins alike, and the tabs that lead to the pages."""
-    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
+    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin().fastapi_apps]
     assert mounted == [
         (callbacks.app, "/exchange/callbacks"),
         (feeds.app, "/exchange/feeds"),

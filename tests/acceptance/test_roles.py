@@ -72,7 +72,7 @@ def people(running: RunningCity) -> People:
 
 def routes() -> list[tuple[str, str, str]]:
     """Return prefix, method and path of every route of every app that is mounted."""
-    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin.fastapi_apps]
+    mounted = [(one["app"], one["url_prefix"]) for one in gateway_plugin.GatewayPlugin().fastapi_apps]
     found = [(prefix, route) for app, prefix in mounted for route in app.routes]
     assert all(isinstance(route, APIRoute) for _, route in found)
     return [(prefix, method, route.path) for prefix, route in found for method in sorted(route.methods)]
