@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ SCALE = 0.02
 OWN = "exchange"  # the platform of what the gateway keeps of itself: it changes while the round runs
 _HEALTHY_SECONDS = 600.0
 _ROUTES_SECONDS = 2400.0
+_PAUSE = 1.0
 
 
 @dataclass
@@ -137,11 +139,13 @@ def _run(api: Api, deployment: Deployment) -> dict[str, str]:
         if deployment.catalog.routes[name].after is None:
             api.trigger(dag)
     ended: dict[str, str] = {}
+    heard = began
 
     def all_ended() -> bool:
-        for run in api.ended(
-            began, began
-        ):  # one question for all: hundreds a second would keep the api-server from its tasks
+        nonlocal heard
+        time.sleep(_PAUSE)  # the answers come from the api-server that the tasks report to
+        for run in api.ended(began, heard):
+            heard = datetime.fromisoformat(run["end_date"])
             ended.setdefault(run["dag_id"].removeprefix("route__"), run["state"])
         return dags.keys() <= ended.keys()
 
