@@ -21,7 +21,7 @@ from sandbox.airflow import Api
 from sandbox.waiting import when_free
 
 Row = dict[str, Any]
-_SECONDS = 600.0
+_SECONDS = 1200.0
 _PAUSE = 0.5
 _FIRST = ("pop.", "legal.", "geo.", "case.")  # what the first wave brings
 _LAST = "receipt.returned"  # what deliveries gave back: there when all of them have run

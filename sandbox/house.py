@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 60.0
 _SETTINGS = "create table if not exists setting (name text primary key, value text not null)"
 
 

@@ -16,7 +16,7 @@ from sandbox.waiting import wait_for
 
 IN, OUT = "case_accept_in", "case_accept_prov"
 RECEIPTS, TOLD = "receipt_returned_in", "receipt_returned_approval"
-_RUN_SECONDS = 120.0
+_RUN_SECONDS = 600.0
 _MEND = (
     "update public.dn_pro_accept set contact_mobile = left(contact_mobile, 8) || '001', "
     "cd_time = (now() at time zone 'Asia/Shanghai')::timestamp(0) where contact_mobile like '%000'"

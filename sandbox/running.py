@@ -35,7 +35,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 _CLOCK_SECONDS = 60.0
 ENDED = frozenset({"success", "failed"})
-_HEALTHY_SECONDS = 180.0
+_HEALTHY_SECONDS = 600.0
 _SETTINGS = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
 CLOCKS = (
     "exchange__alarms",
@@ -112,7 +112,7 @@ class RunningCity:
         self.api = self.stack.api()
         self.api.make_pools({f"platform.{p.platform}": p.slots for p in self.deployment.catalog.platforms.values()})
         wanted = {dag_of(route) for route in self.deployment.catalog.routes} | {*CLOCKS}
-        until(lambda: wanted <= self.api.dags().keys(), 120, "Airflow has not parsed every route")
+        until(lambda: wanted <= self.api.dags().keys(), _HEALTHY_SECONDS, "Airflow has not parsed every route")
         if self.by_hand:
             for dag in CLOCKS:
                 self._stop_clock(dag)
@@ -182,7 +182,7 @@ class RunningCity:
         self.api.unpause(dag_of(route))
         return self.api.trigger(dag_of(route))
 
-    def ended(self, route: str, run_id: str, seconds: float = 120) -> dict[str, Any]:
+    def ended(self, route: str, run_id: str, seconds: float = 600) -> dict[str, Any]:
         """Return a run when it has ended."""
         return wait_for(
             lambda: next((r for r in self.api.runs(dag_of(route)) if r["dag_run_id"] == run_id and r["state"] in ENDED), None),

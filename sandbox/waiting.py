@@ -10,7 +10,7 @@ from gateway.errors import RouteBusy
 
 T = TypeVar("T")
 _PAUSE = 0.3
-_FREE_SECONDS = 60.0
+_FREE_SECONDS = 300.0
 
 
 def wait_for(found: Callable[[], T | None], seconds: float, otherwise: str) -> T:

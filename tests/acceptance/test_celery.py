@@ -132,7 +132,7 @@ def test_the_receipts_verify(exchange: Exchange) -> None:
 def _run(api: Api, deployment: Deployment) -> dict[str, str]:
     """Trigger the routes that wait for nobody; the others follow. Return how the first run of each ended."""
     dags, began = {name: f"route__{name}" for name in deployment.catalog.routes}, datetime.now(UTC)
-    until(lambda: set(dags.values()) <= api.dags().keys(), 120, "Airflow has not parsed every route")
+    until(lambda: set(dags.values()) <= api.dags().keys(), _HEALTHY_SECONDS, "Airflow has not parsed every route")
     for dag in dags.values():
         api.unpause(dag)  # all of them first: news that comes while a DAG is paused never starts it
     for name, dag in dags.items():

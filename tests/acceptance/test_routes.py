@@ -50,7 +50,7 @@ def carried(running: RunningCity) -> dict[str, dict[str, Any]]:
 
 def first_run(running: RunningCity, route: str) -> dict[str, Any]:
     """Return the oldest run of a route, which nobody here has started, when it has ended."""
-    run = wait_for(lambda: next(iter(running.api.runs(dag_of(route))[::-1]), None), 60, f"{route} was not started")
+    run = wait_for(lambda: next(iter(running.api.runs(dag_of(route))[::-1]), None), 600, f"{route} was not started")
     return running.ended(route, run["dag_run_id"])
 
 
@@ -93,7 +93,7 @@ def test_every_receipt_verifies(running: RunningCity) -> None:
 def test_the_nightly_upkeep_prepares_the_hub_and_proves_the_receipts(running: RunningCity) -> None:
     """The DAG beside the routes runs from the first day without anybody's switching it on, and ends well."""
     run = running.api.trigger(UPKEEP)
-    until(lambda: state_of(running, run) in {"success", "failed"}, 120, f"{UPKEEP} did not end")
+    until(lambda: state_of(running, run) in {"success", "failed"}, 600, f"{UPKEEP} did not end")
     assert state_of(running, run) == "success"
     proven = running.api.xcom(UPKEEP, run, "verify", "return_value")
     assert (json.loads(proven) if isinstance(proven, str) else proven)["ok"] is True
@@ -160,7 +160,7 @@ def test_an_unavailable_platform_is_tried_again_by_itself(
     assert carried
     with shut(running, "geo"):
         run = running.start("geo_address_in")
-        until(lambda: tries(running, "geo_address_in", run)[0] == "up_for_retry", 60, "the task was not put off")
+        until(lambda: tries(running, "geo_address_in", run)[0] == "up_for_retry", 300, "the task was not put off")
         log = log_of(running, "geo_address_in", run)
     assert running.ended("geo_address_in", run)["state"] == "success"
     assert tries(running, "geo_address_in", run) == ("success", 2)
@@ -204,9 +204,9 @@ def test_a_killed_worker_leaves_nothing_half_done(running: RunningCity, carried:
         owner.autocommit = False
         ask(owner, "lock table dn_legal_institution in access exclusive mode")
         run = running.start("legal_institution_in")
-        pid = wait_for(lambda: process_at_lock(running), 60, "the task did not come to the lock")
+        pid = wait_for(lambda: process_at_lock(running), 300, "the task did not come to the lock")
         os.kill(pid, signal.SIGKILL)
-        until(lambda: tries(running, "legal_institution_in", run)[0] != "running", 60, "Airflow did not notice")
+        until(lambda: tries(running, "legal_institution_in", run)[0] != "running", 300, "Airflow did not notice")
         owner.rollback()
     assert running.ended("legal_institution_in", run)["state"] == "success"
     assert tries(running, "legal_institution_in", run)[1] > 1
