@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO
 
 from connectors import files_csv, files_jsonl, files_xlsx, files_xml
-from connectors.files_charset import decoded
+from connectors.files_charset import decoded, utf8
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
 from connectors.files_rows import Record, batches, places, written
@@ -102,18 +102,18 @@ class Delivered:
 
     def _encoded(self) -> Iterator[tuple[int, bytes]]:
         if self._resource.format["kind"] == "csv":
-            return files_csv.encoded(*self._table)
+            return files_csv.encoded(utf8(self._chunks(), self._resource.charset, self._what), *self._table)
         return written(self._read())
 
     @property
-    def _table(self) -> tuple[Iterator[str], str, str, Callable[[list[str]], list[int | None]], str]:
+    def _table(self) -> tuple[str, str, Callable[[list[str]], list[int | None]], str]:
         form = self._resource.format
-        return self._texts(), form.get("delimiter", ","), form.get("null", ""), self._place, self._what
+        return form.get("delimiter", ","), form.get("null", ""), self._place, self._what
 
     def _read(self) -> Iterator[Record]:
         form, resource = self._resource.format, self._resource
         if form["kind"] == "csv":
-            yield from files_csv.records(*self._table)
+            yield from files_csv.records(self._texts(), *self._table)
         elif form["kind"] == "jsonl":
             yield from files_jsonl.records(
                 self._texts(), self._dataset, resource.columns, resource.operation, self._what
