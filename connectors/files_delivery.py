@@ -20,6 +20,7 @@ from gateway.errors import PlatformUnavailable, SchemaMismatch, SourceChanged
 from gateway.model import Dataset
 
 _CHUNK = 262_144
+_PIECE = 32_768  # what an SFTP server sends in one answer
 
 
 class Delivered:
@@ -161,10 +162,19 @@ class Delivered:
             )
 
     def _next(self, file: BinaryIO) -> bytes:
+        """Return some more of the file, asked for in pieces small enough for the clock to be looked at in between."""
+        pieces, size = list[bytes](), 0
+        while size < _CHUNK and (piece := self._piece(file)):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
+
+    def _piece(self, file: BinaryIO) -> bytes:
         if self._clock.left() <= 0:
+            self._store.close()  # a file of a slow server would be closed when what was asked for has come
             raise PlatformUnavailable(
                 f"{self._what} did not come within the time of one read",
                 "Raise `limits.seconds` of the platform, or ask its owner for smaller files.",
             )
         with self._store.errors(f"read {self._manifest.file}"):
-            return file.read(_CHUNK)
+            return file.read(_PIECE)
