@@ -113,6 +113,9 @@ BAD = [
     # a line that is no object, one that is no JSON, a name that stands twice, a list for a text
     ({"kind": "jsonl", "charset": "utf-8"}, b'[1]\n{"id":\n{"id":"1","id":"2"}\n{"id":"3","name":[]}', "jsonl",
      ["json.duplicate_key", "json.type", "json.type", "name.type"]),
+    # a number that is none, a line nested beyond all measure, and one whose bytes say NUL
+    ({"kind": "jsonl", "charset": "utf-8"}, b'{"id":"1","count":NaN}\n' + b"[" * 100_000 + b'\n{"id":"3","name":"\\u0000"}\n{"id":"4"}', "jsonl",
+     ["\\N", "\\N", "json.number", "json.type"]),
     # an element that stands twice, elements where text is declared
     ({"kind": "xml", "charset": "utf-8", "record": "r"},
      b"<a><r><id>1</id><id>2</id><at/></r><r><id><x/></id><at/></r><r><id>3</id><at>x</at></r></a>", "xml",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import time
@@ -226,6 +227,12 @@ def test_an_exception_report_tells_whether_to_ask_again(
         (xml('<w:FeatureCollection xmlns:w="http://www.opengis.net/wfs"/>'), SchemaMismatch, "no FeatureCollection"),  # WFS 1.1
         (gml(place(1, more="<p:deep>" * 300 + "</p:deep>" * 300)), SchemaMismatch, "256 levels"),
         (gml(place(1, more=f"<p:long>{'x' * 2_000_000}</p:long>")), SchemaMismatch, "more than 1 MB a page"),
+        (
+            Reply(gzip.compress(gml(place(1)).octets + b" " * 20_000_000), headers={"Content-Encoding": "gzip"}),
+            SchemaMismatch, "more than 1 MB a page",
+        ),
+        (Reply(b"no gzip", headers={"Content-Encoding": "gzip"}), SourceChanged, "damaged"),
+        (Reply(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}), AccessDenied, "redirects are refused"),
         (
             xml('<w:FeatureCollection xmlns:w="http://www.opengis.net/wfs/2.0" numberMatched="9" numberReturned="9">'
                 "<w:truncatedResponse/></w:FeatureCollection>"),
