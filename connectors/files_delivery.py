@@ -42,14 +42,21 @@ class Delivered:
                 yield record
         self._refuse_other(came)
 
-    def copy(self, out: BinaryIO) -> int:
-        """Write a line for every record and return their number; then the file was whole and as its manifest says."""
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Yield lines of records, each time with their number; after the last the file was as its manifest says."""
         came = 0
         with self._cause_first():
             for number, text in self._encoded():
-                out.write(text)
                 came += number
+                yield number, text
         self._refuse_other(came)
+
+    def copy(self, out: BinaryIO) -> int:
+        """Write a line for every record and return their number; then the file was whole and as its manifest says."""
+        came = 0
+        for number, text in self.pieces():
+            out.write(text)
+            came += number
         return came
 
     def _refuse_other(self, came: int) -> None:
