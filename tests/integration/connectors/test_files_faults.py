@@ -221,6 +221,17 @@ def test_a_hostile_sheet_is_refused_unread(tmp_path: Path, body: bytes, words: s
         copied(tmp_path, XLSX)
 
 
+def test_a_sheet_is_unpacked_nowhere(tmp_path: Path) -> None:
+    """Members whose names lead out of any folder are never written; the sheet beside them is read."""
+    root = tmp_path / "a" / "b"
+    root.mkdir(parents=True)
+    body = packed(**{"../../outside.xml": b"<a/>", str(tmp_path / "absolute.xml"): b"<a/>"})
+    Folder(root, "test.item").put(body, 1, "full", suffix="xlsx")
+    before = sorted(tmp_path.rglob("*"))
+    assert [line[1] for line in lines(root, platform(XLSX))] == ["1"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_late_manifest_is_waited_for(tmp_path: Path) -> None:
     """Data without a manifest is no error and is not read; when its manifest comes, it counts."""
     folder = Folder(tmp_path, "test.item")

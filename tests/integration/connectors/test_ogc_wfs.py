@@ -347,6 +347,26 @@ def test_a_schema_without_the_type_is_told(site: Site, body: bytes) -> None:
         source.describe(PLACE)
 
 
+@pytest.mark.parametrize("name", ["import", "include"])
+def test_a_schema_is_read_alone(site: Site, name: str) -> None:
+    """What it imports or includes is asked of nobody."""
+    elsewhere = f'<x:{name} schemaLocation="http://127.0.0.1:{site.port}/canary.xsd"/>'
+    site.gives(xml(SCHEMA.replace('<x:element name="place"', f'{elsewhere}<x:element name="place"')))
+    with opened(site, "wfs") as source:
+        assert source.describe(PLACE).columns
+    assert "canary" in site.script(site.seen[0]).octets.decode()
+    assert [seen.path for seen in site.seen] == ["/maps"]
+
+
+@pytest.mark.parametrize("declared", ['SYSTEM "http://127.0.0.1:{port}/canary.dtd"', '[<!ENTITY a "canary">]'])
+def test_a_schema_with_a_doctype_is_refused(site: Site, declared: str) -> None:
+    """Nothing that it names is asked for."""
+    site.gives(xml(f"<!DOCTYPE a {declared.replace('{port}', str(site.port))}>{SCHEMA}"))
+    with opened(site, "wfs") as source, pytest.raises(SchemaMismatch, match="does not describe itself by a schema"):
+        source.describe(PLACE)
+    assert len(site.seen) == 1
+
+
 def test_probe_asks_for_the_head_of_the_capabilities(site: Site) -> None:
     """Its body, which may be long, is not waited for."""
     site.gives(Reply(headers={"Content-Length": "100000"}, send=lambda _: site.stopped.wait(5)))
