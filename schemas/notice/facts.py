@@ -35,7 +35,7 @@ def of(catalog: Catalog, notice: Notice, revision: Revision, own: Recipient) -> 
         "dataset": dataset.chinese, "dataset_code": dataset.name, "objects": _objects(dataset, own),
         **{name: revision.body.get(name) or "" for name in _SAID},
         "level": own.impact, "impact": words.IMPACT[own.impact], "impact_english": words.IMPACT_ENGLISH[own.impact],
-        "measures": revision.body.get("measures") or words.MEASURES[own.impact],
+        "measures": (own.harmed and revision.body.get("measures")) or words.MEASURES[own.impact],
         "issued_by": revision.body.get("issued_by") or "", "answers": list(words.ANSWERS.values()),
         "evidence": words.evidence(own.uses), "rehearsed": words.rehearsal(own.rehearsal),
         "harmed": own.harmed, "pressing": words.PRESSING.format(bureau=_unit(catalog, catalog.bureau)),

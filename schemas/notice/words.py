@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from gateway.settings import CHINA
@@ -39,6 +40,12 @@ _PARTS = {
     "collation": "排序规则",
     "score": "相似度",
 }
+
+
+def day(found: date | str) -> str:
+    """Return a day as offices write it."""
+    when = date.fromisoformat(found) if isinstance(found, str) else found
+    return f"{when.year}年{when.month}月{when.day}日"
 
 
 def kind(rule: str) -> str:
