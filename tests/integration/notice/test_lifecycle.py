@@ -245,3 +245,25 @@ def test_there_is_no_notice_of_a_wrong_name(noticing: Noticing) -> None:
     """And the words say where to look."""
     with pytest.raises(NotFound, match="there is no notice 〔2026〕第9号"):
         lifecycle.announce(noticing.deployment, "〔2026〕第9号", who="tester")
+
+
+def test_a_plan_that_was_mended_is_drafted_anew(noticing: Noticing) -> None:
+    """The draft of what it said before is withdrawn; what was announced stands, and is revised."""
+    first = noticing.draft()
+    second = noticing.draft(reason="姓名字段改名并扩容")
+    assert second == noticing.draft(reason="姓名字段改名并扩容") != first
+    third = noticing.draft(reason="姓名字段改名并扩容", effective=DAY("2027-01-05"))
+    states = noticing.city.ask("select notice, state from gateway.notice order by notice")
+    assert states == [(first, "withdrawn"), (second, "withdrawn"), (third, "draft")]
+    assert noticing.messages() == []  # nobody had been told
+    lifecycle.announce(noticing.deployment, str(third), who="tester")
+    assert noticing.draft(reason="又一原因") == third
+
+
+def test_a_draft_shows_whom_it_would_be_told_to(noticing: Noticing) -> None:
+    """Before anybody is told, and with what it does to each."""
+    draft = str(noticing.draft())
+    shown = {own.unit: own.impact for own in lifecycle.concerned(noticing.deployment, draft)}
+    assert (shown["zjj"], shown["mzj"]) == ("breaking", "info")
+    told = noticing.told(lifecycle.announce(noticing.deployment, draft, who="tester"))
+    assert shown == {unit: own.impact for unit, own in told.items()}
