@@ -41,8 +41,8 @@ def test_what_is_called_compatible_no_message_refutes(seed: int) -> None:
             continue
         old, new, before, after = found
         asked, told = maker.dice.choice(["rr", "rh", "hr"])
-        services = [service(schema, asked, told) for schema in (old, new)]
-        verdicts = {role: compare("wsdl", *services, role, Policy()).compatible for role in ("reader", "writer")}
+        one, two = (service(schema, asked, told) for schema in (old, new))
+        verdicts = {role: compare("wsdl", one, two, role, Policy()).compatible for role in ("reader", "writer")}
         for number in range(DOCUMENTS):
             document = maker.document(etree.fromstring((old, new)[number % 2]))
             if document is None:
@@ -68,8 +68,8 @@ def test_a_side_that_stayed_is_no_alarm() -> None:
         )
 
     def harmed(old: Any, new: Any) -> list[str]:
-        pair = [service(schema(*types), "r", "h") for types in (old, new)]
-        return [role for role in ("reader", "writer") if not compare("wsdl", *pair, role, Policy()).compatible]
+        one, two = (service(schema(*types), "r", "h") for types in (old, new))
+        return [role for role in ("reader", "writer") if not compare("wsdl", one, two, role, Policy()).compatible]
 
     assert harmed(("int", "int"), ("int", "long")) == ["reader"]
     assert harmed(("int", "int"), ("short", "int")) == ["writer"]
