@@ -144,7 +144,7 @@ def test_what_the_watch_sees_of_two_files_tells_whether_the_second_is_read(pair:
                 return
             seen.append(endpoints.comparable(document))
     if not read(old, new):
-        assert not compare("file", *seen, "reader", Policy()).compatible
+        assert not compare("file", seen[0], seen[1], "reader", Policy()).compatible
 
 
 def test_a_reader_reads_what_it_was_told_of() -> None:
@@ -168,5 +168,5 @@ def test_a_header_that_is_compared_leaves_no_room(word: Any) -> None:
 def test_a_first_line_that_ceases_to_name_the_columns_is_no_row() -> None:
     """By position it would be read as one, without any error."""
     old, new = (layout.snapshot([{"name": "a"}], {"read_by": "position", "header": head}) for head in (True, False))
-    for pair in ((old, new), (new, old)):
-        assert not compare("file", *pair, "reader", Policy()).compatible
+    for one, other in ((old, new), (new, old)):
+        assert not compare("file", one, other, "reader", Policy()).compatible
