@@ -22,7 +22,7 @@ from tests.command_line import invoke
 from tests.conftest import ROOT
 from tests.integration.notice.conftest import Noticing
 
-NASTY = ("#panic()", "$x^2$", '\\#read("x")', "*b* _i_ `c` <l> @ref", "] [", "{", "// /* = - + ~ '\"", "'a' = \"b\"", "<b>粗</b>")  # fmt: skip
+NASTY = ("#panic()", '=HYPERLINK("https://x","y")', "+cmd|x!A1", "@SUM(1)", "$x^2$", '\\#read("x")', "*b* _i_ `c` <l> @ref", "] [", "{", "// /* = - + ~ '\"", "'a' = \"b\"", "<b>粗</b>")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,11 @@ import pytest
 from gateway.errors import NotFound, NoticeRefused, SchemaMismatch
 from gateway.exchange import proof
 from gateway.notify import contacts
+from schemas import scratch
+from schemas.diff.model import Effect
 from schemas.notice import lifecycle, reminders
 from schemas.notice.lifecycle import Reply
-from tests.integration.notice.conftest import DAY, Noticing
+from tests.integration.notice.conftest import DAY, SPLIT, Noticing
 
 ADAPTED = Reply("adapted", "王五", "科长")
 
@@ -267,3 +269,30 @@ def test_a_draft_shows_whom_it_would_be_told_to(noticing: Noticing) -> None:
     assert (shown["zjj"], shown["mzj"]) == ("breaking", "info")
     told = noticing.told(lifecycle.announce(noticing.deployment, draft, who="tester"))
     assert shown == {unit: own.impact for unit, own in told.items()}
+
+
+def test_a_day_in_a_year_without_calendar_is_said_to_be_provisional_and_never_moves_earlier(noticing: Noticing) -> None:
+    """It is counted with the longest breaks; whoever reads it is told that it may only move later."""
+    noticing.at("2027-01-25 09:00")
+    noticing.announce()
+    ((effective, basis),) = noticing.city.ask(
+        "select effective_on, basis from gateway.notice_revision where revision = 1"
+    )
+    free = effective - DAY("2027-01-25")
+    assert (basis, free.days > 15 + 2 * 3) == ("provisional", True)  # three weekends, and the Spring Festival
+    mail = next(mail for mail in noticing.mails() if str(mail["To"]).startswith("zjj@"))
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "暂按法定节假日推算，如调整只会推后" in text
+
+
+def test_views_upon_views_of_what_changes_are_copied_and_hold_what_they_need(noticing: Noticing) -> None:
+    """A rename passes through them; a column that one of them needs is dropped by no script that leaves it."""
+    noticing.city.ask_source("create view first as select id, name from person")
+    noticing.city.ask_source("create view second as select name from first where id > 'a'")
+    platform = noticing.deployment.catalog.platforms["pop"]
+    found = scratch.changes(noticing.deployment, platform, SPLIT)
+    assert "pg.column.rename" in {change.rule for change in found if change.path.startswith("public.person")}
+    with pytest.raises(SchemaMismatch, match="depend"):
+        scratch.changes(noticing.deployment, platform, "alter table public.person drop column name")
+    gone = scratch.changes(noticing.deployment, platform, "alter table public.person drop column name cascade")
+    assert {"public.first", "public.second"} <= {c.path for c in gone if c.effect_reader == Effect.breaking}
