@@ -86,7 +86,7 @@ def _item(item: dict[str, Any], fields: dict[str, Field], key: tuple[str, ...], 
         "title": title, "code": column or item["path"], "path": item["path"],
         "type": parts[1] + parts[3] if parts else known.type if known else "", "length": parts[2] if parts else "",
         "required": known.required if known else None, "key": column in key if known else None,
-        "kind": words.kind(item["rule"]), "before": words.value(item["before"]), "after": words.value(item["after"]),
+        "kind": words.kind(item["rule"], item["kind"]), "before": words.value(item["before"]), "after": words.value(item["after"]),
         "level": item["effect"], "impact": words.IMPACT[item["effect"]], "used": item["used"],
         "why": f"{reason}；规则 {item['rule']}", "rule": item["rule"],
     }  # fmt: skip

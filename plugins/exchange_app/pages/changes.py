@@ -99,7 +99,7 @@ def relations(
 def row_of(change: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a change in words: what it is, before and after, and what it does to those who read and who write."""
     return {
-        "name": name, "kind": words.kind(change["rule"]), "rule": change["rule"],
+        "name": name, "kind": words.kind(change["rule"], change["kind"]), "rule": change["rule"],
         "before": words.value(change["before"]), "after": words.value(change["after"]),
         "reader": change["effect_reader"], "writer": change["effect_writer"],
         "level": max(Effect[change["effect_reader"]], Effect[change["effect_writer"]]),
