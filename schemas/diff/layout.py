@@ -28,7 +28,7 @@ _FACTS: dict[str, tuple[str, Effect]] = {
     "split_mb": ("file.split", WARN),
     "cut_off": ("file.cut_off", WARN),
 }
-_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030"}  # a reader of the last reads what the others wrote
+_CHAINS = (("ascii", "gb2312", "gbk", "gb18030"), ("ascii", "utf-8"))  # each reads what those before it wrote
 # What says nothing of how a file is written, or is judged on its own.
 _ASIDE = {
     "format",
@@ -69,9 +69,8 @@ def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         before, after = old.get(fact), new.get(fact)
         if fact == "encoding" and isinstance(before, str) and isinstance(after, str):
             before, after = _encoding(before), _encoding(after)
-            if _ENCODINGS.get(before, before) == _ENCODINGS.get(after, after):
-                if before != after and "utf" not in before:
-                    yield _within_gb(before, after)
+            if chain := next((c for c in _CHAINS if before != after and before in c and after in c), ()):
+                yield _contained(chain, before, after)
                 continue
         if before != after and (fact in old) != (fact in new) and fact not in ("compression", "check_file", "split_mb"):
             yield Change(
@@ -96,10 +95,9 @@ def _unknown(path: str, old: Mapping[str, Any], new: Mapping[str, Any], known: C
             yield Change(f"{fact}_changed", path, old.get(fact), new.get(fact), WARN, WARN, f"file.fact{UNDECIDED}")
 
 
-def _within_gb(before: str, after: str) -> Change:
-    """Judge a change between GB 2312, GBK and GB 18030, of which each contains the one before."""
-    order = ("gb2312", "gbk", "gb18030")
-    wider = order.index(after) > order.index(before)
+def _contained(chain: tuple[str, ...], before: str, after: str) -> Change:
+    """Judge a change between encodings of which each contains those before it."""
+    wider = chain.index(after) > chain.index(before)
     reader, writer = (BREAKING, NONE) if wider else (NONE, BREAKING)
     return Change("encoding_changed", "", before, after, reader, writer, "file.encoding")
 

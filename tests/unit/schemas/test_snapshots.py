@@ -176,8 +176,12 @@ def test_facts_of_a_whole_file(change: Any, reader: str, writer: str, rule: str 
     assert judged("file", file("a b"), file("a b", **change)) == (reader, writer, [rule] if rule else [])
 
 
-def test_gb_character_sets_contain_each_other() -> None:
-    """What gbk writes gb18030 reads."""
+def test_character_sets_contain_each_other() -> None:
+    """What gbk writes gb18030 reads, and what ascii writes everybody; utf-8 and gb18030 read nothing of each other."""
+    for wide in ("utf-8", "gb18030"):
+        assert judged("file", file("a", encoding="us-ascii"), file("a", encoding=wide))[:2] == ("breaking", "none")
+        assert judged("file", file("a", encoding=wide), file("a", encoding="us-ascii"))[:2] == ("none", "breaking")
+    assert judged("file", file("a", encoding="gbk"), file("a", encoding="utf-8"))[:2] == ("breaking", "breaking")
     assert judged("file", file("a", encoding="gbk"), file("a", encoding="gb18030"))[:2] == ("breaking", "none")
     assert judged("file", file("a", encoding="gb18030"), file("a", encoding="gbk"))[:2] == ("none", "breaking")
 
