@@ -155,8 +155,22 @@ def of_answer(api: Json, code: str, kind: str) -> Json | None:
 def pairs(draw: st.DrawFn) -> tuple[Json, Json]:
     """Return an interface and another one that differs from it in one part or some."""
     old, other = draw(API), draw(API)
+    if draw(st.booleans()):  # a call that only its body can fail
+        old = {**old, "parameters": {}, "security": [], "path": {"type": "string"}}
     taken = draw(st.sets(st.sampled_from(sorted(old)), min_size=1, max_size=2))
+    if draw(st.booleans()):  # what was there stays beside what comes
+        other = {
+            **other,
+            "answers": {**old["answers"], **other["answers"]},
+            "body": _beside(old["body"], other["body"]),
+        }
     return old, old | {part: other[part] for part in taken}
+
+
+def _beside(old: Json | None, other: Json | None) -> Json | None:
+    if old is None or other is None:
+        return other
+    return {**old, "content": {**other["content"], **old["content"]}}
 
 
 @settings(max_examples=150, deadline=None)
