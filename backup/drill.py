@@ -59,7 +59,8 @@ def drill(
         copies = [row for row in records.copies(hub, plan.plan, place.repository) if row["kind"] == kind]
         chosen = backup or (_older(copies, place) if older else _newest(copies, plan, place))
         folder = wiring.folder("drill", plan.plan)
-        discard(folder)  # of a drill that died
+        scratch.end(folder / "pg")  # of a drill that died
+        discard(folder)
         one = (way or Drill)(deployment, plan, place, chosen, wiring.folder("drill", plan.plan), progress)
         failure = one.run()
         found = one.found()
