@@ -1,5 +1,9 @@
--- name: memory: what is sorted and grouped here is sorted and grouped in memory as far as it fits
+-- name: alone: a day is measured by one process at a time, and none while versions of agreements begin or end
+select pg_advisory_xact_lock_shared(hashtextextended('gateway.agreement', 0)), pg_advisory_xact_lock(hashtextextended('gateway.sla_day ' || %(day)s, 0));
+
+-- name: session: what is sorted and grouped here is sorted and grouped in memory as far as it fits; days run side by side, not their parts
 set local work_mem = '128MB';
+set local max_parallel_workers_per_gather = 0;
 
 -- name: stage: the moments at which routes are due, by their cron lines
 create temp table sla_slot (schedule text, slot timestamptz, until timestamptz) on commit drop;
@@ -32,10 +36,13 @@ select a.agreement, a.route, a.dataset, a.kind, a.outbound, a.schedule, a.source
    and (d.dawn <= %(as_of)s or not exists (select from gateway.sla_event e where e.agreement = a.agreement and e.slot >= d.dawn and e.slot < d.dusk));
 analyze sla_open;
 
+-- name: any: whether a day is open
+select exists (select from sla_open);
+
 -- name: lines: the cron lines of open days, each with the moment from which on it is asked
 select schedule, min(first) as first from sla_open where kind = 'scheduled' group by schedule order by schedule;
 
--- name: promised: the routes with open days that are judged in windows; a list each, so that the next statement may run in parallel
+-- name: promised: the routes with open days that are judged in windows; a list each, by which the next statement looks
 select array_agg(route) filter (where not outbound) as brought, array_agg(route) filter (where outbound) as taken,
        array_agg(dataset) filter (where outbound) as datasets, min(first) as first
   from (select route, dataset, outbound, min(first) as first from sla_open where kind = 'real_time' group by 1, 2, 3) routes;
@@ -77,7 +84,8 @@ select route, slot, n, rows, ms, histogram, nullif(-slowest[2], 0) as receipt,
 analyze sla_window;
 
 -- name: take: occurrences as they are now, those that are new among them; what did not change is not written
-merge into gateway.sla_event e using ({found}) s on e.agreement = s.agreement and e.slot = s.slot
+merge into gateway.sla_event e using ({found}) s
+   on e.agreement = s.agreement and e.slot = s.slot and e.slot >= %(begins)s and e.slot < %(ends)s
 when matched and (e.source_due, e.due, e.absent_until, e.seen_at, e.handed_at, e.confirmed_at, e.measured, e.receipt, e.failed_batch,
                   e.rows, e.n, e.max_ms, e.histogram, e.final)
      is distinct from (s.source_due, s.due, s.absent_until, s.seen_at, s.handed_at, s.confirmed_at, s.measured, s.receipt, s.failed_batch,
