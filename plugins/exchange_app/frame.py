@@ -167,7 +167,7 @@ async def harden(request: Request, call_next: Callable[[Request], Awaitable[Resp
 
     Whoever is logged in and sends a form bears a mark for some seconds.
     """
-    response = await call_next(request)
+    response = refused(request, HTTPException(404)) if _unspeakable(request) else await call_next(request)
     if (chosen := request.query_params.get("lang")) in languages.OTHER:
         response.set_cookie(
             languages.COOKIE, chosen, _YEAR, path=f"{above(request)}/exchange", httponly=True, samesite="lax"
@@ -215,6 +215,11 @@ def _around(request: Request) -> dict[str, Any]:
         "today": today(),
         "other": {**languages.NAMES[other], "path": f"?{request.url.include_query_params(lang=other).query}"},
     }
+
+
+def _unspeakable(request: Request) -> bool:
+    """Tell whether an address holds a zero byte, which no name has and no database takes."""
+    return b"%00" in request.scope["query_string"] or "\x00" in request.url.path
 
 
 def _english(error: GatewayError) -> str:
