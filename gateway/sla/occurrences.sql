@@ -48,7 +48,8 @@ select array_agg(route) filter (where not outbound) as brought, array_agg(route)
   from (select route, dataset, outbound, min(first) as first from sla_open where kind = 'real_time' group by 1, 2, 3) routes;
 
 -- name: timed: batches by the window in which their rows became available, with the slowest: what is still under way before all
--- One maximum picks the slowest with its receipt and its times, which are microseconds of the epoch.
+-- One maximum picks the slowest with its receipt and its times, which are microseconds of the epoch. (`offset 0` keeps the server from
+-- working a bucket out again for each of the sixteen that it is counted in.)
 create temp table sla_window on commit drop as
 with batches as (
   select r.route, r.available_at, r.receipt, r.handed_at, r.confirmed_at, r.rows
@@ -63,11 +64,12 @@ with batches as (
                         order by d.upto, d.receipt limit 1) d on true
    where not i.outbound and i.dataset = any (%(datasets)s) and i.confirmed_at >= %(first)s and i.confirmed_at < %(ends)s and i.rows > 0),
 known as (
-  select route, date_bin(%(width)s, available_at, '2000-01-01Z') as slot, rows, ms, width_bucket(ms - 1, %(buckets)s::bigint[]) as k,
+  select route, date_bin(%(width)s, available_at, '2000-01-01Z') as slot, rows, ms, k,
          array[coalesce(ms, %(never)s), -coalesce(receipt, 0), -(1000000 * date_part('epoch', available_at))::bigint,
                (1000000 * date_part('epoch', handed_at))::bigint, (1000000 * date_part('epoch', confirmed_at))::bigint] as slowness
     from batches
-   cross join lateral (select round(1000 * date_part('epoch', confirmed_at - available_at))::bigint as ms offset 0) took),
+   cross join lateral (select round(1000 * date_part('epoch', confirmed_at - available_at))::bigint as ms offset 0) took
+   cross join lateral (select width_bucket(ms - 1, %(buckets)s::bigint[]) as k offset 0) bucket),
 grouped as (
   select route, slot, count(*)::integer as n, sum(rows)::bigint as rows, max(ms) as ms, max(slowness) as slowest,
          array[count(*) filter (where k = 0), count(*) filter (where k = 1), count(*) filter (where k = 2), count(*) filter (where k = 3),
