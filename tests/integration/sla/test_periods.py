@@ -170,3 +170,22 @@ def test_of_two_who_publish_at_once_one_is_refused(lay: Lay, monkeypatch: pytest
     paper = (issues.folder_of(PERIOD) / f"circular-{PERIOD.name}.pdf").read_bytes()
     told = ground.ask("select document_hash from gateway.issue")
     assert told == [(hashlib.sha256(paper).hexdigest(),)]
+
+
+def test_a_unit_that_was_renamed_bears_its_new_name_from_the_next_issue_on(
+    lay: Lay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen issue says who it was then, whatever the catalog calls the unit by now."""
+    ground = lay(catalog())
+    ground.ran(at(2, 9, 7))
+    monkeypatch.setenv("GATEWAY_NOW", AS_OF.isoformat())
+    issues.draft(ground.deployment, PERIOD)
+    issues.freeze(ground.deployment, PERIOD)
+    before = catalog()
+    city = replace(before, units={**before.units, "gaj": replace(before.units["gaj"], name="市公安与应急局")})
+    ground.declare(city, AS_OF)
+    frozen = issues.get(ground.deployment, PERIOD)
+    assert [row["name"] for row in frozen["figures"]["units"]] == ["市公安局"]
+    ranked = str(circular.document(city, frozen)["sections"][1])
+    assert ("市公安局" in ranked, "市公安与应急局" in ranked) == (True, False)
+    assert [row["name"] for row in ground.report()["units"]] == ["市公安与应急局"]
