@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from backup import compare, records, restoring, scratch, snapshot, survey, wiring
+from backup import compare, copied, dump, records, restoring, scratch, snapshot, survey, wiring
 from backup.manifest import Manifest
 from backup.mysql import prove as mysql
 from backup.plans import FILES, MYSQL, Assertion, Place, Plan
@@ -59,7 +59,8 @@ def drill(
         copies = [row for row in records.copies(hub, plan.plan, place.repository) if row["kind"] == kind]
         chosen = backup or (_older(copies, place) if older else _newest(copies, plan, place))
         folder = wiring.folder("drill", plan.plan)
-        discard(folder)  # of a drill that died
+        scratch.end(folder / "pg")  # of a drill that died
+        discard(folder)
         one = (way or Drill)(deployment, plan, place, chosen, wiring.folder("drill", plan.plan), progress)
         failure = one.run()
         found = one.found()
@@ -183,9 +184,11 @@ class Drill:
             self.progress("compare", rows)
 
         compare.settle(dsn)
+        copy = copied.Copy(made.survey, self.folder / dump.FORMAT)
         there = survey.take(
-            lambda: snapshot.connect(dsn, "gateway drill"), made.exclude, jobs=self.plan.jobs, done=counted
-        )
+            lambda: snapshot.connect(dsn, "gateway drill"), made.exclude, jobs=self.plan.jobs, done=counted,
+            read=copy.content,
+        )  # fmt: skip
         self.faults += compare.differences(made.survey, there)
         faults, unchecked = compare.by_index(dsn, made.survey, there)
         self.faults += faults
@@ -195,7 +198,7 @@ class Drill:
         self.faults += damaged
         if not checked:
             self.remarks.append("amcheck is not there: indexes were checked by counting through them")
-        if not self.faults and (why := compare.control(dsn, made)):
+        if not self.faults and (why := compare.control(dsn, made, copy.content)):
             (self.remarks if "nothing to change" in why else self.faults).append(f"negative control: {why}")
 
     def _assert(self, dsn: str) -> None:

@@ -18,7 +18,8 @@ from backup.survey import AGAIN, SEED, Content, Survey, Table
 from gateway.errors import Tampered
 from gateway.security.crypto import Keys, verify_signature
 
-FORMAT = 2
+FORMAT = 3
+_READ = (2, FORMAT)  # 2 tells of no table the file and its hash
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
 _HASHES: Mapping[str, Mapping[str, Any]] = {
     FILES: {"alg": "sha256", "of": "index"},
@@ -161,12 +162,13 @@ def _hash(m: Manifest) -> dict[str, Any]:
 def _table(table: Table, content: Content) -> dict[str, Any]:
     return {
         "schema": table.schema, "name": table.name, "columns": [list(c) for c in table.columns], "as_text": list(table.as_text),
-        "rows": content.rows, "sums": list(content.sums),
+        "rows": content.rows,
+        **({"file": content.file, "sha256": content.sums[0]} if content.file else {"sums": list(content.sums)}),
     }  # fmt: skip
 
 
 def _manifest(body: Mapping[str, Any]) -> Manifest:
-    if body["format"] != FORMAT:
+    if body["format"] not in _READ:
         raise Tampered(f"the manifest of {body['backup']} has format {body['format']}", "Use the gateway that made it.")
     tables = (_read_table(t) for t in body["tables"])
     survey = Survey(
@@ -187,12 +189,19 @@ def _manifest(body: Mapping[str, Any]) -> Manifest:
 def _read_table(t: Mapping[str, Any]) -> tuple[Table, Content]:
     columns = tuple((name, type_) for name, type_ in t["columns"])
     table = Table(t["schema"], t["name"], columns, tuple(t["as_text"]), 0, 0)
+    if "file" in t:
+        return table, Content(t["rows"], (t["sha256"],), _named(t["file"]))
     return table, Content(t["rows"], (t["sums"][0], t["sums"][1]))
 
 
 def read_part(p: Mapping[str, Any]) -> Part:
     """Return a part; its names become names of files, so they are no paths."""
     for name in (p["name"], *(name for name, _ in p["files"])):
-        if not _FILE.fullmatch(name):
-            raise Tampered(f"a manifest names a file {name!r}", _HINT)
+        _named(name)
     return Part(p["name"], tuple((n, s) for n, s in p["files"]), p["plain_sha256"], p["bytes"], p["sha256"])
+
+
+def _named(file: str) -> str:
+    if not _FILE.fullmatch(file):
+        raise Tampered(f"a manifest names a file {file!r}", _HINT)
+    return file

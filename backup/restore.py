@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backup import available, compare, records, restoring, snapshot, survey, wiring
+from backup import available, compare, copied, dump, records, restoring, snapshot, survey, wiring
 from backup.available import Copy
 from backup.compare import OTHER
 from backup.manifest import Manifest
@@ -84,10 +84,11 @@ def into_database(
         warned = restoring.load(
             folder, made, dsn, jobs=plan.jobs, deadline=deadline, failure=RestoreFailed, options=options
         )
+        progress("compare", 0)
+        read = copied.Copy(told, folder / dump.FORMAT).content
+        found = survey.take(lambda: snapshot.connect(dsn, "gateway restore"), made.exclude, jobs=plan.jobs, read=read)
     finally:
         shutil.rmtree(folder)
-    progress("compare", 0)
-    found = survey.take(lambda: snapshot.connect(dsn, "gateway restore"), made.exclude, jobs=plan.jobs)
     differing, remarks = _differences(told, found, whole=not wish.tables), [*warned]
     if major != made.major:
         differing, remarks = (

@@ -19,7 +19,7 @@ import psycopg2
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 
-from backup import dump, ended, parts, records, snapshot, survey, wiring
+from backup import copied, dump, ended, parts, records, snapshot, survey, wiring
 from backup import manifest as manifests
 from backup.manifest import Manifest, Part
 from backup.mysql import take as mysql
@@ -147,7 +147,7 @@ class _Run:
         return Dumped(Taken(source, held.at, held.lsn, surveyed), dump.files(self.spool))
 
     def _take(self, deadline: float) -> tuple[Held, Survey]:
-        """Dump and survey one moment, side by side."""
+        """Dump and survey one moment, side by side; then hash what was dumped."""
         plan, dsn = self.plan, wiring.source_dsn(self.deployment, self.plan)
         where = (plan.connection or "hub").lower()
         with pg.platform_errors(where, "back it up"), _in_time(deadline), snapshot.held(dsn, plan.exclude) as held:
@@ -166,13 +166,17 @@ class _Run:
             with closing(connect()) as connection:  # before the dump reads them: no snapshot holds sequences
                 numbers = survey.sequences(connection, plan.exclude)
             with ThreadPoolExecutor(1) as beside:
-                counted = beside.submit(survey.take, connect, plan.exclude, jobs=plan.jobs, done=self._counting())
+                counted = beside.submit(
+                    survey.take, connect, plan.exclude, jobs=plan.jobs, done=self._counting(), read=copied.counted
+                )
                 try:
                     dump.take(dsn, held, plan.exclude, self.spool, jobs=plan.jobs, deadline=deadline)
                 except GatewayError:
                     _cancel(opened)
                     raise
-                return held, replace(counted.result(), sequences=numbers)
+                found = replace(counted.result(), sequences=numbers)
+        files = dump.tables(self.spool, held, deadline=deadline)
+        return held, copied.hashed(found, files, self.spool / dump.FORMAT, jobs=plan.jobs)
 
     def _refuse_full(self, held: Held) -> None:
         free = shutil.disk_usage(self.spool).free

@@ -33,6 +33,15 @@ def server(folder: Path, major: int) -> Server:
     return _Scratch(folder, major)
 
 
+def end(folder: Path) -> None:
+    """End a server that still runs in a folder, for whoever started it there was killed."""
+    version = folder / "data" / "PG_VERSION"
+    if version.exists() and (major := version.read_text().strip()).isdecimal():
+        left = server(folder, int(major))
+        if left.running():
+            left.kill()
+
+
 class _Scratch(Server):
     lasting = False
 

@@ -1,7 +1,7 @@
 """What a database holds, said by itself: every table's rows counted and hashed, sequences, roles, large objects, objects.
 
-The same questions are put to the source, inside the snapshot that is dumped, and to a restored copy. The hash of a table is
-the sum of its rows' record hashes, and that of the hashes of these: rows in any order give both, and doubled rows do not
+The same questions are put to the source, inside the snapshot that is dumped, and to a restored copy. Where the server hashes, a table's
+hash is the sum of its rows' record hashes, and that of the hashes of these: rows in any order give both, and doubled rows do not
 cancel out. Hashing the hash once more costs a fraction of hashing the row under a second seed.
 """
 
@@ -37,6 +37,7 @@ class Table:
     as_text: tuple[str, ...]
     bytes: int = field(compare=False)
     oid: int = field(compare=False)
+    computed: bool = field(compare=False, default=False)  # a column is generated: a dump leaves it out
 
     @property
     def full(self) -> str:
@@ -51,10 +52,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The rows of a table: how many, and both sums of their hashes in decimal digits."""
+    """The rows of a table: how many, and both sums of their hashes in decimal digits; or the SHA-256 of the file of the dump."""
 
     rows: int
-    sums: tuple[str, str]
+    sums: tuple[str, ...]
+    file: str = field(compare=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,11 @@ def take(
     *,
     jobs: int,
     done: Callable[[int], None] = lambda _: None,
+    read: Callable[[Connection, Table], Content] | None = None,
 ) -> Survey:
     """Survey a database with `jobs` connections that see the same moment; `done` hears of each table's rows.
+
+    The server hashes every row, unless the tables are to be `read` in another way.
 
     BackupFailed when a table cannot be hashed.
     """
@@ -109,7 +114,7 @@ def take(
         found = rows(connection, "tables", exclude)
         hashless = _hashless(connection, {oid for row in found for _, _, oid in row["columns"]})
         wanted = [_table(row, hashless) for row in found]
-        contents = _contents(connect, wanted, jobs, done)
+        contents = _contents(connect, wanted, jobs, done, read or content)
         count = int(rows(connection, "large_objects")[0]["count"])
         return Survey(
             tables={t.full: (t, c) for t, c in zip(wanted, contents, strict=True)},
@@ -122,7 +127,11 @@ def take(
 
 
 def content(connection: Connection, table: Table, source: sql.Composable | None = None) -> Content:
-    """Count and hash the rows of a table, or of a query of the same columns."""
+    """Let the server count and hash the rows of a table, or of a query of the same columns."""
+    if ALIAS in dict(table.columns):
+        raise BackupFailed(
+            f"table {table.full} has a column {ALIAS}", "Rename the column: rows are hashed under that name."
+        )
     cells = [
         sql.Identifier(ALIAS, name) + sql.SQL("::text" if name in table.as_text else "") for name, _ in table.columns
     ]
@@ -138,8 +147,9 @@ def content(connection: Connection, table: Table, source: sql.Composable | None 
 
 
 def _contents(
-    connect: Callable[[], Connection], wanted: list[Table], jobs: int, done: Callable[[int], None]
-) -> Iterable[Content]:
+    connect: Callable[[], Connection], wanted: list[Table], jobs: int, done: Callable[[int], None],
+    read: Callable[[Connection, Table], Content],
+) -> Iterable[Content]:  # fmt: skip
     """Hash big tables first, so that no connection ends long after the others; in the order asked for."""
     here = threading.local()
     opened: list[Connection] = []
@@ -149,12 +159,8 @@ def _contents(
         opened.append(here.connection)
 
     def one(table: Table) -> Content:
-        if ALIAS in dict(table.columns):
-            raise BackupFailed(
-                f"table {table.full} has a column {ALIAS}", "Rename the column: rows are hashed under that name."
-            )
         try:
-            found = content(here.connection, table)
+            found = read(here.connection, table)
         except psycopg2.Error as error:
             if not isinstance(error, errors.OperationalError | errors.InterfaceError):
                 raise BackupFailed(
@@ -178,7 +184,7 @@ def _contents(
 def _table(row: dict[str, Any], hashless: set[int]) -> Table:
     columns = tuple((name, type_) for name, type_, _ in row["columns"])
     as_text = tuple(name for name, _, oid in row["columns"] if oid in hashless)
-    return Table(row["schema"], row["name"], columns, as_text, row["bytes"], row["oid"])
+    return Table(row["schema"], row["name"], columns, as_text, row["bytes"], row["oid"], row["computed"])
 
 
 def _hashless(connection: Connection, types: set[int]) -> set[int]:

@@ -8,7 +8,8 @@ select (pg_control_system()).system_identifier::text as system_identifier,
 -- name: tables: every ordinary table that is dumped with its rows
 select c.oid::bigint as oid, n.nspname as schema, c.relname as name, pg_table_size(c.oid) as bytes,
        coalesce((select json_agg(json_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint) order by a.attnum)
-                   from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns
+                   from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
+       exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated <> '' and not a.attisdropped) as computed
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname not in ('pg_catalog', 'information_schema')
    and n.nspname !~ '^pg_(toast|temp)' and not n.nspname = any(%(exclude)s)

@@ -42,6 +42,21 @@ class _Reading:
 
 def decoded(chunks: Iterable[bytes], charset: str, what: str) -> Iterator[str]:
     """Yield the text of a file without its byte order mark. SchemaMismatch at the end, or before, when it is none."""
+    for number, (_, text) in enumerate(_read(chunks, charset, what)):
+        yield text.removeprefix("\ufeff") if number == 0 else text
+
+
+def utf8(chunks: Iterable[bytes], charset: str, what: str) -> Iterator[bytes]:
+    """Yield what `decoded` does in UTF-8; what is in UTF-8 already is looked at and passes as it is."""
+    if charset != "utf-8":
+        yield from map(str.encode, decoded(chunks, charset, what))
+        return
+    for number, (chunk, _) in enumerate(_read(chunks, charset, what)):
+        yield chunk.removeprefix(_UTF8_BOM) if number == 0 else chunk
+
+
+def _read(chunks: Iterable[bytes], charset: str, what: str) -> Iterator[tuple[bytes, str]]:
+    """Yield each chunk with the text that it completes."""
     declared, other = _Reading(charset), _Reading(_OTHER[charset])
     for number, (chunk, final) in enumerate(_with_end(chunks)):
         if number == 0 and charset == "gb18030" and chunk.startswith(_UTF8_BOM):
@@ -58,7 +73,7 @@ def decoded(chunks: Iterable[bytes], charset: str, what: str) -> Iterator[str]:
                 f"{what} is not {charset}: some of its bytes are no character",
                 "Compare `charset` with what the platform writes; it may be cut in the middle of a character, too.",
             ) from None
-        yield text.removeprefix("\ufeff") if number == 0 else text
+        yield chunk, text
     if other.alive and other.likelihood > declared.likelihood:
         raise _wrong(charset, what)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from itertools import chain
 from operator import itemgetter
+from typing import AnyStr
 
 from connectors.files_rows import CELLS, Record, written
 from gateway.errors import SchemaMismatch
 
 _LONGEST = 16 * 1_048_576  # characters of a line: what has no end would grow in memory
-_FILLING = bytes(set(range(256)) - set(b"\t\n"))  # all but what parts cells and rows
+_WIDEST = 4  # bytes of a character in UTF-8
+# all but what parts cells and rows, and what wants a closer look
+_FILLING = bytes(set(range(256)) - set(b"\t\n\r\\\0"))
+_EMPTY = re.compile(rb"\t[\t\n]")
 Place = Callable[[list[str]], list[int | None]]
 
 
@@ -39,42 +44,56 @@ def records(texts: Iterable[str], delimiter: str, null: str, place: Place, what:
             yield CELLS, nothing
 
 
-def encoded(texts: Iterable[str], delimiter: str, null: str, place: Place, what: str) -> Iterator[tuple[int, bytes]]:
-    """Yield what `records` does as lines for the hub, each time with their number.
+def encoded(data: Iterable[bytes], delimiter: str, null: str, place: Place, what: str) -> Iterator[tuple[int, bytes]]:
+    """Yield what `records` does of a text in UTF-8 as lines for the hub, each time with their number.
 
     Where nothing is quoted, null is empty and the columns stand as the contract has them, a line needs little more than
     another delimiter.
     """
-    pieces = _pieces(texts, what)
-    first = next(pieces, "")
-    head = first[: first.find("\n") + 1]
-    names = [] if '"' in head or null else header([head], delimiter, what)
+    pieces = _pieces(data, b"\n", _WIDEST * _LONGEST, what)
+    first = next(pieces, b"")
+    head = first[: first.find(b"\n") + 1]
+    names = [] if b'"' in head or null else header([head.decode()], delimiter, what)
     if not names or place(names)[:-1] != list(range(len(names))):
-        yield from written(records(chain([first], pieces), delimiter, null, place, what))
+        yield from _judged(chain([first], pieces), delimiter, null, place, what)
         return
     for piece in chain([first[len(head) :]], pieces):
-        if '"' in piece:  # what is quoted may hold the end of a piece
-            yield from written(records(chain([head, piece], pieces), delimiter, null, place, what))
-        elif found := _straight(piece, delimiter, len(names)):
+        if b'"' in piece:  # what is quoted may hold the end of a piece
+            yield from _judged(chain([head, piece], pieces), delimiter, null, place, what)
+        elif found := _straight(piece, delimiter.encode(), len(names)):
             yield found
         else:
-            yield from written(records([head, piece], delimiter, null, place, what))
+            yield from _judged([head, piece], delimiter, null, place, what)
 
 
-def _straight(piece: str, delimiter: str, width: int) -> tuple[int, bytes] | None:
+def _judged(pieces: Iterable[bytes], delimiter: str, null: str, place: Place, what: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of pieces, each of which ends with a line, by looking at every row."""
+    return written(records(map(bytes.decode, pieces), delimiter, null, place, what))
+
+
+def _straight(piece: bytes, delimiter: bytes, width: int) -> tuple[int, bytes] | None:
     """Return the lines of a piece with their number; None when something in it wants a closer look."""
-    data = piece.encode().replace(b"\r\n", b"\n")
-    if any(sign in data for sign in (b"\\", b"\r", b"\0")) or (delimiter != "\t" and b"\t" in data):
+    if delimiter != b"\t" and b"\t" in piece:
         return None
-    data = data.replace(delimiter.encode(), b"\t").removesuffix(b"\n")
-    frame = data.translate(None, _FILLING) + b"\n"
+    data = piece.replace(delimiter, b"\t")
+    frame = data.translate(None, _FILLING)
+    if returns := frame.count(b"\r"):
+        if returns != data.count(b"\r\n"):
+            return None
+        data, frame = data.translate(None, b"\r"), frame.translate(None, b"\r")
+    data, frame = data.removesuffix(b"\n"), frame.removesuffix(b"\n") + b"\n"
     rows = len(frame) // width
     if frame != (b"\t" * (width - 1) + b"\n") * rows or not _short(data) or (width == 1 and not _all_filled(data)):
         return None
     text = b"\\N\t" + data.replace(b"\n", b"\n\\N\t") + b"\n"
+    return rows, _with_nulls(text) if _EMPTY.search(text) else text
+
+
+def _with_nulls(text: bytes) -> bytes:
+    """Return lines in which what is empty is null."""
     while b"\t\t" in text:
         text = text.replace(b"\t\t", b"\t\\N\t")
-    return rows, text.replace(b"\t\n", b"\t\\N\n")
+    return text.replace(b"\t\n", b"\t\\N\n")
 
 
 def _short(data: bytes) -> bool:
@@ -94,7 +113,7 @@ def _all_filled(data: bytes) -> bool:
 
 
 def _rows(texts: Iterable[str], delimiter: str, what: str) -> Iterator[list[str]]:
-    lines = chain.from_iterable(StringIO(piece, newline="\n") for piece in _pieces(texts, what))
+    lines = chain.from_iterable(StringIO(piece, newline="\n") for piece in _pieces(texts, "\n", _LONGEST, what))
     try:
         yield from csv.reader(lines, delimiter=delimiter, strict=True)
     except csv.Error as error:
@@ -105,16 +124,16 @@ def _rows(texts: Iterable[str], delimiter: str, what: str) -> Iterator[list[str]
         ) from None
 
 
-def _pieces(texts: Iterable[str], what: str) -> Iterator[str]:
+def _pieces(parts: Iterable[AnyStr], end: AnyStr, longest: int, what: str) -> Iterator[AnyStr]:
     """Yield whole lines together; only LF ends one, since names may hold what Unicode counts as a line's end."""
-    rest = ""
-    for text in texts:
-        rest += text
-        end = rest.rfind("\n") + 1
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-        if len(rest) > _LONGEST:
+    rest = end[:0]
+    for part in parts:
+        rest += part
+        whole = rest.rfind(end) + 1
+        if whole:
+            yield rest[:whole]
+            rest = rest[whole:]
+        if len(rest) > longest:
             raise SchemaMismatch(f"{what} has a line beyond {_LONGEST:,} characters", "Is it a CSV file?")
     if rest:
         yield rest

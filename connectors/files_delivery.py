@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO
 
 from connectors import files_csv, files_jsonl, files_xlsx, files_xml
-from connectors.files_charset import decoded
+from connectors.files_charset import decoded, utf8
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
 from connectors.files_rows import Record, batches, places, written
@@ -20,6 +20,7 @@ from gateway.errors import PlatformUnavailable, SchemaMismatch, SourceChanged
 from gateway.model import Dataset
 
 _CHUNK = 262_144
+_PIECE = 32_768  # what an SFTP server sends in one answer
 
 
 class Delivered:
@@ -41,14 +42,21 @@ class Delivered:
                 yield record
         self._refuse_other(came)
 
-    def copy(self, out: BinaryIO) -> int:
-        """Write a line for every record and return their number; then the file was whole and as its manifest says."""
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Yield lines of records, each time with their number; after the last the file was as its manifest says."""
         came = 0
         with self._cause_first():
             for number, text in self._encoded():
-                out.write(text)
                 came += number
+                yield number, text
         self._refuse_other(came)
+
+    def copy(self, out: BinaryIO) -> int:
+        """Write a line for every record and return their number; then the file was whole and as its manifest says."""
+        came = 0
+        for number, text in self.pieces():
+            out.write(text)
+            came += number
         return came
 
     def _refuse_other(self, came: int) -> None:
@@ -102,18 +110,18 @@ class Delivered:
 
     def _encoded(self) -> Iterator[tuple[int, bytes]]:
         if self._resource.format["kind"] == "csv":
-            return files_csv.encoded(*self._table)
+            return files_csv.encoded(utf8(self._chunks(), self._resource.charset, self._what), *self._table)
         return written(self._read())
 
     @property
-    def _table(self) -> tuple[Iterator[str], str, str, Callable[[list[str]], list[int | None]], str]:
+    def _table(self) -> tuple[str, str, Callable[[list[str]], list[int | None]], str]:
         form = self._resource.format
-        return self._texts(), form.get("delimiter", ","), form.get("null", ""), self._place, self._what
+        return form.get("delimiter", ","), form.get("null", ""), self._place, self._what
 
     def _read(self) -> Iterator[Record]:
         form, resource = self._resource.format, self._resource
         if form["kind"] == "csv":
-            yield from files_csv.records(*self._table)
+            yield from files_csv.records(self._texts(), *self._table)
         elif form["kind"] == "jsonl":
             yield from files_jsonl.records(
                 self._texts(), self._dataset, resource.columns, resource.operation, self._what
@@ -161,10 +169,19 @@ class Delivered:
             )
 
     def _next(self, file: BinaryIO) -> bytes:
+        """Return some more of the file, asked for in pieces small enough for the clock to be looked at in between."""
+        pieces, size = list[bytes](), 0
+        while size < _CHUNK and (piece := self._piece(file)):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
+
+    def _piece(self, file: BinaryIO) -> bytes:
         if self._clock.left() <= 0:
+            self._store.close()  # a file of a slow server would be closed when what was asked for has come
             raise PlatformUnavailable(
                 f"{self._what} did not come within the time of one read",
                 "Raise `limits.seconds` of the platform, or ask its owner for smaller files.",
             )
         with self._store.errors(f"read {self._manifest.file}"):
-            return file.read(_CHUNK)
+            return file.read(_PIECE)

@@ -36,9 +36,11 @@ def written(manifest: Manifest, decided: Decided) -> bytes:
 
 def numbered(delivered: Delivered, manifest: Manifest) -> Iterator[tuple[int, bytes]]:
     """Yield every record of a file as lines for the hub, those that delete too, each time with their number."""
+    if manifest.kind == "full":  # its records say no operation
+        yield from delivered.pieces()
+        return
     for batch in batches(delivered.records()):
-        judged = map(_judged, batch) if manifest.kind == "delta" else batch
-        yield len(batch), lines((fault, values[:-1]) for fault, values in judged)
+        yield len(batch), lines((fault, values[:-1]) for fault, values in map(_judged, batch))
 
 
 def _judged(record: Record) -> Record:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import paramiko
 
+from connectors.files_sftp_read import Ahead
 from connectors.files_store import PART, leaves, malformed, temporary, vanished
 from gateway.errors import AccessDenied, CatalogInvalid, PlatformUnavailable, SchemaMismatch, SettingMissing
 from gateway.model import Platform
@@ -113,10 +114,10 @@ class SftpStore:
         with self.errors(f"open {name}"):
             path = f"{self._folder(folder)}/{name}"
             try:
-                if not stat.S_ISREG(self._sftp.lstat(path).st_mode or 0):
+                found = self._sftp.lstat(path)
+                if not stat.S_ISREG(found.st_mode or 0):
                     raise AccessDenied(f"{name} of platform {self._platform} is no file", "Put a file there.")
-                opened = self._sftp.open(path, "rb")
-                opened.prefetch()
+                opened = Ahead(self._sftp.open(path, "rb"), found.st_size or 0)
             except FileNotFoundError:
                 raise vanished(self._platform, name) from None
             return cast("BinaryIO", opened)

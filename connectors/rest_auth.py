@@ -93,7 +93,7 @@ class Token:
         asked = Request("POST", self._url, headers=headers, data=urlencode(self._form)).prepare()
         at = time.monotonic()
         try:
-            answer = json.loads(post(asked))
+            answer = json.loads(post(asked), object_pairs_hook=_once)
         except (ValueError, RecursionError):
             answer = None
         self._token, life = self._checked(answer)
@@ -113,6 +113,13 @@ class Token:
         except (TypeError, ValueError, OverflowError):
             seconds = _LIFE
         return str(token), seconds if seconds > 0 else _LIFE
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands twice")
+    return made
 
 
 def auth(options: Mapping[str, Any], address: Address, platform: str) -> Auth:

@@ -480,3 +480,10 @@ class TooManyGuesses(RetryableError):
 
     code = "GW-876"
     chinese = "令牌尝试过多"
+
+
+class SelectionRefused(PermanentError):
+    """Raised when rows chosen for one act are none, too many or of several kinds, from the pages; nothing was done."""
+
+    code = "GW-885"
+    chinese = "所选行不符合要求"

@@ -21,6 +21,7 @@ from sandbox.bench_backups import backups
 from sandbox.bench_delivery import deliver, front_end
 from sandbox.bench_files import files_load
 from sandbox.bench_loads import copy_plain, exact_compare, first_load, full_width, key_compare, memory_flat, one_percent
+from sandbox.bench_memory import memory_flat as streamed_flat
 from sandbox.bench_notices import notices
 from sandbox.bench_pages import overview
 from sandbox.bench_rest import rest_load
@@ -38,6 +39,12 @@ def main() -> int:
         "--persons", type=int, default=200_000, help="rows of pop.person at full width (default 200,000)"
     )
     options.add_argument("--records", type=int, default=200_000, help="records read over REST (default 200,000)")
+    options.add_argument(
+        "--streamed",
+        type=int,
+        default=200_000,
+        help="rows of the small load of memory.rest and memory.files (default 200,000)",
+    )
     options.add_argument("--batches", type=int, default=100_000, help="batches of a half month (default 100,000)")
     options.add_argument("--files", type=int, default=20_000, help="files of the tree backed up (default 20,000)")
     options.add_argument("--pairs", type=int, default=5, help="pairs of the first load (default 5)")
@@ -62,6 +69,7 @@ def main() -> int:
                 notices(bench),
                 *backups(bench, 3, chosen.files),
                 memory_flat(bench, 5),
+                *(streamed_flat(bench, kind, chosen.streamed, 5) for kind in ("rest", "files")),
                 overview(bench),
                 *sla(bench, chosen.batches),  # the last: it writes a chain of its own over that of the runs
             ]

@@ -13,9 +13,10 @@ from typing import Any
 
 import psycopg2
 
-from backup import drill, dump, keys, plans, run, scratch, snapshot, survey, tools
+from backup import copied, drill, dump, keys, plans, run, scratch, snapshot, survey, tools
 from backup.plans import Plan
 from backup.snapshot import Held
+from gateway.deployment import Deployment
 from gateway.errors import BackupFailed, DrillFailed
 from sandbox import meter
 
@@ -37,11 +38,12 @@ drill: {{schedule: manual}}
 
 def drills(city: meter.Bench, folder: Path, pairs: int) -> list[dict[str, Any]]:
     """Return the lines of dump, drill and memory."""
-    plan = _plan(city, folder)
-    return [_dumping(city, folder, pairs), *_running(city, plan, folder), _drilling(city, plan, folder, pairs)]
+    chosen = plan(city.deployment, folder)
+    return [_dumping(city, folder, pairs), *_running(city, chosen, folder), _drilling(city, chosen, folder, pairs)]
 
 
-def _plan(city: meter.Bench, folder: Path) -> Plan:
+def plan(deployment: Deployment, folder: Path) -> Plan:
+    """Return the plan of what the connection BENCH leads to, with a repository in a folder."""
     identity, recipient = keys.create()
     (folder / "near").mkdir()
     os.environ |= {
@@ -49,12 +51,12 @@ def _plan(city: meter.Bench, folder: Path) -> Plan:
         "GATEWAY_CONN_BENCH_NEAR": (folder / "near").as_uri(),
     }  # fmt: skip
     path = folder / "bench.yaml"
-    path.write_text(_PLAN.format(unit=next(iter(city.deployment.catalog.units))), encoding="utf-8")
-    return plans.read(path, city.deployment.catalog)
+    path.write_text(_PLAN.format(unit=next(iter(deployment.catalog.units))), encoding="utf-8")
+    return plans.read(path, deployment.catalog)
 
 
 def _dumping(city: meter.Bench, folder: Path, pairs: int) -> dict[str, Any]:
-    """Compare a dump, every table counted and hashed beside it, with the same dump alone."""
+    """Compare a dump, every table counted beside it and hashed as it came, with the same dump alone."""
     spool = folder / "spool"
     ((rows,),) = city.ask("select count(*) from person", source=True)  # lines before this one took some away
 
@@ -69,10 +71,13 @@ def _dumping(city: meter.Bench, folder: Path, pairs: int) -> dict[str, Any]:
     def ours() -> None:
         with snapshot.held(city.source_dsn) as held, ThreadPoolExecutor(1) as beside:
             counted = beside.submit(
-                survey.take, lambda: snapshot.connect(city.source_dsn, "gateway bench", held.id), (), jobs=2
-            )
+                survey.take, lambda: snapshot.connect(city.source_dsn, "gateway bench", held.id), (), jobs=2,
+                read=copied.counted,
+            )  # fmt: skip
             dump.take(city.source_dsn, held, (), spool, jobs=2, deadline=time.monotonic() + _HOUR)
-            meter.check(counted.result().rows >= rows, "the rows that were hashed")
+        files = dump.tables(spool, held, deadline=time.monotonic() + _HOUR)
+        found = copied.hashed(counted.result(), files, spool / dump.FORMAT, jobs=2)
+        meter.check(found.rows >= rows, "the rows that were hashed")
 
     return city.pairs("backup.dump", pairs, limit, ours, between)
 

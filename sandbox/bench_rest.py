@@ -1,7 +1,7 @@
 """The benchmark's REST line: JSON pages over HTTP into the hub, every record checked, against parsing and COPY alone.
 
-`python -m sandbox.bench_rest ROWS` serves the pages from memory until its standard input ends; its own CPU is not
-counted, for it is the peer's.
+`python -m sandbox.bench_rest ROWS kept` serves the pages from memory until its standard input ends, with `made` it makes each
+as it is asked for; its own CPU is not counted, for it is the peer's.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
 import requests
 
-from gateway.deployment import Deployment
 from gateway.exchange import hub as hub_tables
 from gateway.exchange import transfer
-from gateway.model import DeleteLimit, Platform, Route
+from gateway.model import Catalog, DeleteLimit, Platform, Route
 from sandbox import meter
 
 PAGE = 5_000
+_SECONDS = 3600  # of one read, be it of 10,000,000 records
 # A data set of its own: a key of bench.person may come from one source only.
 RECORD = replace(meter.PERSON, name="bench.record")
 _COLUMNS = [name.strip() for name in meter.COLUMNS.split(",")]
@@ -43,8 +44,9 @@ _RESOURCE = {
 def rest_load(city: meter.Bench, rows: int, pairs: int) -> dict[str, Any]:
     """Compare a whole run over HTTP with fetching the same pages, orjson.loads and a COPY into a table without key."""
     bad = rows // meter.BAD_EVERY
-    deployment = _deployment(city)
-    with _server(rows) as url:
+    deployment = replace(city.deployment, catalog=catalog(city.deployment.catalog))
+    hub_tables.prepare(deployment)
+    with server(rows, kept=True) as url:
         os.environ["GATEWAY_CONN_BENCH_REST"] = url
 
         def between() -> None:
@@ -64,18 +66,13 @@ def rest_load(city: meter.Bench, rows: int, pairs: int) -> dict[str, Any]:
         return city.pairs(f"rest_load.{meter.size(rows)}", pairs, limit, ours, between)
 
 
-def _deployment(city: meter.Bench) -> Deployment:
-    """Return the bench's deployment with the route of this line alone."""
-    catalog, options = city.deployment.catalog, {"resources": {RECORD.name: _RESOURCE}}
+def catalog(of: Catalog) -> Catalog:
+    """Return the bench's catalog with the route of this line alone."""
+    options = {"resources": {RECORD.name: _RESOURCE}, "limits": {"seconds": _SECONDS}}
     source = Platform("bench_rest", "测试接口", "rest", "BENCH_REST", "bench", options=options)
-    term = catalog.terms["bench"]
+    term = of.terms["bench"]
     route = Route("bench_rest_in", RECORD, source, "incremental", "manual", term, delete_limit=DeleteLimit())
-    alone = replace(
-        catalog, datasets={RECORD.name: RECORD}, platforms={"bench_rest": source}, routes={route.route: route}
-    )
-    found = replace(city.deployment, catalog=alone)
-    hub_tables.prepare(found)
-    return found
+    return replace(of, datasets={RECORD.name: RECORD}, platforms={"bench_rest": source}, routes={route.route: route})
 
 
 def _parse_and_copy(city: meter.Bench, url: str, rows: int) -> int:
@@ -90,8 +87,9 @@ def _parse_and_copy(city: meter.Bench, url: str, rows: int) -> int:
 
 
 @contextmanager
-def _server(rows: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "sandbox.bench_rest", str(rows)]
+def server(rows: int, *, kept: bool) -> Iterator[str]:
+    """Serve so many records, and yield the address; the pages are kept in memory or made as they are asked for."""
+    command = [sys.executable, "-m", "sandbox.bench_rest", str(rows), "kept" if kept else "made"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -112,24 +110,18 @@ def record(i: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pages(rows: int) -> list[bytes]:
-    return [
-        json.dumps(
-            {"total": rows, "items": [record(i) for i in range(begin + 1, min(begin + PAGE, rows) + 1)]},
-            ensure_ascii=False,
-        ).encode()
-        for begin in range(0, rows + 1, PAGE)
-    ]
+def _page(rows: int, number: int) -> bytes:
+    begin = number * PAGE
+    items = [record(i) for i in range(begin + 1, min(begin + PAGE, rows) + 1)]
+    return json.dumps({"total": rows, "items": items}, ensure_ascii=False).encode()
 
 
-def _serve(rows: int, say: Callable[[str], Any]) -> None:
-    pages = _pages(rows)
-
+def _serve(pages: Callable[[int], bytes], say: Callable[[str], Any]) -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = pages[int(self.path.rpartition("page=")[2])]
+            body = pages(int(self.path.rpartition("page=")[2]))
             self.send_response_only(200)
             self.send_header("Date", self.date_time_string())
             self.send_header("Content-Length", str(len(body)))
@@ -145,4 +137,7 @@ def _serve(rows: int, say: Callable[[str], Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), lambda port: print(port, flush=True))
+    count = int(sys.argv[1])
+    made = partial(_page, count)
+    ready = list(map(made, range(count // PAGE + 1))) if sys.argv[2] == "kept" else []
+    _serve(ready.__getitem__ if ready else made, lambda port: print(port, flush=True))

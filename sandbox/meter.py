@@ -95,7 +95,7 @@ class Bench:
         os.environ |= {"GATEWAY_HOME": str(folder / "home"), "GATEWAY_CONN_BENCH": self.source_dsn}
         migrate.upgrade(self.hub_dsn)
         self.deployment = Deployment(
-            _catalog(), self.hub_dsn, Keys.create(folder / "home" / "keys", hash_key=city.CERT_KEY)
+            catalog(), self.hub_dsn, Keys.create(folder / "home" / "keys", hash_key=city.CERT_KEY)
         )
         hub_tables.prepare(self.deployment)
         self.hub, self.source = psycopg2.connect(self.hub_dsn), psycopg2.connect(self.source_dsn)
@@ -213,7 +213,8 @@ def size(rows: int) -> str:
     return f"{rows // 1_000_000}m" if rows >= 1_000_000 else f"{rows // 1000}k"
 
 
-def _catalog() -> Catalog:
+def catalog() -> Catalog:
+    """Return a city of one platform, one data set and one route."""
     source = Platform("bench", "测试平台", "postgres", "BENCH", "bench")
     term = SlaTerm("bench", "测试", 1, 10_000)
     route = Route("bench_in", PERSON, source, "incremental", "manual", term, delete_limit=DeleteLimit(count=10_000_000))

@@ -102,6 +102,7 @@ def _one(kind: str, old: Path, new: Path, role: str, words: dict[str, str], *, a
 def _refuse(why: str) -> int:
     err.print("[red]文档有误[/red]", end=" ")
     print_error(why)
+    print_error("HINT: `gateway schema diff --help` says which documents each kind compares.")
     return USAGE
 
 

@@ -10,6 +10,7 @@ import typer
 
 from gateway.cli.frame import Json, Who, Why, guarded, hub, out, show, show_one
 from gateway.deployment import Deployment
+from gateway.errors import NoticeRefused
 from schemas import cli_documents
 from schemas.cli_transition import apply, ready, reported, view
 from schemas.cli_use import rehearse
@@ -25,6 +26,7 @@ _COLUMNS = [
     "notice", "number", "platform", "dataset", "class", "state", "revision", "effective_on", "answers_due", "recipients",
     "answered", "escalated",
 ]  # fmt: skip
+_STATES = ("draft", "announced", "effective", "transition", "closed", "withdrawn")
 _UNIT = ("unit", "impact", "answer", "answered_at", "escalated_at", "blocks")
 _REHEARSED = ["unit", "result", "said", "began_at"]
 
@@ -42,8 +44,10 @@ def draft(
 ) -> None:
     """Find out what a planned change does, and to whom, and keep it as a draft; nobody is told yet.
 
-    The change is made on a copy of the platform's structure (ddl), or two documents are compared (kind, old, new). The
-    same plan has one draft. Example: gateway notice draft changes/legal_address_split.yaml
+    The plan names change (its own name), platform, dataset, reason, and what changes: ddl, a script that is run on a copy of
+    the platform's structure, or kind, old and new, two documents that are compared; files stand beside the plan. It may name
+    effective (a day), measures, fallback, contact, basis, rehearsal and old_columns. The same plan has one draft; a mended one
+    is drafted anew. Example: gateway notice draft changes/legal_address_split.yaml
     """
 
     def call() -> None:
@@ -141,6 +145,8 @@ def notice_list(
     """List notices, newest first. Example: gateway notice list --state announced."""
 
     def call() -> None:
+        if state is not None and state not in _STATES:
+            raise NoticeRefused(f"there is no state {state}", f"There are {', '.join(_STATES)}.")
         with hub(Deployment.open()) as connection:
             show(store.rows(connection, "standing", {"state": state}), _COLUMNS, as_json=as_json)
 
@@ -206,6 +212,9 @@ def _show(deployment: Deployment, name: str, *, as_json: bool) -> None:
         revision = store.revision(connection, found["notice"], found["revision"])
         told = store.recipients(connection, found["notice"], found["revision"])
         rehearsed = list(store.rehearsed(connection, revision).values())
+    if found["state"] == "draft":
+        told = lifecycle.concerned(deployment, str(found["notice"]))
+        found["recipients"] = len(told)
     whole: dict[str, Any] = {**found, "changes": revision.body["changes"], "reason": revision.body["reason"]}
     whole["units"] = [{name: getattr(own, name) for name in _UNIT} for own in told]
     whole["rehearsal"] = rehearsed

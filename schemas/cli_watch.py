@@ -14,9 +14,9 @@ PlatformName = Annotated[str, typer.Argument(help="A platform of the catalog.")]
 
 
 def watch(as_json: Json = False) -> None:  # noqa: FBT002
-    """Look at every platform that is a database, and keep what is different from last time; the clock does it each hour.
+    """Look at every platform that tells of its structure, and keep what is different; the clock does it each hour.
 
-    Example: gateway schema watch
+    Nothing is listed when all is as it was last time. Example: gateway schema watch
     """
 
     def call() -> None:

@@ -117,7 +117,9 @@ def _concerning(mark: Mark, now: Any) -> Concerns:
             return not place or not paths or (place in paths and _takes(mark, change, _NAMED.findall(change.path)))
         steps = _STEP.findall(change.path)
         if change.rule.startswith("ogc."):
-            return change.kind == "geometry_changed" or _takes(mark, change, steps[1:])
+            # A notice may tell of a whole service.
+            own = change.path.partition("/")[0] in now["collections"]
+            return own and (change.kind == "geometry_changed" or _takes(mark, change, steps[1:]))
         mine = [one.split("/") for one in mark.at]
         if mine and not any(steps[: len(one)] == one[: len(steps)] for one in mine):
             return False

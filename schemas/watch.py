@@ -191,7 +191,7 @@ def _keep(hub: Connection, found: Seen, document: Mapping[str, Any]) -> None:
 def _tell(deployment: Deployment, hub: Connection, what: str, found: Seen, units: list[str]) -> None:
     """Queue what is different for whoever answers for the units that it concerns."""
     shown = [
-        f"- {c.path}：{words.kind(c.rule)}，{words.value(c.before)} → {words.value(c.after)}（{c.rule}）"
+        f"- {c.path}：{words.kind(c.rule, c.kind)}，{words.value(c.before)} → {words.value(c.after)}（{c.rule}）"
         for c in found.changes[:_MOST]
     ]
     more = [f"… 另有 {len(found.changes) - _MOST} 处"] if len(found.changes) > _MOST else []

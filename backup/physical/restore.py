@@ -23,6 +23,7 @@ from backup.run import Progress, quiet
 from gateway import embedded
 from gateway.deployment import Deployment
 from gateway.errors import GatewayError, MomentNotCovered, NotFound, RestoreRefused
+from gateway.settings import CHINA
 
 # What a restored copy may not do before somebody says so: it would archive into, or subscribe as, the server it is a copy of.
 _HELD_BACK = """
@@ -173,8 +174,10 @@ class _Recovery:
     def _remarks(self, told: Recovered, beside: Path, *, met: bool) -> list[str]:
         found = list(self.source.remarks)
         if not met:
-            known = f" through {told.through.isoformat(timespec='seconds')}" if told.through else ""
-            found.append(f"no later commit than that is stored: all is there that was received{known}")
+            known = (
+                f"; the repositories have all through {told.through.astimezone(CHINA):%F %T}" if told.through else ""
+            )
+            found.append(f"no later commit than that was received{known}")
         if beside.exists():
             found.append(f"tablespaces lie in {beside}")
         if user := embedded.owner():

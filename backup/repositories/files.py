@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from backup.ports import MANIFEST, Kept, Stored
+from backup.repositories import fetching
 from backup.repositories.medium import Medium
 from backup.repositories.names import checked, missing, other_manifest, other_part, unlike
 from gateway.errors import RepositoryUnavailable
@@ -105,10 +106,8 @@ class FilesRepository:
             with (
                 self._medium.errors(f"fetch part {name} of {backup}"),
                 self._medium.read(self._path(backup, name)) as file,
-                target.open("wb") as out,
             ):
-                while step := file.read(_STEP):
-                    out.write(step)
+                fetching.fetch(file, target, _STEP)
         except FileNotFoundError:
             raise missing(backup, name) from None
         except BaseException:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.ports import MANIFEST, Kept, Stored
+from backup.repositories import fetching
 from backup.repositories.address import Address, malformed
 from backup.repositories.names import checked, missing, other_manifest, other_part, unlike
 from backup.repositories.s3_bucket import Bucket
@@ -111,10 +112,8 @@ class S3Repository:
             with (
                 self._bucket.errors(f"fetch part {name} of {backup}"),
                 self._bucket.open(self._key(backup, name)) as file,
-                target.open("wb") as out,
             ):
-                while step := file.read(_STEP):
-                    out.write(step)
+                fetching.fetch(file, target, _STEP)
         except FileNotFoundError:
             target.unlink(missing_ok=True)
             raise missing(backup, name) from None

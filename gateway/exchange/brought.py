@@ -14,10 +14,10 @@ from typing import Any
 from psycopg2 import sql
 
 from gateway import pg
-from gateway.exchange import raw
 from gateway.exchange.attempt import Attempt
 from gateway.exchange.landing import Landing
-from gateway.exchange.pipe import pipe_copy
+from gateway.exchange.numbering import Numbering
+from gateway.exchange.pipe import pipe
 from gateway.ports import Decided, Probe, Receipting, Source
 from gateway.sql import queries
 
@@ -67,9 +67,8 @@ def _rejected(
     rules, rejects = Counter[str](), list[tuple[int, str]]()
     if not pg.one(attempt.hub, sql.SQL(_SQL["any_rejected"]).format(live=live))[0]:
         return rules, rejects
-    pg.run(attempt.hub, sql.SQL("truncate {}").format(landing.name("_raw")))
-    pipe_copy(lambda out: source.records(attempt.dataset, delivery, out), attempt.hub, raw.copy_in(landing))
-    query = sql.SQL(_SQL["rejected"]).format(records=raw.numbered(landing), live=live)
+    pipe(lambda out: source.records(attempt.dataset, delivery, out), Numbering(landing, live).read)
+    query = sql.SQL("select gw_row, gw_rule from {} order by gw_row").format(landing.name("_no"))
     with attempt.hub.cursor("rejected", withhold=True) as cursor:
         cursor.itersize = _PAGE
         cursor.execute(query)

@@ -12,8 +12,3 @@ update gateway.brought set told_at = clock_timestamp() where route = %(route)s a
 
 -- name: any_rejected: whether anything of a source was in quarantine when a batch had been decided
 select exists (select from gateway.quarantine q where {live});
-
--- name: rejected: the records in a list that were in quarantine when a batch had been decided
-select l.gw_row, q.rule from ({records}) l
-  join (select q.row_hash, min(q.rule) as rule from gateway.quarantine q where {live} group by 1) q on q.row_hash = l.gw_hash
- order by 1;

@@ -46,7 +46,7 @@ class Landing:
         )
 
     def name(self, suffix: str = "") -> sql.Identifier:
-        """Return a table of this batch: ``, `_raw`, `_mis`, `_ok`, `_bad`, `_off`, `_seal`, `_kh`, `_diff`, `_live`, `_fix`."""
+        """Return a table of this batch: the landing table itself, or one whose `suffix` tells what it is for."""
         return sql.Identifier(SCHEMA, self._base + suffix)
 
     @property
@@ -163,7 +163,7 @@ class Landing:
 
     def drop(self) -> None:
         """Drop every table of this batch."""
-        tables = ("", "_raw", "_mis", "_ok", "_off", "_seal", "_kh", "_diff", "_live", "_fix")
+        tables = ("", "_raw", "_mis", "_ok", "_off", "_seal", "_kh", "_diff", "_live", "_fix", "_no", "_like")
         statement = sql.SQL("drop table if exists {}").format(sql.SQL(", ").join(self.name(t) for t in tables))
         pg.run(self.hub, statement)
 

@@ -5,6 +5,7 @@ What is no record, or holds a value that is none of its field's type, stays in `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 from psycopg2 import sql
@@ -47,23 +48,29 @@ def land(landing: Landing, stream: BinaryIO) -> int:
     A doubtful line is judged with those after it, as setting up the judgement costs about as much as judging a thousand.
     """
     landing.plain = True
-    lines, landed, some = Lines(stream, landing.dataset), 0, _FEW
+    into = landing.copy_in("text")
+    return each_way(landing, stream, lambda lines: copy_plain(landing, lines, into), lambda: take(landing))
+
+
+def each_way(landing: Landing, stream: BinaryIO, plain: Callable[[Lines], int], judged: Callable[[], int]) -> int:
+    """Have `plain` take lines as long as they are, `judged` some that were put into `_raw`, in turns; return how many came."""
+    lines, taken, some = Lines(stream, landing.dataset), 0, _FEW
     while not lines.ended():
-        came = _land_plain(landing, lines)
-        landed += came
+        came = plain(lines)
+        taken += came
         some = _FEW if came > some else min(2 * some, _MANY)
         if not lines.ended():
             store(lines.any(some), landing.hub, copy_in(landing))
-            landed += take(landing)
-    return landed
+            taken += judged()
+    return taken
 
 
-def _land_plain(landing: Landing, lines: Lines) -> int:
-    """Copy what is plain into landing; there a time without zone is read by the session's."""
+def copy_plain(landing: Landing, lines: Lines, into: sql.Composed) -> int:
+    """Copy what is plain into a typed table; there a time without zone is read by the session's."""
     session = zone(landing.dataset)
     if session is not None:
         pg.run(landing.hub, sql.SQL("set timezone = {}").format(sql.Literal(session)))
-    stored = store(lines.plain(), landing.hub, landing.copy_in("text"))  # no attempt goes on after an error
+    stored = store(lines.plain(), landing.hub, into)  # no attempt goes on after an error
     pg.run(landing.hub, "reset timezone")
     return stored
 

@@ -248,8 +248,7 @@ class _Transfer:
         moved, entry = self.attempt.decide(move, self._receipt)
         self.attempt.stage("done")
         if first and not self.attempt.hub.closed:  # closed: the commit's reply was lost, its outcome asked for
-            part = hub_tables.partition(self.dataset, self.landing.source)
-            pg.run(self.attempt.hub, sql.SQL("analyze {}").format(part))
+            hub_tables.glance(self.attempt.hub, self.dataset, self.landing.source)
         if self.kind != "replay":
             brought.tell(self.attempt, self.source, self.landing)
         return self._outcome(moved, entry.no)

@@ -21,6 +21,7 @@ from gateway.errors import AccessDenied, ChannelRefused, ChannelUnavailable, Gat
 from gateway.http_session import Watchdog
 from gateway.notify.address import Address, Form
 from gateway.notify.channel import Answer, Envelope, PutOff, shown
+from gateway.notify.message import Message
 
 FORM = Form(
     {"smtps": 465, "smtp+starttls": 587, "smtp": 25}, frozenset({"from", "ca"}),
@@ -164,6 +165,13 @@ def _noticed(connected: socket, watchdog: Watchdog) -> socket:
     return connected
 
 
+def _body(message: Message) -> str:
+    """Return the text with its link, which stands there once."""
+    return (
+        message.text if message.link is None or message.link in message.text else f"{message.text}\n\n{message.link}\n"
+    )
+
+
 def built(envelope: Envelope, sender: str) -> bytes:
     """Return the mail as it goes over the wire; header injection is refused by Message and once more by the policy."""
     message, mail = envelope.message, EmailMessage(SMTP_POLICY)
@@ -171,7 +179,7 @@ def built(envelope: Envelope, sender: str) -> bytes:
     mail["Date"] = format_datetime(settings.now().astimezone(settings.CHINA))
     mail["Message-ID"] = f"<{envelope.id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text if message.link is None else f"{message.text}\n\n{message.link}\n", cte="base64")
+    mail.set_content(_body(message), cte="base64")
     if message.html is not None:
         mail.add_alternative(message.html, subtype="html", cte="base64")
     if message.ics is not None:

@@ -6,9 +6,10 @@ Numbers of messages and cases are named, never what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from psycopg2 import sql
@@ -17,7 +18,7 @@ from psycopg2.extras import Json
 
 from gateway import pg
 from gateway.deployment import Deployment
-from gateway.model import Deadline, Moments
+from gateway.model import Catalog, Deadline, Moments
 from gateway.settings import CHINA
 from gateway.sla import rates
 from gateway.sla.periods import Period
@@ -27,14 +28,43 @@ _SQL = queries(__file__)
 _NAMED = 200  # overdue ones in the figures; the counts have them all
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was found of a deadline: its line in the figures, and the matters that the line counts."""
+
+    line: dict[str, Any]
+    matters: list[dict[str, Any]]
+
+
 def refresh(deployment: Deployment, period: Period, as_of: datetime) -> None:
     """Look at every deadline whose data sets are in the hub, and keep what was found for who may not read their rows."""
-    last = min(period.last, as_of.astimezone(CHINA).date())
-    values = {"period": period.name, "first": period.first, "last": last, "as_of": as_of, "named": _NAMED}
     with closing(deployment.hub(name="gateway deadlines")) as hub, pg.hub_errors("look at deadlines"), hub:
-        for name, one in sorted(deployment.catalog.deadlines.items()):
-            if _there(hub, one):
-                pg.run(hub, _SQL["keep"], {**values, "deadline": name, "found": Json(_line(hub, one, values))})
+        for found in take(hub, deployment.catalog, period, as_of):
+            kept = {
+                "period": period.name,
+                "as_of": as_of,
+                "deadline": found.line["deadline"],
+                "found": Json(found.line),
+            }
+            pg.run(hub, _SQL["keep"], kept)
+
+
+def take(hub: Connection, catalog: Catalog, period: Period, as_of: datetime) -> Iterator[Taken]:
+    """Yield what the hub's rows say now of each deadline whose data sets are there, by name."""
+    last = min(period.last, as_of.astimezone(CHINA).date())
+    values = {"first": period.first, "last": last, "as_of": as_of, "named": _NAMED}
+    for _, one in sorted(catalog.deadlines.items()):
+        if _there(hub, one):
+            yield _taken(hub, one, {**values, "workdays": one.workdays})
+
+
+def workdays(hub: Connection, matters: Sequence[Mapping[str, Any]], as_of: datetime) -> list[str]:
+    """Return the working days from the first that a matter's due day was counted from until now, or until the last due day."""
+    if not matters:
+        return []
+    latest = max(as_of.astimezone(CHINA).date().isoformat(), *(one["due"] for one in matters))
+    span = {"earliest": min(one["day"] for one in matters), "latest": latest}
+    return [row["day"].isoformat() for row in pg.dicts(hub, _SQL["workdays"], span)]
 
 
 def read(hub: Connection, period: Period) -> list[dict[str, Any]]:
@@ -42,17 +72,21 @@ def read(hub: Connection, period: Period) -> list[dict[str, Any]]:
     return [row["found"] for row in pg.dicts(hub, _SQL["kept"], {"period": period.name})]
 
 
-def _line(hub: Connection, one: Deadline, values: Mapping[str, Any]) -> dict[str, Any]:
-    given = {**values, "workdays": one.workdays}
-    pg.run(hub, _composed("stage", one), given)
-    counted = pg.dicts(hub, _SQL["counted"], given)[0]
-    overdue = pg.dicts(hub, _SQL["overdue"], given)
+def _taken(hub: Connection, one: Deadline, values: Mapping[str, Any]) -> Taken:
+    pg.run(hub, _composed("stage", one), values)
+    counted = pg.dicts(hub, _SQL["counted"], values)[0]
+    overdue, matters = (pg.dicts(hub, _SQL[name], values) for name in ("overdue", "matters"))
     pg.run(hub, _SQL["unstage"])
     closed = counted["kept"] + counted["late"]
-    return {
+    line = {
         "deadline": one.deadline, "name": one.name, "basis": one.basis, **counted, "kept_bp": rates.rate(counted["kept"], closed),
-        "overdue": [{**row, "due": row["due"].isoformat()} for row in overdue],
+        "overdue": [_plain(row) for row in overdue],
     }  # fmt: skip
+    return Taken(line, [{"deadline": one.deadline, "workdays": one.workdays, **_plain(row)} for row in matters])
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
 
 
 def _there(hub: Connection, one: Deadline) -> bool:

@@ -22,7 +22,8 @@ with begun as (
    where e.at is null or b.day >= %(first)s - 400),
 promised as (
   select day, case when %(workdays)s > 0 then gateway.add_workdays(day, %(workdays)s) else day end as due from (select distinct day from begun) d)
-select no, unit, answered, case when rested > 0 then gateway.add_workdays(due, rested) else due end as due from begun join promised using (day);
+select no, unit, day, coalesce(rested, 0) as rested, answered, case when rested > 0 then gateway.add_workdays(due, rested) else due end as due
+  from begun join promised using (day);
 
 -- name: counted: what was due in the period, and what waits beyond its day whenever that was
 select count(*) filter (where due >= %(first)s) as due, count(*) filter (where due >= %(first)s and answered <= due) as kept,
@@ -33,6 +34,13 @@ select count(*) filter (where due >= %(first)s) as due, count(*) filter (where d
 -- name: overdue: what waits beyond its day, longest first
 select no, unit, due, gateway.workdays_between(due, gateway.china_day(%(as_of)s)) as workdays_over
   from sla_deadline where answered is null and due <= %(last)s and due < gateway.china_day(%(as_of)s) order by due, no limit %(named)s;
+
+-- name: matters: everything that the counts and the overdue ones are made of
+select no, unit, day, rested, due, answered from sla_deadline
+ where due <= %(last)s and (due >= %(first)s or answered is null) order by due, no;
+
+-- name: workdays: the working days by which due days were found
+select day from gateway.workday where is_work and day between %(earliest)s and %(latest)s order by day;
 
 -- name: unstage: the next deadline is staged anew
 drop table sla_deadline;

@@ -8,7 +8,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from gateway.errors import EvidenceRefused
 from gateway.ledger import receipts, verify_receipts
 from gateway.ledger.acts import acting
 from gateway.security.crypto import verify_signature
-from gateway.sla import agreements, figures, verify_evidence
+from gateway.sla import agreements, deadlines, figures, verify_evidence
 from gateway.sla.calendar import Calendar
 from gateway.sla.periods import Period
 from gateway.sql import queries
@@ -53,7 +53,9 @@ def export(deployment: Deployment, period: Period, path: Path, as_of: datetime) 
     with closing(deployment.hub(name="gateway evidence")) as hub, pg.hub_errors("read the evidence"), hub:
         pg.run(hub, "set transaction isolation level repeatable read")
         made = figures.read(hub, deployment.catalog, period, as_of)
-        root, count = _write(hub, deployment, period, path, made)
+        taken = list(deadlines.take(hub, deployment.catalog, period, as_of))
+        made["deadlines"] = [found.line for found in taken]
+        root, count = _write(hub, deployment, period, path, made, [one for found in taken for one in found.matters])
     if count == 0:
         path.unlink()
         raise EvidenceRefused(
@@ -128,8 +130,9 @@ def _unlike_printed(deployment: Deployment, path: Path) -> str | None:
 
 
 def _write(
-    hub: Connection, deployment: Deployment, period: Period, path: Path, made: Mapping[str, Any]
-) -> tuple[str, int]:
+    hub: Connection, deployment: Deployment, period: Period, path: Path, made: Mapping[str, Any],
+    matters: Sequence[Mapping[str, Any]],
+) -> tuple[str, int]:  # fmt: skip
     span = {"begins": period.begins, "ends": period.ends, "as_of": datetime.fromisoformat(made["as_of"])}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         file = _Writer(archive)
@@ -138,6 +141,8 @@ def _write(
         file.lines("dockets.jsonl", map(_docket, pg.dicts(hub, _SQL["dockets"], span)))
         file.text("agreements.json", _json([_plain(a) for a in agreements.between(hub, period.begins, period.ends)]))
         file.text("workdays.csv", _workdays(deployment, period))
+        file.lines("deadlines.jsonl", (receipts.canonical(one) + b"\n" for one in matters))
+        file.text("deadline_workdays.json", _json(deadlines.workdays(hub, matters, span["as_of"])))
         file.text("issue.json", _json(made))
         file.text("keys.json", _json(deployment.keys.public_keys()))
         file.text("verify_receipts.py", Path(verify_receipts.__file__).read_text(encoding="utf-8"))

@@ -109,11 +109,13 @@ def publish(deployment: Deployment, period: Period, *, who: str) -> list[Path]:
         issue = _refuse_state(_find(hub, period), period, ("frozen",))
     made = documents(deployment, issue)
     folder = folder_of(period)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in made.items():
-        (folder / name).write_bytes(data)
     with acting(deployment, "publish an issue") as act:
         _step(act, period, ("frozen",))
+        folder.mkdir(
+            parents=True, exist_ok=True
+        )  # only now: who printed it at the same time is refused, and writes nothing
+        for name, data in made.items():
+            (folder / name).write_bytes(data)
         digest = hashlib.sha256(made[f"circular-{period.name}.pdf"]).hexdigest()
         pg.run(act.hub, _SQL["publish"], {"period": period.name, "who": who, "now": settings.now(), "hash": digest})
         act.chained("decision", {"what": "circular publish", "period": period.name, "who": who, "sha256": digest})

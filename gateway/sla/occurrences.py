@@ -7,7 +7,10 @@ counted for good, so that a report reads counts and not millions of occurrences.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 from croniter import croniter
@@ -28,19 +31,27 @@ BUCKETS = (1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000
 # What a platform answered, or did not, when it was asked: proof that it was not there.
 PLATFORM_FAULTS = ("GW-201", "GW-202", "GW-203", "GW-204", "GW-207", "GW-208")
 _PAGE = 5000
+_SIDES = min(4, os.cpu_count() or 1)
 _NEVER = 1 << 62  # milliseconds of what has not arrived
 
 
 def refresh(deployment: Deployment, begins: datetime, ends: datetime, as_of: datetime) -> None:
-    """Bring agreements, occurrences and what is measured of them from `begins` to `ends` up to date."""
+    """Bring agreements, occurrences and what is measured of them from `begins` to `ends` up to date.
+
+    Days are measured side by side, each in a transaction of its own: of a report that broke off the days stay that it measured.
+    """
     calendar = Calendar.from_files(deployment.catalog.calendar_files)
-    connection = deployment.hub(name="gateway sla")
-    try:
-        with pg.hub_errors("bring the occurrences up to date"), connection:
-            agreements.sync(connection, deployment.catalog, as_of)
-            measure(connection, calendar, begins, ends, as_of)
-    finally:
-        connection.close()
+    doing = "bring the occurrences up to date"
+
+    def measured(day: tuple[datetime, datetime]) -> None:
+        with pg.hub_errors(doing), closing(deployment.hub(name="gateway sla day")) as hub, hub:
+            pg.run(hub, _SQL["alone"], {"day": str(day[0].astimezone(CHINA).date())})
+            measure(hub, calendar, *day, as_of)
+
+    with pg.hub_errors(doing), closing(deployment.hub(name="gateway sla")) as hub, hub:
+        agreements.sync(hub, deployment.catalog, as_of)
+    with ThreadPoolExecutor(_SIDES) as sides:
+        list(sides.map(measured, _days(begins, ends)))
 
 
 def make(connection: Connection, calendar: Calendar, begins: datetime, ends: datetime) -> None:
@@ -54,13 +65,15 @@ def measure(connection: Connection, calendar: Calendar, begins: datetime, ends: 
         "begins": begins, "ends": ends, "as_of": as_of, "faults": list(PLATFORM_FAULTS), "buckets": list(BUCKETS), "never": _NEVER,
         "width": agreements.WINDOW, "workdays": _workdays(calendar, begins, ends),
     }  # fmt: skip
-    pg.run(connection, _SQL["memory"])
+    pg.run(connection, _SQL["session"])
     pg.run(connection, _SQL["undue"], values)
     pg.run(connection, _SQL["open"], values)
+    if not pg.one(connection, _SQL["any"])[0]:
+        return
     _strike(connection, ends)
     pg.run(connection, _SQL["timed"], values | pg.dicts(connection, _SQL["promised"])[0])
-    for found in ("scheduled", "windows_in", "windows_out"):
-        pg.run(connection, _SQL["take"].replace("{found}", _SQL[found]), values)
+    found = " union all ".join(_SQL[name] for name in ("scheduled", "windows_in", "windows_out"))
+    pg.run(connection, _SQL["take"].replace("{found}", found), values)
     pg.run(connection, _SQL["tally"], values)
 
 
@@ -81,6 +94,14 @@ def slots(schedule: str, first: datetime, last: datetime) -> Iterator[tuple[date
         following = line.get_next(datetime)
         yield slot, following
         slot = following
+
+
+def _days(begins: datetime, ends: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a time into days in China."""
+    while begins < ends:
+        dawn = begins.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        yield begins, min(dawn, ends)
+        begins = dawn
 
 
 def _workdays(calendar: Calendar, begins: datetime, ends: datetime) -> list[date]:

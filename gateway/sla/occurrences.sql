@@ -1,5 +1,9 @@
--- name: memory: what is sorted and grouped here is sorted and grouped in memory as far as it fits
+-- name: alone: a day is measured by one process at a time, and none while versions of agreements begin or end
+select pg_advisory_xact_lock_shared(hashtextextended('gateway.agreement', 0)), pg_advisory_xact_lock(hashtextextended('gateway.sla_day ' || %(day)s, 0));
+
+-- name: session: what is sorted and grouped here is sorted and grouped in memory as far as it fits; days run side by side, not their parts
 set local work_mem = '128MB';
+set local max_parallel_workers_per_gather = 0;
 
 -- name: stage: the moments at which routes are due, by their cron lines
 create temp table sla_slot (schedule text, slot timestamptz, until timestamptz) on commit drop;
@@ -32,16 +36,20 @@ select a.agreement, a.route, a.dataset, a.kind, a.outbound, a.schedule, a.source
    and (d.dawn <= %(as_of)s or not exists (select from gateway.sla_event e where e.agreement = a.agreement and e.slot >= d.dawn and e.slot < d.dusk));
 analyze sla_open;
 
+-- name: any: whether a day is open
+select exists (select from sla_open);
+
 -- name: lines: the cron lines of open days, each with the moment from which on it is asked
 select schedule, min(first) as first from sla_open where kind = 'scheduled' group by schedule order by schedule;
 
--- name: promised: the routes with open days that are judged in windows; a list each, so that the next statement may run in parallel
+-- name: promised: the routes with open days that are judged in windows; a list each, by which the next statement looks
 select array_agg(route) filter (where not outbound) as brought, array_agg(route) filter (where outbound) as taken,
        array_agg(dataset) filter (where outbound) as datasets, min(first) as first
   from (select route, dataset, outbound, min(first) as first from sla_open where kind = 'real_time' group by 1, 2, 3) routes;
 
 -- name: timed: batches by the window in which their rows became available, with the slowest: what is still under way before all
--- One maximum picks the slowest with its receipt and its times, which are microseconds of the epoch.
+-- One maximum picks the slowest with its receipt and its times, which are microseconds of the epoch. (`offset 0` keeps the server from
+-- working a bucket out again for each of the sixteen that it is counted in.)
 create temp table sla_window on commit drop as
 with batches as (
   select r.route, r.available_at, r.receipt, r.handed_at, r.confirmed_at, r.rows
@@ -56,11 +64,12 @@ with batches as (
                         order by d.upto, d.receipt limit 1) d on true
    where not i.outbound and i.dataset = any (%(datasets)s) and i.confirmed_at >= %(first)s and i.confirmed_at < %(ends)s and i.rows > 0),
 known as (
-  select route, date_bin(%(width)s, available_at, '2000-01-01Z') as slot, rows, ms, width_bucket(ms - 1, %(buckets)s::bigint[]) as k,
+  select route, date_bin(%(width)s, available_at, '2000-01-01Z') as slot, rows, ms, k,
          array[coalesce(ms, %(never)s), -coalesce(receipt, 0), -(1000000 * date_part('epoch', available_at))::bigint,
                (1000000 * date_part('epoch', handed_at))::bigint, (1000000 * date_part('epoch', confirmed_at))::bigint] as slowness
     from batches
-   cross join lateral (select round(1000 * date_part('epoch', confirmed_at - available_at))::bigint as ms offset 0) took),
+   cross join lateral (select round(1000 * date_part('epoch', confirmed_at - available_at))::bigint as ms offset 0) took
+   cross join lateral (select width_bucket(ms - 1, %(buckets)s::bigint[]) as k offset 0) bucket),
 grouped as (
   select route, slot, count(*)::integer as n, sum(rows)::bigint as rows, max(ms) as ms, max(slowness) as slowest,
          array[count(*) filter (where k = 0), count(*) filter (where k = 1), count(*) filter (where k = 2), count(*) filter (where k = 3),
@@ -77,7 +86,8 @@ select route, slot, n, rows, ms, histogram, nullif(-slowest[2], 0) as receipt,
 analyze sla_window;
 
 -- name: take: occurrences as they are now, those that are new among them; what did not change is not written
-merge into gateway.sla_event e using ({found}) s on e.agreement = s.agreement and e.slot = s.slot
+merge into gateway.sla_event e using ({found}) s
+   on e.agreement = s.agreement and e.slot = s.slot and e.slot >= %(begins)s and e.slot < %(ends)s
 when matched and (e.source_due, e.due, e.absent_until, e.seen_at, e.handed_at, e.confirmed_at, e.measured, e.receipt, e.failed_batch,
                   e.rows, e.n, e.max_ms, e.histogram, e.final)
      is distinct from (s.source_due, s.due, s.absent_until, s.seen_at, s.handed_at, s.confirmed_at, s.measured, s.receipt, s.failed_batch,

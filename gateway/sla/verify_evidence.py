@@ -1,21 +1,23 @@
 """Recompute the figures of exported evidence with nothing but Python: `python3 verify.py [FILE.zip | FOLDER] [--signatures]`.
 
 Each receipt is what its hash says, each occurrence says what receipts say, verdict and blame follow from its times, every figure
-from the occurrences, and the signed manifest covers all files. With --signatures also the signature of each receipt (about 15 ms
-each). Exit code 0: equal; 1: the first difference is printed; 2: usage.
+from the occurrences, what was due of messages and cases from their days and the working days, and the signed manifest covers
+all files. With --signatures also the signature of each receipt (about 15 ms each). Exit code 0: equal; 1: the first difference
+is printed; 2: usage.
 """
 
 import hashlib
 import json
 import sys
 import zipfile
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.ledger.verify_receipts import by_us, public_key
 
 FIRST = "00" * 32
+NAMED = 200  # of what waits beyond its day
 COUNTS = ("expected", "on_time", "late", "exempt", "unmeasured", "open", "late_source", "late_hub", "late_target")
 BOUNDS = (
     1000,
@@ -412,6 +414,50 @@ def units(issue, routes):
     return sum(compare(f"unit {key[1]} ({key[0]})", told[key], found[key]) for key in sorted(found))
 
 
+def after(workdays, day, count):
+    """Return the `count`-th working day after a day; the day itself for none."""
+    return workdays[bisect_right(workdays, day) + count - 1] if count else day
+
+
+def deadlines(files, issue, covered):
+    """Recompute what was due, in time and late of messages and cases; return how many are equal."""
+    if "deadlines.jsonl" not in covered:  # the file is older than they are
+        return 0
+    workdays, found = files.json("deadline_workdays.json"), {row["deadline"]: [] for row in issue["deadlines"]}
+    today = (moment(issue["as_of"]) + timedelta(hours=8)).date().isoformat()
+    for number, line in files.lines("deadlines.jsonl"):
+        where = f"{line['deadline']} {line['no']} (deadlines.jsonl line {number})"
+        try:
+            due = after(workdays, after(workdays, line["day"], line["workdays"]), line["rested"])
+        except IndexError:
+            raise Differs(f"{where}: the file has too few working days") from None
+        if due != line["due"] or line["deadline"] not in found:
+            raise Differs(f"{where}: the file says due on {line['due']}, its days say {due}")
+        found[line["deadline"]].append(line)
+    return sum(
+        compare(f"deadline {r['deadline']}", r, deadline(found[r["deadline"]], issue, today, workdays))
+        for r in issue["deadlines"]
+    )
+
+
+def deadline(matters, issue, today, workdays):
+    """Return the figures of a deadline by its matters."""
+    last = min(issue["last"], today)
+    due = [m for m in matters if issue["first"] <= m["due"] <= last]
+    kept = [m for m in due if m["answered"] and m["answered"] <= m["due"]]
+    late = [m for m in due if (m["answered"] or today) > m["due"]]
+    waiting = [m for m in matters if not m["answered"] and m["due"] <= last and m["due"] < today]
+    over = [
+        {**{name: m[name] for name in ("no", "unit", "due")},
+         "workdays_over": bisect_right(workdays, today) - bisect_right(workdays, m["due"])}
+        for m in sorted(waiting, key=lambda m: (m["due"], m["no"]))
+    ]  # fmt: skip
+    return {
+        "due": len(due), "kept": len(kept), "late": len(late), "waiting": len(waiting), "kept_bp": rate(len(kept), len(kept) + len(late)),
+        "overdue": over[:NAMED],
+    }  # fmt: skip
+
+
 def manifest(files, keys, root, count):
     """Check that the signed manifest covers the files as they are; return it."""
     text = files.read("manifest.json")
@@ -444,7 +490,7 @@ def check(path, signatures=False):
     span = (moment(found["begins"]), moment(found["ends"]), as_of)
     if any(not span[0] <= moment(line["slot"]) < span[1] for line, _ in events):
         raise Differs("an occurrence lies outside of the period")
-    equal = figures(issue, events, book, span)
+    equal = figures(issue, events, book, span) + deadlines(files, issue, found["files"])
     return [
         f"{issue['period']}  receipts {len(runs):,}  occurrences {len(events):,}  chain ok  head {root}",
         f"figures   {equal} equal  0 unequal",

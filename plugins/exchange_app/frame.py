@@ -6,6 +6,7 @@ not postpone its annotations.
 
 import base64
 import hashlib
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,19 +19,17 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 from psycopg2.extensions import connection as Connection
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from exchange_app import static, words
+from exchange_app import languages, static
 from gateway import pg, settings
 from gateway.deployment import Deployment
 from gateway.errors import FormStale, GatewayError, HubUnavailable, NotFound
 from gateway.model import Catalog
 from gateway.sla.printed import percent
 from gateway.sql import queries
-from schemas.notice import words as notice_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SQL = queries(__file__)
@@ -48,18 +47,20 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _CATALOG_SECONDS = 60
+_YEAR = 365 * 86400
 _ACTED = "exchange_acted"
 _ACTED_SECONDS = 10  # longer than any part of a page is kept
 _STATUS = {HubUnavailable: 503, NotFound: 404, FormStale: 403}
 _TITLES = {
-    403: "没有权限 · not allowed",
-    404: "没有这个页面 · no such page",
-    413: "内容过大 · too large",
+    403: ("没有权限 · not allowed", "not allowed"),
+    404: ("没有这个页面 · no such page", "no such page"),
+    413: ("内容过大 · too large", "too large"),
 }
 
-_templates = Jinja2Templates(TEMPLATES)
-_templates.env.globals.update(words=words, notices=notice_words, style=_STYLE, scripts=static.FILES)
-_templates.env.filters.update(china=words.china, span=words.span, percent=percent, day=words.day)
+_templates = languages.templates(TEMPLATES)
+for _spoken in _templates.values():
+    _spoken.env.globals.update(style=_STYLE, scripts=static.FILES)
+    _spoken.env.filters.update(percent=percent)
 
 
 class Part(NamedTuple):
@@ -80,13 +81,13 @@ def dress(app: FastAPI) -> None:
 def page(request: Request, template: str, shown: Mapping[str, Any], status: int = 200) -> Response:
     """Return a page; whoever looks at it and where it stands are known to its template."""
     found = {**_around(request), **shown, "visitor": getattr(request.state, "visitor", None), "here": request.url.path}
-    return _templates.TemplateResponse(request, template, found, status)
+    return _templates[languages.of(request)].TemplateResponse(request, template, found, status)
 
 
 def part(request: Request, template: str, shown: Mapping[str, Any]) -> Part:
     """Return what a page shows to everybody who may open it: its template knows of no visitor."""
-    around = _around(request)
-    return Part(Markup(_templates.get_template(template).render({**around, **shown})), around["now"])  # noqa: S704 - escaped there
+    around, template_of = _around(request), _templates[languages.of(request)].get_template
+    return Part(Markup(template_of(template).render({**around, **shown})), around["now"])  # noqa: S704 - escaped there
 
 
 def drawing(request: Request, template: str, shown: Mapping[str, Any]) -> Response:
@@ -94,6 +95,11 @@ def drawing(request: Request, template: str, shown: Mapping[str, Any]) -> Respon
     response = page(request, template, shown)
     response.headers.update(_DRAWING)
     return response
+
+
+def said(request: Request) -> Any:
+    """Return the words of the language in which the page is asked for."""
+    return languages.SAID[languages.of(request)]
 
 
 def seen(request: Request, path: str) -> Response:
@@ -161,7 +167,11 @@ async def harden(request: Request, call_next: Callable[[Request], Awaitable[Resp
 
     Whoever is logged in and sends a form bears a mark for some seconds.
     """
-    response = await call_next(request)
+    response = refused(request, HTTPException(404)) if _unspeakable(request) else await call_next(request)
+    if (chosen := request.query_params.get("lang")) in languages.OTHER:
+        response.set_cookie(
+            languages.COOKIE, chosen, _YEAR, path=f"{above(request)}/exchange", httponly=True, samesite="lax"
+        )
     if request.method == "POST" and hasattr(request.state, "visitor"):
         response.set_cookie(_ACTED, "1", _ACTED_SECONDS, path=f"{above(request)}/", httponly=True, samesite="strict")
     for name, value in _HEADERS.items():
@@ -178,7 +188,7 @@ def refused(request: Request, error: AnyHTTPException) -> Response:
         if request.method != "GET":  # what a form sends is not sent again by opening its address
             here = f"{above(request)}/exchange/"
         return RedirectResponse(f"{above(request)}/auth/login?{urlencode({'next': here})}", 302)
-    title = _TITLES.get(error.status_code, "出错了 · error")
+    title = _TITLES.get(error.status_code, ("出错了 · error", "error"))
     return page(request, "error.html", {"title": title, "error": None}, error.status_code)
 
 
@@ -192,17 +202,29 @@ def went_wrong(request: Request, error: GatewayError) -> Response:
     status = next((number for kind, number in _STATUS.items() if isinstance(error, kind)), 500)
     if not _is_person(request):
         return JSONResponse({"code": error.code, "detail": error.message, "hint": error.hint}, status)
-    return page(request, "error.html", {"title": error.chinese, "error": error}, status)
+    return page(request, "error.html", {"title": (error.chinese, _english(error)), "error": error}, status)
 
 
 def _around(request: Request) -> dict[str, Any]:
-    """Return what every template knows: where the pages stand, and when this is."""
+    """Return what every template knows: where the pages stand, when this is, and the page in the other language."""
+    other = languages.OTHER[languages.of(request)]
     return {
         "above": above(request),
         "root": above(request) + "/exchange",
         "now": settings.now(),
         "today": today(),
+        "other": {**languages.NAMES[other], "path": f"?{request.url.include_query_params(lang=other).query}"},
     }
+
+
+def _unspeakable(request: Request) -> bool:
+    """Tell whether an address holds a zero byte, which no name has and no database takes."""
+    return b"%00" in request.scope["query_string"] or "\x00" in request.url.path
+
+
+def _english(error: GatewayError) -> str:
+    """Return the name of an error's kind in words."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()
 
 
 def _is_person(request: Request) -> bool:

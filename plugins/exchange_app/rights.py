@@ -42,7 +42,7 @@ RIGHTS: Mapping[str, frozenset[str]] = {
 }
 DAG = "route__"  # before a route's name
 _LARGEST = 262_144  # bytes of a form: two documents
-_FIELDS = 30
+_FIELDS = 60  # a page of quarantined rows, and what is done to them
 _FOREIGN = ("cross-site", "same-site")
 
 

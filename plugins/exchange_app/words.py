@@ -167,6 +167,7 @@ _DEFAULT_REMEDY = (
     "打开任务日志：最后几行的 HINT 写明怎么办。",
     "Open the task's log: HINT at its end tells what to do.",
 )
+BAD_DAY = "日期应写作 2026-12-31 · write the day as 2026-12-31"
 _HUB = "交换库"
 _SIZES, _STEP = ("B", "kB", "MB", "GB", "TB"), 1000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -205,6 +206,11 @@ def span(seconds: float | timedelta | None) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} 小时 {whole % _HOUR // _MINUTE:02d} 分"
     return f"{whole // _DAY} 天 {whole % _DAY // _HOUR} 小时"
+
+
+def ago(lasted: timedelta) -> str:
+    """Return how long ago something was."""
+    return f"{span(lasted)}前"
 
 
 def size(amount: int | None) -> str:

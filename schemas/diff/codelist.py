@@ -30,43 +30,70 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
         elif code not in right:
             yield _gone(code, left[code], right)
         else:
-            yield from _same(code, left[code], right[code], right)
+            yield from _validity(code, left[code], right, closed=policy.enum == "closed")
+            yield from _meaning(code, left, right)
 
 
 def _gone(code: str, one: Code, right: dict[str, Code]) -> Change:
     """Judge a code that is not in the new edition: replaced, where the list said by what, or retired."""
-    heir = one["replaced_by"]
-    if heir in right:
-        return Change("code_replaced", code, one["name"], heir, WARN, BREAKING, "codelist.code.drop")
+    if _loaded(one, right):
+        return Change("code_replaced", code, one["name"], one["replaced_by"], WARN, BREAKING, "codelist.code.drop")
     return Change("code_removed", code, one["name"], None, NONE, BREAKING, "codelist.code.remove")
 
 
-def _same(code: str, old: Code, new: Code, right: dict[str, Code]) -> Iterable[Change]:
-    if old["replaced_by"] != new["replaced_by"]:
-        loaded = new["replaced_by"] is None or new["replaced_by"] in right
-        effect = WARN if loaded else BREAKING
-        yield Change(
-            "code_replaced", code, old["replaced_by"], new["replaced_by"], effect, effect, "codelist.code.replace"
-        )
-    if old["valid_to"] != new["valid_to"] and (old["replaced_by"] == new["replaced_by"] or new["replaced_by"] is None):
-        if new["valid_to"] is not None and (old["valid_to"] is None or new["valid_to"] < old["valid_to"]):
-            yield Change("code_retired", code, old["valid_to"], new["valid_to"], NONE, BREAKING, "codelist.code.retire")
+def _loaded(one: Code, right: dict[str, Code]) -> bool:
+    """Tell whether what replaces a code, and what replaced that in turn, ends with a code of the list."""
+    passed, heir = set[str](), one["replaced_by"]
+    while heir in right and heir not in passed:
+        passed.add(heir)
+        if (following := right[heir]["replaced_by"]) is None:
+            return True
+        heir = following
+    return False
+
+
+def _validity(code: str, old: Code, right: dict[str, Code], *, closed: bool) -> Iterable[Change]:
+    """Judge on which days a code holds, and what stands for it on others; a closed list knows no day more."""
+    new, more = right[code], BREAKING if closed else WARN
+    replaced = old["replaced_by"] != new["replaced_by"]
+    if replaced:
+        told, effect = (old["replaced_by"], new["replaced_by"]), WARN
+        if new["replaced_by"] is not None and not _loaded(new, right):
+            effect = BREAKING
+        yield Change("code_replaced", code, *told, effect, effect, "codelist.code.replace")
+    ends, old_end = new["valid_to"], old["valid_to"]
+    if ends != old_end:
+        if ends is None or (old_end is not None and ends > old_end):
+            yield Change("code_prolonged", code, old_end, ends, more, NONE, "codelist.code.prolong")
+        elif not replaced or new["replaced_by"] is None:
+            yield Change("code_retired", code, old_end, ends, NONE, BREAKING, "codelist.code.retire")
+    begins, old_begin = new["valid_from"], old["valid_from"]
+    if begins != old_begin and not _another(old, new):  # what old writers send for a day before is refused
+        later = begins is not None and (old_begin is None or begins > old_begin)
+        reader, writer = (WARN, BREAKING) if later else (more, WARN)
+        yield Change("validity_changed", code, old_begin, begins, reader, writer, "codelist.validity")
+
+
+def _meaning(code: str, left: dict[str, Code], right: dict[str, Code]) -> Iterable[Change]:
+    """Judge what a code means by its name: one that holds from another day on, or left another code, is another meaning."""
+    old, new = left[code], right[code]
+    if old["name"] != new["name"]:
+        told = old["name"], new["name"]
+        if _another(old, new) or _taken(new["name"], left, right):
+            yield Change("meaning_changed", code, *told, BREAKING, BREAKING, "codelist.meaning")
         else:
-            yield Change("code_prolonged", code, old["valid_to"], new["valid_to"], WARN, NONE, "codelist.code.prolong")
-    yield from _meaning(code, old, new)
+            yield Change("name_changed", code, *told, INFO, INFO, "codelist.name")
     if old["parent"] != new["parent"]:
         yield Change("parent_changed", code, old["parent"], new["parent"], WARN, WARN, "codelist.parent")
 
 
-def _meaning(code: str, old: Code, new: Code) -> Iterable[Change]:
-    """Judge a name: another name that holds from another day on is another meaning under the same code."""
-    renamed, begun = old["name"] != new["name"], old["valid_from"] != new["valid_from"]
-    if renamed and begun and None not in (old["valid_from"], new["valid_from"]):
-        yield Change("meaning_changed", code, old["name"], new["name"], BREAKING, BREAKING, "codelist.meaning")
-        return
-    if renamed:
-        yield Change("name_changed", code, old["name"], new["name"], INFO, INFO, "codelist.name")
-    if begun:  # what old writers send for a day before is refused
-        later = new["valid_from"] is not None and (old["valid_from"] is None or new["valid_from"] > old["valid_from"])
-        writer = BREAKING if later else WARN
-        yield Change("validity_changed", code, old["valid_from"], new["valid_from"], WARN, writer, "codelist.validity")
+def _taken(name: str | None, left: dict[str, Code], right: dict[str, Code]) -> bool:
+    """Tell whether codes had a name that none of them has any more; many codes may bear one name, as districts do."""
+    bearers = [code for code, one in left.items() if name is not None and one["name"] == name]
+    return bool(bearers) and not any(code in right and right[code]["name"] == name for code in bearers)
+
+
+def _another(old: Code, new: Code) -> bool:
+    """Tell whether a code was given a new name that holds from another day on."""
+    begun = old["valid_from"] != new["valid_from"] and None not in (old["valid_from"], new["valid_from"])
+    return old["name"] != new["name"] and begun

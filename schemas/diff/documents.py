@@ -22,8 +22,10 @@ def read(path: Path, kind: str) -> Any:
         if path.stat().st_size > MAX_BYTES:
             raise BadDocument(f"{path}: larger than {MAX_BYTES} bytes")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadDocument(f"{path}: {error}") from None
+    except OSError as error:
+        raise BadDocument(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise BadDocument(f"{path}: not UTF-8 from byte {error.start} on") from None
     return text if kind in _XML else bounded(_values(text, str(path), as_yaml=path.suffix in {".yaml", ".yml"}))
 
 

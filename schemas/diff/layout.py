@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codecs import lookup
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.diff.model import UNDECIDED, Change, Effect, Policy
@@ -27,7 +28,7 @@ _FACTS: dict[str, tuple[str, Effect]] = {
     "split_mb": ("file.split", WARN),
     "cut_off": ("file.cut_off", WARN),
 }
-_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030"}  # a reader of the last reads what the others wrote
+_CHAINS = (("ascii", "gb2312", "gbk", "gb18030"), ("ascii", "utf-8"))  # each reads what those before it wrote
 # What says nothing of how a file is written, or is judged on its own.
 _ASIDE = {
     "format",
@@ -56,8 +57,8 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
     if placed[0] != placed[1]:
         ways = ["position" if one else "name" for one in placed]
         yield Change("reading_changed", "", ways[0], ways[1], BREAKING, BREAKING, "file.read_by")
-    checked = placed[0] or bool(before.get("header_checked")) or bool(after.get("header_checked"))
-    yield from _columns(left, right, placed=placed[0], checked=checked, suspect=policy.renames == "suspect")
+    yield from _header(before, after)
+    yield from _columns(left, right, _Reading.of(before, after, placed=placed[0]), suspect=policy.renames == "suspect")
     for name in left:
         if name in right:
             yield from _column(name, left[name], right[name])
@@ -68,9 +69,8 @@ def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         before, after = old.get(fact), new.get(fact)
         if fact == "encoding" and isinstance(before, str) and isinstance(after, str):
             before, after = _encoding(before), _encoding(after)
-            if _ENCODINGS.get(before, before) == _ENCODINGS.get(after, after):
-                if before != after and "utf" not in before:
-                    yield _within_gb(before, after)
+            if chain := next((c for c in _CHAINS if before != after and before in c and after in c), ()):
+                yield _contained(chain, before, after)
                 continue
         if before != after and (fact in old) != (fact in new) and fact not in ("compression", "check_file", "split_mb"):
             yield Change(
@@ -95,38 +95,64 @@ def _unknown(path: str, old: Mapping[str, Any], new: Mapping[str, Any], known: C
             yield Change(f"{fact}_changed", path, old.get(fact), new.get(fact), WARN, WARN, f"file.fact{UNDECIDED}")
 
 
-def _within_gb(before: str, after: str) -> Change:
-    """Judge a change between GB 2312, GBK and GB 18030, of which each contains the one before."""
-    order = ("gb2312", "gbk", "gb18030")
-    wider = order.index(after) > order.index(before)
+def _contained(chain: tuple[str, ...], before: str, after: str) -> Change:
+    """Judge a change between encodings of which each contains those before it."""
+    wider = chain.index(after) > chain.index(before)
     reader, writer = (BREAKING, NONE) if wider else (NONE, BREAKING)
     return Change("encoding_changed", "", before, after, reader, writer, "file.encoding")
 
 
-def _columns(left: Columns, right: Columns, *, placed: bool, checked: bool, suspect: bool) -> Iterator[Change]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a column more, elsewhere or of another name does, by how old files are read and new ones will be."""
+
+    placed: bool
+    more: Effect
+    moved: Effect
+    named: Effect
+    writer: Effect
+
+    @classmethod
+    def of(cls, old: Mapping[str, Any], new: Mapping[str, Any], *, placed: bool) -> _Reading:
+        """Return it; a reader that compares the header compares `names` alone, or the whole line with their order."""
+        checks, will_check = old.get("header_checked"), new.get("header_checked")
+        return cls(
+            placed, more=BREAKING if checks else INFO, moved=BREAKING if placed or (checks and checks != "names") else INFO,
+            named=BREAKING if checks or not placed else WARN,
+            writer=BREAKING if placed or checks or will_check else NONE,
+        )  # fmt: skip
+
+    def added(self, *, appended: bool) -> Effect:
+        """Return what a column more does to a reader."""
+        return max(self.more, (WARN if appended else BREAKING) if self.placed else INFO)
+
+
+def _header(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield a first line that begins or ceases to name the columns: it is read as a row, or a row is taken for it."""
+    before, after = (one.get("header", True) is not False for one in (old, new))
+    if before != after:
+        yield Change("header_changed", "", before, after, BREAKING, BREAKING, "file.header")
+
+
+def _columns(left: Columns, right: Columns, reading: _Reading, *, suspect: bool) -> Iterator[Change]:
     heirs = _renamed(left, right) if suspect else {}
-    writer = BREAKING if checked else NONE
     order = list(right)
     last = max((order.index(name) for name in left if name in right), default=-1)
     last = max([last, *(order.index(heir) for heir in heirs.values())])
     for name in left:
         if name in heirs:
-            reader = WARN if placed else BREAKING
-            yield Change("column_renamed", f"columns/{name}", name, heirs[name], reader, BREAKING, "file.column.rename")
+            told = name, heirs[name]
+            yield Change("column_renamed", f"columns/{name}", *told, reading.named, BREAKING, "file.column.rename")
         elif name not in right:
             yield Change("column_removed", f"columns/{name}", name, None, BREAKING, BREAKING, "file.column.remove")
     for at, name in enumerate(order):
         if name not in left and name not in heirs.values():
-            appended = at > last
-            reader = (WARN if appended else BREAKING) if placed else INFO
-            rule = "file.column.append" if appended else "file.column.insert"
-            yield Change("column_added", f"columns/{name}", None, name, reader, writer, rule)
-    shared = [name for name in left if name in right]
-    if shared != [name for name in order if name in left]:
-        reader = BREAKING if placed else INFO
-        yield Change(
-            "columns_moved", "columns", shared, [n for n in order if n in left], reader, writer, "file.column.move"
-        )
+            reader, rule = reading.added(appended=at > last), "append" if at > last else "insert"
+            where, rule = f"columns/{name}", f"file.column.{rule}"
+            yield Change("column_added", where, None, name, reader, reading.writer, rule)
+    shared, now = [name for name in left if name in right], [name for name in order if name in left]
+    if shared != now:
+        yield Change("columns_moved", "columns", shared, now, reading.moved, reading.writer, "file.column.move")
 
 
 def _renamed(left: Columns, right: Columns) -> dict[str, str]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from schemas.diff.model import UNDECIDED, BadDocument, Change, Effect, Policy
-from schemas.diff.xsd_builtin import COLLAPSE, PRESERVE
-from schemas.diff.xsd_simple import Simple
-from schemas.diff.xsd_values import included
-from schemas.snapshot.ogc import WORDS, collections
+from schemas.diff.model import UNDECIDED, Change, Effect, Policy
+from schemas.diff.ogc_values import included
+from schemas.snapshot.ogc import collections
 
 NONE, INFO, WARN, BREAKING = Effect.none, Effect.info, Effect.warn, Effect.breaking
 Facts = Mapping[str, Any]
 _ABOVE = {
     "Point": "MultiPoint", "LineString": "MultiLineString", "Polygon": "MultiPolygon", "MultiPoint": "GeometryCollection",
-    "MultiLineString": "GeometryCollection", "MultiPolygon": "GeometryCollection", "GeometryCollection": "Geometry",
+    "MultiLineString": "GeometryCollection", "MultiPolygon": "GeometryCollection",
 }  # fmt: skip
-_TEMPORAL = {"date": "date", "date-time": "dateTime", "time": "time"}
+_COUNTED = {"required", "nullable", "many"}
+_KNOWN = {"properties", "geometry", "crs", "formats", "queryables", "id", "page_limit", "title", "description"}
 
 
 def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
@@ -33,6 +32,7 @@ def diff(old: Any, new: Any, policy: Policy) -> Iterable[Change]:
             yield from _geometry(name, left[name].get("geometry") or {}, right[name].get("geometry") or {})
             yield from _besides(name, left[name].get("geometry") or {}, right[name].get("geometry") or {})
             yield from _service(name, left[name], right[name])
+            yield from _unknown(name, left[name], right[name])
 
 
 def _properties(path: str, left: Facts, right: Facts, policy: Policy) -> Iterator[Change]:
@@ -60,60 +60,20 @@ def _property(path: str, old: Facts, new: Facts, policy: Policy) -> Iterator[Cha
         if before != after:
             reader, writer = (BREAKING, NONE) if after == more else (NONE, BREAKING)
             yield Change(f"{word}_changed", path, before, after, reader, writer, f"ogc.{word}")
-    shown = [{word: facts[word] for word in WORDS if word in facts} for facts in (old, new)]
+    shown = [{word: facts[word] for word in sorted(facts) if word not in _COUNTED} for facts in (old, new)]
     if shown[0] == shown[1]:
         return
-    left, right = _simple(path, old), _simple(path, new)
-    fits = _fits(right, new, left, old), _fits(left, old, right, new)
+    fits = included(path, shown[1], shown[0]), included(path, shown[0], shown[1])
     reader, writer = (NONE if fit else WARN if fit is None else BREAKING for fit in fits)
-    values = "enum" in old and "enum" in new and fits[0] is False
-    if values and policy.enum == "extensible" and left is not None and right is not None and _alike(old, new):
+    if policy.enum == "extensible" and fits[0] is False and _values_alone(*shown):
         reader = WARN
     if reader or writer:
-        yield Change(
-            "type_changed", path, shown[0], shown[1], reader, writer, f"ogc.type{UNDECIDED if None in fits else ''}"
-        )
+        rule = f"ogc.type{UNDECIDED if None in fits else ''}"
+        yield Change("type_changed", path, shown[0], shown[1], reader, writer, rule)
 
 
-def _fits(sub: Simple | None, one: Facts, sup: Simple | None, other: Facts) -> bool | None:
-    """Tell whether each value of one property is one of another's: a number is no text, however it is written."""
-    if sub is None or sup is None:
-        return None
-    kinds = one.get("type"), other.get("type")
-    return included(sub, sup) if kinds[0] == kinds[1] or kinds == ("integer", "number") else False
-
-
-def _alike(old: Facts, new: Facts) -> bool:
-    return {w: old.get(w) for w in WORDS if w != "enum"} == {w: new.get(w) for w in WORDS if w != "enum"}
-
-
-def _simple(path: str, facts: Facts) -> Simple | None:
-    """Return a property's values as a simple type; None when its words say more than that."""
-    kind, form = facts.get("type"), facts.get("format")
-    if kind not in ("string", "integer", "number", "boolean"):
-        return None
-    base = _TEMPORAL.get(str(form), "string") if kind == "string" else {"number": "decimal"}.get(str(kind), str(kind))
-    steps = frozenset[frozenset[str]]()
-    if (pattern := facts.get("pattern")) is not None:
-        if not isinstance(pattern, str):
-            raise BadDocument(f"{path}: pattern: a text")
-        body = pattern.removeprefix("^").removesuffix("$")
-        whole = f"{'' if pattern.startswith('^') else '.*'}({_ungrouped(body)}){'' if pattern.endswith('$') else '.*'}"
-        steps = frozenset({frozenset({whole})})
-    values = facts.get("enum")
-    return Simple(
-        base=base, space=PRESERVE if base == "string" else COLLAPSE, steps=steps, low=_edge(facts.get("minimum")),
-        high=_edge(facts.get("maximum")), least=facts.get("minLength") or 0, most=facts.get("maxLength"),
-        values=None if values is None else frozenset("true" if v is True else "false" if v is False else str(v) for v in values),
-    )  # fmt: skip
-
-
-def _ungrouped(pattern: str) -> str:
-    return pattern.replace("(?:", "(")
-
-
-def _edge(value: Any) -> tuple[str, bool] | None:
-    return None if value is None else (str(value), True)
+def _values_alone(old: Facts, new: Facts) -> bool:
+    return "enum" in old and "enum" in new and {**old, "enum": ()} == {**new, "enum": ()}
 
 
 def _geometry(path: str, old: Facts, new: Facts) -> Iterator[Change]:
@@ -121,19 +81,13 @@ def _geometry(path: str, old: Facts, new: Facts) -> Iterator[Change]:
         before, after = old.get(word), new.get(word)
         if before == after:
             continue
-        reader = writer = BREAKING
+        fits: tuple[bool | None, bool | None] = False, False
         if word == "type" and before is not None and after is not None:
-            reader = NONE if _within(after, before) else BREAKING
-            writer = NONE if _within(before, after) else BREAKING
-        yield Change(
-            "geometry_changed",
-            f"{path}/{old.get('property') or new.get('property')}",
-            before,
-            after,
-            reader,
-            writer,
-            rule,
-        )
+            fits = _within(after, before), _within(before, after)
+        reader, writer = (NONE if fit else WARN if fit is None else BREAKING for fit in fits)
+        known = f"{rule}{UNDECIDED if None in fits else ''}"
+        where = f"{path}/{old.get('property') or new.get('property')}"
+        yield Change("geometry_changed", where, before, after, reader, writer, known)
 
 
 def _besides(path: str, old: Facts, new: Facts) -> Iterator[Change]:
@@ -144,10 +98,14 @@ def _besides(path: str, old: Facts, new: Facts) -> Iterator[Change]:
             yield Change("geometry_changed", f"{path}/{word}", old.get(word), new.get(word), WARN, WARN, rule)
 
 
-def _within(one: str | None, other: str) -> bool:
-    while one is not None and one != other:
-        one = _ABOVE.get(one)
-    return one == other
+def _within(one: str, other: str) -> bool | None:
+    """Tell whether a geometry of one kind is one of another; whether a point is taken for many is for each program to say."""
+    if other in (one, "Geometry"):
+        return True
+    above = _ABOVE.get(one)
+    while above is not None and above != other:
+        above = _ABOVE.get(above)
+    return False if above is None else None
 
 
 def _service(path: str, old: Facts, new: Facts) -> Iterator[Change]:
@@ -167,6 +125,13 @@ def _service(path: str, old: Facts, new: Facts) -> Iterator[Change]:
         if low != high:
             effect = INFO if low is not None and (high is None or high > low) else WARN
             yield Change("page_limit_changed", path, low, high, effect, NONE, f"ogc.page_limit.{word}")
+
+
+def _unknown(path: str, old: Facts, new: Facts) -> Iterator[Change]:
+    """Yield what a collection says besides; nobody knows what its change does."""
+    for word in sorted({*old, *new} - _KNOWN):
+        if old.get(word) != new.get(word):
+            yield Change("fact_changed", path, old.get(word), new.get(word), WARN, WARN, f"ogc.fact{UNDECIDED}")
 
 
 def _listed(path: str, word: str, left: Iterable[str], right: Iterable[str]) -> Iterator[Change]:

@@ -40,8 +40,11 @@ def message(
 
 def subject_of(shown: dict[str, Any], revision: Revision, asks: str = "") -> str:
     """Return the subject under which a revision is told, also in a feed."""
-    due = f"（请于{_day(revision.answers_due)}前确认）" if revision.answers_due and not shown["withdrawn"] else ""
-    head = "撤回 · " if shown["withdrawn"] else f"{asks} · " if asks else ""
+    acts = shown["harmed"] and revision.answers_due
+    due = f"（请于{_day(revision.answers_due)}前确认）" if acts else "（供知悉）"
+    if shown["withdrawn"]:
+        return f"[结构变更通知] 撤回 · {shown['platform']}.{shown['dataset']} {_day(revision.effective_on)}不再变更"
+    head = f"{asks} · " if asks else ""
     return f"[结构变更通知] {head}{shown['platform']}.{shown['dataset']} {_day(revision.effective_on)}起变更{due}"
 
 
@@ -64,10 +67,12 @@ def _day(day: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(["html.j2"]), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    found.filters["day"] = words.day
+    return found
 
 
 def template(name: str) -> Template:

@@ -105,7 +105,7 @@ def _follow(act: Act, notice: Notice, revision: Revision, stage: str, found: Fou
         incidents.opened(act.hub, notice.platform, "effective", found.diff, notice=notice.notice)
         subject = f"[结构异常] {notice.number} {platform} 与公告不符"
         shown = [
-            f"- {c['path']}：{words.kind(c['rule'])}，公告 {words.value(c['before'])}，实际 {words.value(c['after'])}"
+            f"- {c['path']}：{words.kind(c['rule'], c['kind'])}，公告 {words.value(c['before'])}，实际 {words.value(c['after'])}"
             for c in found.diff[:_MOST]
         ]
         _tell(act, notice, revision, "not_as_announced", subject, [

@@ -40,7 +40,8 @@ class Reply:
 def draft(deployment: Deployment, planned: Mapping[str, Any], changes: Iterable[Change]) -> int:
     """Keep a planned change as a draft and return its id; the same origin has one notice, whose id is returned.
 
-    `planned` holds platform, dataset, origin, and what the notice is to say besides: effective, reason, basis, measures.
+    A draft that says something else than its plan does by now is withdrawn, and the plan drafted anew. `planned` holds
+    platform, dataset, origin, and what the notice is to say besides: effective, reason, basis, measures.
     """
     found = tuple(changes)
     platform = deployment.catalog.platforms.get(planned["platform"])
@@ -50,17 +51,41 @@ def draft(deployment: Deployment, planned: Mapping[str, Any], changes: Iterable[
             "See `gateway route list`.",
         )
     with acting(deployment) as act:
+        body = {**planned, "effective": None, "changes": [c.as_dict() for c in found]}
         if (existing := store.of_origin(act.hub, planned["origin"])) is not None:
-            return existing
+            if not _outdated(act, existing, body, planned.get("effective")):
+                return existing
+            _withdraw_draft(act, existing)
         notice = store.draft(
             act.hub, platform=platform.platform, dataset=planned["dataset"], publisher=platform.unit, origin=planned["origin"]
         )  # fmt: skip
         kind = terms.class_of(found)
         wanted = terms.dates(settings.now(), kind, act.calendar)
         day = planned.get("effective") or wanted.earliest
-        body = {**planned, "effective": None, "changes": [c.as_dict() for c in found]}
         act.keep(Revision(notice, 0, kind, day, None, None, None, wanted.basis, body))
         return notice
+
+
+def _outdated(act: Act, number: int, body: Mapping[str, Any], effective: date | None) -> bool:
+    """Tell whether a notice is a draft of what its plan said before; what was announced is revised, never drafted anew."""
+    if store.lock(act.hub, number).state != "draft":
+        return False
+    kept = store.revision(act.hub, number, 0)
+    return store.kept(kept.body) != store.kept(body) or effective not in {None, kept.effective_on}
+
+
+def _withdraw_draft(act: Act, number: int) -> None:
+    gone = replace(store.lock(act.hub, number), state="withdrawn")
+    act.move(gone)
+    act.chained(gone, {"what": "withdraw", "who": "", "why": "its plan was changed and drafted anew"})
+
+
+def concerned(deployment: Deployment, name: str) -> list[Recipient]:
+    """Return whom a draft would be told to, as things stand now."""
+    with acting(deployment) as act:
+        notice = store.get(act.hub, store.find(act.hub, name))
+        planned = store.revision(act.hub, notice.notice, notice.revision)
+        return _touched(act, notice, [Change.of(item) for item in planned.body["changes"]])
 
 
 def announce(

@@ -107,9 +107,21 @@ def _made(deployment: Deployment, found: Located, platform: str) -> Planned:
     folder = found.path.parent
     if script := found.get("ddl"):
         return by_script(deployment, platform, (folder / str(script)).read_text(encoding="utf-8"))
+    if found.get("kind") is None:
+        raise found.fault(
+            "ddl", "this is missing", "Name the script in `ddl`, or two documents in `kind`, `old` and `new`."
+        )
     kind = str(found.require("kind"))
+    old, new = (_document(found, side, kind) for side in ("old", "new"))
     try:
-        old, new = (documents.read(folder / str(found.require(side)), kind) for side in ("old", "new"))
         return by_documents(kind, old, new)
     except BadDocument as error:
-        raise found.fault("kind", str(error), "Name two documents of that kind.") from None
+        raise found.fault("kind", str(error).removeprefix("kind: "), "Name two documents of that kind.") from None
+
+
+def _document(found: Located, side: str, kind: str) -> Any:
+    path = found.path.parent / str(found.require(side))
+    try:
+        return documents.read(path, kind)
+    except BadDocument as error:
+        raise found.fault(side, str(error), "The document stands beside the plan.") from None

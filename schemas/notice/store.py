@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -53,6 +54,11 @@ class Revision:
     answers_due: date | None
     basis: str
     body: Mapping[str, Any]
+
+
+def kept(body: Mapping[str, Any]) -> Any:
+    """Return what a revision says as the ledger keeps it, to be compared."""
+    return json.loads(canonical(dict(body)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from gateway.settings import CHINA
@@ -27,8 +28,9 @@ REHEARSED = {"pass": "通过", "fail": "未通过", "not_possible": "无法演�
 _KINDS = {
     "add": "新增", "drop": "删除", "remove": "删除", "rename": "改名", "swap": "字段互换", "recreated": "删除后重建",
     "widen": "放宽类型", "narrow": "收紧类型", "shift": "类型改变", "family": "类型改变", "timezone": "时区含义改变",
-    "forbid": "改为必填", "allow": "改为可空", "move": "移动", "on": "启用行级权限", "revoke": "收回权限", "change": "改变",
+    "forbid": "改为必填", "allow": "改为可空", "move": "移动", "on": "启用行级权限", "revoke": "收回权限",
 }  # fmt: skip
+_DONE = {"added": "新增", "removed": "删除", "renamed": "改名", "moved": "移动"}
 
 _PARTS = {
     "name": "名称",
@@ -41,9 +43,16 @@ _PARTS = {
 }
 
 
-def kind(rule: str) -> str:
-    """Return what a rule's change is called, by the last word of its name that is known."""
-    return next((_KINDS[word] for word in reversed(rule.split(".")) if word in _KINDS), "改变")
+def day(found: date | str) -> str:
+    """Return a day as offices write it."""
+    when = date.fromisoformat(found) if isinstance(found, str) else found
+    return f"{when.year}年{when.month}月{when.day}日"
+
+
+def kind(rule: str, change: str = "") -> str:
+    """Return what a rule's change is called, by the last word of its name that is known, else by that of the change's kind."""
+    known = (_KINDS[word] for word in reversed(rule.split(".")) if word in _KINDS)
+    return next(known, _DONE.get(change.rpartition("_")[2], "改变"))
 
 
 def value(found: Any) -> str:

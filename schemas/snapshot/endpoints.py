@@ -150,7 +150,8 @@ def _layout(told: Description, part: Mapping[str, Any]) -> Document:
     else:
         kept = {"encoding": facts.get("charset")}
     columns = [{"name": name} for name in names]
-    return layout.snapshot(columns, {**kept, "form": facts["kind"], "check_file": "manifest", "read_by": "name"})
+    ours = {"form": facts["kind"], "check_file": "manifest", "read_by": "name", "header_checked": "names"}
+    return layout.snapshot(columns, {**kept, **ours})
 
 
 _MADE: Mapping[str, Callable[[Platform, Description, Mapping[str, Any] | None], Document]] = {

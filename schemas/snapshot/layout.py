@@ -7,12 +7,14 @@ r"""Snapshots of file layouts.
      "columns": [{"name": "id_no", "type": "text", "width": null, "format": null}]}
 
 `form` is csv, jsonl, xml or xlsx. Columns stand in their order; `width` is that of a fixed layout. `read_by` is `name` (the
-first line names the columns) or `position`; without it a layout with widths or without a header is read by position. Only
+first line names the columns) or `position`; without it a layout with widths or without a `header` is read by position.
+`header_checked` is true where a reader refuses any other header, `names` where the order is left to the writer. Only
 `columns` must be there.
 """
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,9 +45,10 @@ def observed(head: bytes, *, delimiter: str, encoding: str) -> dict[str, Any]:
     if not end:
         raise BadDocument("the file has no line end in what was read of it")
     try:
-        line = first.removesuffix(b"\r").decode(encoding)
+        getincrementaldecoder(encoding)().decode(head[len(mark) :])  # the last character may be cut
     except UnicodeDecodeError as error:
-        raise BadDocument(f"the first line is not {encoding}: byte {error.start}") from None
+        raise BadDocument(f"the beginning is not {encoding}: byte {error.start}") from None
+    line = first.removesuffix(b"\r").decode(encoding)
     columns = [{"name": cell.strip().removeprefix('"').removesuffix('"')} for cell in line.split(delimiter)]
     facts = {
         "encoding": encoding, "bom": bool(mark), "delimiter": delimiter,

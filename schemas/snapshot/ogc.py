@@ -7,8 +7,8 @@
         "formats": ["application/geo+json"], "page_limit": {"default": 10, "maximum": 1000}, "id": "integer",
         "queryables": ["name"]}}}
 
-A property has the words `type`, `format`, `required`, `nullable`, `enum`, `minimum`, `maximum`, `minLength`,
-`maxLength`, `pattern` of JSON Schema, and `many` when it may come more than once. Titles, counts and extents are no shape.
+A property has the words of a JSON Schema that limit its values, `required`, `nullable`, and `many` when it may come more than
+once; `xml` holds what only XML Schema can say. Titles, counts and extents are no shape.
 """
 
 from __future__ import annotations
@@ -27,7 +27,18 @@ from schemas.diff.xsd_schema import of_text
 from schemas.diff.xsd_simple import Simple
 from schemas.snapshot import frame
 
-WORDS = ("type", "format", "enum", "minimum", "maximum", "minLength", "maxLength", "pattern")
+_WORDS = {
+    "title",
+    "description",
+    "default",
+    "example",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "$comment",
+    "nullable",
+}
 _GEOMETRIES = {
     "Point": "Point", "MultiPoint": "MultiPoint", "Curve": "LineString", "LineString": "LineString",
     "MultiCurve": "MultiLineString", "MultiLineString": "MultiLineString", "Surface": "Polygon", "Polygon": "Polygon",
@@ -86,7 +97,7 @@ def _geometry(declared: Mapping[str, Any]) -> str | None:
 def _property(declared: Mapping[str, Any], *, required: bool) -> dict[str, Any]:
     kind = declared.get("type", "any")
     kinds = [one for one in kind if one != "null"] if isinstance(kind, list) else [kind]
-    found = {word: declared[word] for word in WORDS if word in declared}
+    found = {word: value for word, value in declared.items() if word not in _WORDS and not word.startswith("x-")}
     found["type"] = kinds[0] if len(kinds) == 1 else sorted(kinds)
     return found | {
         "required": required,
@@ -124,12 +135,13 @@ def _facts(one: Simple | None) -> dict[str, Any]:
         found["format"] = "date-time" if one.base == "dateTime" else one.base
     if one.values is not None:
         found["enum"] = sorted(one.values)
-    if len(one.steps) == 1 and len(next(iter(one.steps))) == 1:
-        found["pattern"] = f"^(?:{next(iter(next(iter(one.steps))))})$"
-    for word, bound in (("minimum", one.low), ("maximum", one.high)):
-        value = number(bound[0]) if bound and bound[1] and kind in {"integer", "number"} else None
-        if value is not None:
-            found[word] = int(value) if value == value.to_integral_value() else float(value)
+    for word, bound in (("inimum", one.low), ("aximum", one.high)):
+        value = number(bound[0]) if bound and kind in {"integer", "number"} else None
+        if value is not None and bound is not None:
+            exact = int(value) if value == value.to_integral_value() else float(value)
+            found[f"m{word}" if bound[1] else f"exclusiveM{word}"] = exact
+    if one.steps or one.total is not None or one.fraction is not None:
+        found["xml"] = {"patterns": sorted(sorted(step) for step in one.steps), "digits": [one.total, one.fraction]}
     sizes = {"minLength": one.least or None, "maxLength": one.most}
     return found | {word: size for word, size in sizes.items() if size is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 
 from gateway.exchange import transfer
 from gateway.ledger import decisions
+from gateway.model import Catalog
 from gateway.settings import CHINA
 from gateway.sla import agreements, dockets, issues
 from gateway.sla.periods import Period
@@ -33,7 +35,18 @@ pytestmark = [
 ]
 ROLES = ("Admin", "Exchange Bureau", "Exchange Unit")
 NO_PAGES = {"/static/{name}", "/runs/{dag}/{run_id}", "/circulars/{period}/{form}"}  # they lead on, or are files
+PATHS = [r.path for r in pages.app.routes if isinstance(r, APIRoute) and "GET" in r.methods and r.path not in NO_PAGES]
 WIDTHS = (1280, 390)
+CHINESE = re.compile("[\u4e00-\u9fff]+")
+# What a page says: its texts, and what a reader of the screen is told instead of them.
+SAYS = """() => {
+  const said = [document.title];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) if (!texts.currentNode.parentNode.closest("style, script, .facts")) said.push(texts.currentNode.data);
+  for (const one of document.querySelectorAll("*"))
+    for (const name of ["aria-label", "title", "alt", "placeholder", "data-h", "value"]) said.push(one.getAttribute(name) || "");
+  return said;
+}"""
 PERIOD = "2026-11A"
 
 
@@ -87,7 +100,7 @@ def lived_in(noticing: Noticing, monkeypatch: pytest.MonkeyPatch) -> dict[str, A
 
 
 @pytest.fixture
-def browse(lived_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
+def browse(lived_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Yield a function that opens a page as somebody with a role."""
     assert lived_in
     everything = SimpleNamespace(is_authorized_dag=lambda **_: True)
@@ -96,10 +109,11 @@ def browse(lived_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setitem(pages.app.dependency_overrides, pages.get_user, lambda: who["user"])
     with TestClient(pages.app, headers={"accept": "text/html"}, follow_redirects=False) as client:
 
-        def inner(role: str, path: str) -> Any:
+        def inner(role: str, path: str, language: str = "zh") -> Any:
             who["user"] = SimpleNamespace(
                 get_name=lambda: "lisi", first_name="李四", roles=[SimpleNamespace(name=role)]
             )
+            client.cookies.set("exchange_lang", language)
             return client.get(path)
 
         yield inner
@@ -127,15 +141,12 @@ def faults(screen: Page, html: str) -> list[str]:
 
 
 def test_axe_finds_nothing_on_any_page(
-    noticing: Noticing, lived_in: dict[str, Any], browse: Callable[[str, str], Any], screen: Page
+    noticing: Noticing, lived_in: dict[str, Any], browse: Callable[..., Any], screen: Page
 ) -> None:
     """As each role sees it; an error's page and the page behind a mail's link as well. No page is left out."""
-    paths = [
-        r.path for r in pages.app.routes if isinstance(r, APIRoute) and "GET" in r.methods and r.path not in NO_PAGES
-    ]
     found: dict[tuple[str, str], list[str]] = {}
     seen = set()
-    for path in paths:
+    for path in PATHS:
         for role in ROLES:
             answer = browse(role, path.format(**lived_in))
             seen |= {path} if answer.status_code == 200 else set()
@@ -147,4 +158,44 @@ def test_axe_finds_nothing_on_any_page(
     found["nobody", "link"] = faults(screen, answers.page(noticing.deployment.catalog, letter))
     found["nobody", "gone"] = faults(screen, answers.gone())
     assert {key: said for key, said in found.items() if said} == {}
-    assert set(paths) - seen == set()
+    assert set(PATHS) - seen == set()
+
+
+def _names(of: Catalog) -> re.Pattern[str]:
+    """Return a pattern of what is called as it is called in either language: what the city declares, and what people wrote."""
+    datasets = of.datasets.values()
+    declared = [
+        *(unit.name for unit in of.units.values()), *(platform.name for platform in of.platforms.values()),
+        *(dataset.chinese for dataset in datasets), *(field.chinese for dataset in datasets for field in dataset.fields),
+    ]  # fmt: skip
+    patterns = ["〔[0-9]{4}〕第[0-9]+号", "[\u4e00-\u9fff][*]"]  # of a notice's number, of a masked name
+    return re.compile(
+        "|".join(
+            [
+                *patterns,
+                *sorted(
+                    {*declared, "李四", "机房检修", "割接", "姓名字段改名", "中文", "承德市"}, key=len, reverse=True
+                ),
+            ]
+        )
+    )
+
+
+def test_an_english_page_says_nothing_in_chinese(
+    noticing: Noticing, lived_in: dict[str, Any], browse: Callable[..., Any], screen: Page
+) -> None:
+    """But names, what people wrote, and a notice as it was sent; no page is left out, and each is told to be English, and leads back to Chinese."""
+    names = _names(noticing.deployment.catalog)
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in PATHS:
+        for role in ROLES:
+            answer = browse(role, path.format(**lived_in), "en")
+            if answer.status_code not in {200, 404}:
+                continue
+            screen.set_content(answer.text)
+            said = [text.strip() for text in screen.evaluate(SAYS) if CHINESE.search(names.sub("", text))]
+            assert screen.evaluate("document.documentElement.lang") == "en"
+            assert screen.locator("a[hreflang=zh-CN]").count() == 1
+            found[role, path] = said
+    assert {key: said for key, said in found.items() if said} == {}
+    assert {path for _, path in found} == set(PATHS)

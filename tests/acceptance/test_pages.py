@@ -63,7 +63,7 @@ def test_the_app_has_no_other_routes() -> None:
         ("POST", "/dockets"), ("POST", "/dockets/{no}/rule"), ("POST", "/dockets/{no}/withdraw"),
         ("POST", "/inbox/{notice}"), ("POST", "/notice/new"), ("POST", "/notice/{notice}/announce"),
         ("POST", "/notice/{notice}/postpone"), ("POST", "/notice/{notice}/revise"),
-        ("POST", "/notice/{notice}/withdraw"), ("POST", "/quarantine/{row}/discard"),
+        ("POST", "/notice/{notice}/withdraw"), ("POST", "/quarantine/replay"), ("POST", "/quarantine/{row}/discard"),
         ("POST", "/quarantine/{row}/replay"), ("POST", "/quarantine/{row}/unmask"),
     ]  # fmt: skip
     assert all(isinstance(route, APIRoute) for route in pages.app.routes)

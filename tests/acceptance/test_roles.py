@@ -35,7 +35,7 @@ READS = EVERYBODY | {
     "/backups/{backup}",
 }
 ROWS = {"/quarantine", "/quarantine/{row}"}
-MENDS = {f"/quarantine/{{row}}/{act}" for act in ("unmask", "replay", "discard")}
+MENDS = {"/quarantine/replay"} | {f"/quarantine/{{row}}/{act}" for act in ("unmask", "replay", "discard")}
 CIRCULARS = {"/circulars", "/circulars/{period}/{form}"}
 DOCKETS = ("GET", "/dockets")  # the list; who files sends to the same address
 RULES = {"/circulars/{period}/review", "/dockets/{no}/rule"}

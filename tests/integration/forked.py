@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from backup import drill, prune
 from backup import run as backing_up
 from backup.plans import Plan
 from gateway.deployment import Deployment
@@ -23,7 +24,15 @@ from gateway.security.crypto import Keys
 from tests.integration.conftest import City
 
 _FORKS = get_context("forkserver")
-_LOADED = ("backup.run", "gateway.exchange.carry", "gateway.notify.outbox", "connectors.files", "connectors.postgres")
+_LOADED = (
+    "backup.run",
+    "backup.drill",
+    "backup.prune",
+    "gateway.exchange.carry",
+    "gateway.notify.outbox",
+    "connectors.files",
+    "connectors.postgres",
+)
 _FORKS.set_forkserver_preload([*_LOADED])
 
 
@@ -40,6 +49,16 @@ def deliveries(deployment: Deployment) -> None:
 def a_backup(deployment: Deployment, plan: Plan) -> None:
     """Make a backup of a plan."""
     print(backing_up.run(deployment, plan).backup)
+
+
+def a_drill(deployment: Deployment, plan: Plan) -> None:
+    """Drill the newest backup of a plan."""
+    print(drill.drill(deployment, plan).passed)
+
+
+def a_prune(deployment: Deployment, plan: Plan) -> None:
+    """Let go what no rule of a plan keeps."""
+    print(prune.prune(deployment, plan, dry_run=False))
 
 
 @dataclass

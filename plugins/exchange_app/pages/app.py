@@ -20,6 +20,7 @@ from exchange_app.pages import (
     overview,
     quarantine,
     receipts,
+    replays,
     routes,
     sla,
 )
@@ -29,7 +30,7 @@ app = FastAPI(dependencies=[Depends(get_user), Depends(visitor)], docs_url=None,
 frame.dress(app)
 _PARTS = (
     changes, drafting, board, inbox, backups, overview, routes, receipts, sla,
-    quarantine, audit, health, circulars, dockets, static,
+    replays, quarantine, audit, health, circulars, dockets, static,
 )  # fmt: skip
 for _part in _PARTS:
     app.include_router(_part.router)

@@ -21,7 +21,6 @@ from schemas.notice.store import Revision
 
 _SQL = queries(__file__)
 Number = Annotated[int, InPath(ge=1, le=2**63 - 1)]
-BAD_DAY = "日期应写作 2026-12-31 · write the day as 2026-12-31"
 LONGEST = 500  # characters of what a notice says in a line
 SAID = ("measures", "fallback", "contact")
 _COLUMN = 3  # parts of a path that names a column: schema.table.column
@@ -129,7 +128,7 @@ def _done(
     except (NoticeRefused, CalendarMissing, SchemaMismatch) as refused:
         return _whole(request, notice, visitor, f"{refused.message}。{refused.hint}", form)
     except ValueError:
-        return _whole(request, notice, visitor, BAD_DAY, form)
+        return _whole(request, notice, visitor, frame.said(request).BAD_DAY, form)
     return frame.seen(request, f"notice/{notice}")
 
 
@@ -164,7 +163,7 @@ def _whole(
 
 def _name(path: str) -> str:
     parts = path.split(".")
-    return parts[-1] if len(parts) == _COLUMN else path or "整体 the whole"
+    return parts[-1] if len(parts) == _COLUMN else path
 
 
 def _day(text: str | None) -> date | None:

@@ -85,7 +85,7 @@ def relations(
     grouped: dict[str, list[dict[str, Any]]] = {}
     for change in changes:
         parts = change["path"].split(".")
-        whole = ".".join(parts[:_PARTS]) or "整体 the whole"
+        whole = ".".join(parts[:_PARTS])
         grouped.setdefault(whole, []).append(row_of(change, ".".join(parts[_PARTS:]) or "—"))
     sides = [_columns(document) for document in (before, after)]
     found = [
@@ -99,8 +99,8 @@ def relations(
 def row_of(change: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a change in words: what it is, before and after, and what it does to those who read and who write."""
     return {
-        "name": name, "kind": words.kind(change["rule"]), "rule": change["rule"],
-        "before": words.value(change["before"]), "after": words.value(change["after"]),
+        "name": name, "kind": words.kind(change["rule"], change["kind"]), "rule": change["rule"],
+        "before": change["before"], "after": change["after"],
         "reader": change["effect_reader"], "writer": change["effect_writer"],
         "level": max(Effect[change["effect_reader"]], Effect[change["effect_writer"]]),
     }  # fmt: skip

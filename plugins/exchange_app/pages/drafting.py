@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from exchange_app import frame, rights
-from exchange_app.pages.board import BAD_DAY, LONGEST, SAID
+from exchange_app.pages.board import LONGEST, SAID
 from exchange_app.rights import Announcer, Posted, Visitor
 from gateway.errors import GatewayError, NoticeRefused
 from gateway.model import Catalog
@@ -44,7 +44,7 @@ def drafted(request: Request, visitor: Announcer, form: Posted) -> Response:
     except GatewayError as error:
         return _form(request, visitor, form, f"{error.message}。{error.hint}")
     except ValueError:
-        return _form(request, visitor, form, BAD_DAY)
+        return _form(request, visitor, form, frame.said(request).BAD_DAY)
     return frame.seen(request, f"notice/{number}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from exchange_app import frame, rights
-from exchange_app.pages.board import BAD_DAY, Number
+from exchange_app.pages.board import Number
 from exchange_app.rights import Posted, UnitUser, Visitor
 from gateway.errors import NotFound, NoticeRefused
 from gateway.sql import queries
@@ -53,7 +53,7 @@ def answered(request: Request, notice: Number, visitor: UnitUser, form: Posted) 
     except NoticeRefused as refused:
         return _shown(request, notice, visitor, f"{refused.message}。{refused.hint}", form)
     except ValueError:
-        return _shown(request, notice, visitor, BAD_DAY, form)
+        return _shown(request, notice, visitor, frame.said(request).BAD_DAY, form)
     return frame.seen(request, f"inbox/{notice}")
 
 

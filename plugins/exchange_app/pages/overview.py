@@ -5,7 +5,7 @@ It is the same for everybody who may open it, so that those who look at once sha
 This file must not postpone its annotations.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,12 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from backup import incidents, plans
 from backup.plans import Plan, Plans
-from exchange_app import figures, frame, words
+from exchange_app import figures, frame, languages, words
 from exchange_app.kept import Kept
 from exchange_app.pages import routes, topology
 from exchange_app.rights import READ, VisitorDep
 from gateway import settings
-from gateway.model import Catalog
+from gateway.model import Catalog, Route
 from gateway.sla.periods import Period
 from gateway.sql import queries
 
@@ -28,6 +28,7 @@ _SQL = queries(__file__)
 _PLANS = Kept(60)
 _SHARED = Kept(1, times=3)
 _LEVELS = ("bad", "warn")
+Ends = Callable[[Route], tuple[str, str]]  # the names of what a route leads from and to, in the language of a page
 
 router = APIRouter()
 
@@ -42,6 +43,7 @@ class Task:
     what: str
     path: str
     since: datetime | None = None
+    more: tuple[str, str] = ("", "")  # beside `what`, in Chinese and in English
 
 
 @router.get("/")
@@ -51,7 +53,7 @@ def overview(request: Request, visitor: VisitorDep) -> Response:
         return frame.seen(request, "inbox")
     if not visitor.may(READ):
         raise HTTPException(403)
-    key = (settings.hub_dsn(), frame.above(request))
+    key = (settings.hub_dsn(), frame.above(request), languages.of(request))
     shared = (_SHARED.anew if frame.acted(request) else _SHARED.get)(key, lambda: _part(request))
     return frame.drawing(request, "overview.html", shared._asdict())
 
@@ -63,7 +65,7 @@ def _part(request: Request) -> frame.Part:
         found = {name: frame.rows(hub, statement, {"today": frame.today()}) for name, statement in _SQL.items()}
     states = {row["route"]: _standing(row) for row in found["routes"]}
     nodes = topology.nodes(city, states)
-    tasks = sorted(_tasks(city, found, half), key=lambda task: _LEVELS.index(task.level))
+    tasks = sorted(_tasks(city, found, half, frame.said(request).ends), key=lambda task: _LEVELS.index(task.level))
     shown = {
         "city": city, "day": day, "half": half, "period": period, "nodes": nodes, "tasks": tasks, "notices_open": found["notices"],
         "picture": topology.picture(nodes, {row["route"]: row["read"] for row in day["routes"]}),
@@ -83,53 +85,53 @@ def _plans(city: Catalog) -> Mapping[str, Plan]:
     return found.plans
 
 
-def _tasks(city: Catalog, found: Mapping[str, list[dict[str, Any]]], half: Mapping[str, Any]) -> Iterator[Task]:
-    yield from _of_routes(city, found["routes"])
+def _tasks(
+    city: Catalog, found: Mapping[str, list[dict[str, Any]]], half: Mapping[str, Any], ends: Ends
+) -> Iterator[Task]:
+    yield from _of_routes(city, found["routes"], ends)
     for row in found["incidents"]:
         name = city.platforms[row["platform"]].name if row["platform"] in city.platforms else row["platform"]
         where = f"routes/{_q(row['route'])}" if row["route"] else "changes"
         yield Task("bad", "结构未经通知变更", "a structure changed unannounced", name, where, row["opened_at"])
     for row in found["notices"]:
         if row["overdue"]:
-            what = f"{row['number']} · {row['overdue']} 个单位"
-            yield Task("bad", "变更通知单逾期未回执", "notice not answered in time", what, f"notice/{row['notice']}")
+            more = (f" · {row['overdue']} 个单位", f" · {row['overdue']} units")
+            where = f"notice/{row['notice']}"
+            yield Task("bad", "变更通知单逾期未回执", "notice not answered in time", row["number"], where, more=more)
     for row in found["backups"]:
         chinese, english = incidents.WORDS[row["kind"]]
         plan = _plans(city).get(row["plan"])
         yield Task(
             "bad", chinese, english, plan.name if plan else row["plan"], f"backups/{_q(row['plan'])}", row["opened_at"]
         )
-    yield from _of_limits(city, half)
+    yield from _of_limits(city, half, ends)
 
 
-def _of_routes(city: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator[Task]:
+def _of_routes(city: Catalog, rows: Iterable[Mapping[str, Any]], ends: Ends) -> Iterator[Task]:
     for row in rows:
         level, chinese, english = words.ROUTE_STATES[_standing(row)]
         if level in _LEVELS and row["route"] in city.routes:
-            why = words.error_name(row["error_code"]) if _standing(row) == "failed" else ""
-            what = _named(city, row["route"]) + (f" · {why}" if why else "")
-            since = row["raised_at"] if row["hold"] else row["opened_at"] if why else None
-            yield Task(level, chinese, english, what, f"routes/{_q(row['route'])}", since)
+            code = row["error_code"] if _standing(row) == "failed" else None
+            more = (f" · {words.error_name(code)}", f" · {code}") if code else ("", "")
+            since = row["raised_at"] if row["hold"] else row["opened_at"] if code else None
+            what, where = _named(city, row["route"], ends), f"routes/{_q(row['route'])}"
+            yield Task(level, chinese, english, what, where, since, more)
     for name in sorted(city.broken):
         yield Task("bad", "链路文件有误", "the route's file is wrong", name, f"routes/{_q(name)}")
 
 
-def _of_limits(city: Catalog, half: Mapping[str, Any]) -> Iterator[Task]:
+def _of_limits(city: Catalog, half: Mapping[str, Any], ends: Ends) -> Iterator[Task]:
     for row in half["routes"]:
         if row["left"] < 0:
-            what = f"{_named(city, row['route'])} · 迟到 {row['late']} 次，允许 {row['allowed']} 次"
-            yield Task(
-                "warn",
-                "本期已超出允许迟到次数",
-                "more late than allowed",
-                what,
-                f"sla/{half['period']}/{_q(row['route'])}",
-            )
+            late, allowed = row["late"], row["allowed"]
+            more = (f" · 迟到 {late} 次，允许 {allowed} 次", f" · late {late}, allowed {allowed}")
+            what, where = _named(city, row["route"], ends), f"sla/{half['period']}/{_q(row['route'])}"
+            yield Task("warn", "本期已超出允许迟到次数", "more late than allowed", what, where, more=more)
 
 
-def _named(city: Catalog, route: str) -> str:
+def _named(city: Catalog, route: str, ends: Ends) -> str:
     found = city.routes.get(route)
-    return f"{found.dataset.chinese}：{' → '.join(words.ends(found))}" if found else route
+    return f"{found.dataset.chinese}：{' → '.join(ends(found))}" if found else route
 
 
 def _q(name: str) -> str:

@@ -49,6 +49,7 @@ def listed(request: Request, visitor: RowSeer) -> Response:
     context = {
         "city": city, "rows": shown, "count": count, "bound": _BOUND, "older": older, "asked": kept, "ages": AGES,
         "below": bounds["below"], "own": own_login(visitor) is not None,
+        "token": rights.token(visitor) if visitor.may(rights.MEND) or visitor.may(rights.MEND_OWN) else "",
     }  # fmt: skip
     return frame.page(request, "quarantine.html", context)
 

@@ -37,12 +37,21 @@ class Node:
     @property
     def name(self) -> str:
         """Return what the platforms are called together."""
+        many = len(self.platforms)
+        return self._shared("等") + (f"（{many} 个）" if many > 1 else "")
+
+    @property
+    def english(self) -> str:
+        """Return what an English page calls them: their names, and in how many."""
+        many = len(self.platforms)
+        return self._shared(" …") + (f" ({many})" if many > 1 else "")
+
+    def _shared(self, others: str) -> str:
         names = [p.name for p in self.platforms]
         if len(names) == 1:
             return names[0]
         ends = zip(*(name[::-1] for name in names), strict=False)
-        common = "".join(c[0] for c in takewhile(lambda c: len(set(c)) == 1, ends))[::-1]
-        return f"{common or names[0] + '等'}（{len(names)} 个）"
+        return "".join(c[0] for c in takewhile(lambda c: len(set(c)) == 1, ends))[::-1] or names[0] + others
 
     def level(self, *, outbound: bool | None = None) -> str:
         """Return the colour of its worst route, of one direction where asked for; `na` of none."""
@@ -76,7 +85,15 @@ def picture(found: Sequence[Node], read: Mapping[str, int]) -> dict[str, Any]:
     """Return places, colours and lines for the browser; `read` holds how many rows each route carried today."""
     left, right = _sides(found)
     high = max(len(left), len(right), 4) * _ROW
-    hub = {"id": "hub", "name": "交换库（枢纽）", "x": _WIDE / 2, "y": high / 2, "level": "hub", "side": "bottom"}
+    hub = {
+        "id": "hub",
+        "name": "交换库（枢纽）",
+        "english": "hub",
+        "x": _WIDE / 2,
+        "y": high / 2,
+        "level": "hub",
+        "side": "bottom",
+    }
     return {
         "nodes": [hub, *_placed(left, high, "left"), *_placed(right, high, "right")],
         "links": [link for node in found for link in _links(node, read)],
@@ -92,7 +109,7 @@ def _together(same: Sequence[Node]) -> Node:
     routes = [route for one in same for route in one.routes]
     platforms = [p for one in same for p in one.platforms]
     owners = {one.owner for one in same}
-    owner = owners.pop() if len(owners) == 1 else "各有单位 each its own"
+    owner = owners.pop() if len(owners) == 1 else ""
     return Node(platforms, owner, routes, {route: state for one in same for route, state in one.states.items()})
 
 
@@ -112,9 +129,10 @@ def _placed(side: Sequence[Node], high: float, where: str) -> Iterable[dict[str,
         x = _WIDE / 2 + (out if where == "right" else -out)
         level = node.level()
         yield {
-            "id": node.anchor, "name": node.name, "x": round(x), "y": round(high * (place + 1) / 2), "level": level, "side": where,
+            "id": node.anchor, "name": node.name, "english": node.english,
+            "x": round(x), "y": round(high * (place + 1) / 2), "level": level, "side": where,
             "size": min(10 + 2 * len(node.routes), 26), "many": len(node.platforms) > 1,
-            "said": f"{len(node.wrong())} / {len(node.routes)} 条链路需留意" if node.wrong() else f"{len(node.routes)} 条链路正常",
+            "wrong": len(node.wrong()), "routes": len(node.routes),
         }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.diff.api.media import media
-from schemas.diff.api.sides import Sides
+from schemas.diff.api.sides import Api, Sides
 from schemas.diff.model import Change, Effect
 
 _NONE, _INFO, _WARN, _BREAKING = Effect.none, Effect.info, Effect.warn, Effect.breaking
@@ -19,16 +19,16 @@ def responses(sides: Sides, place: str, old: Mapping[str, Any], new: Mapping[str
     before, after = coded(old), coded(new)
     for code in sorted({*before, *after}):
         where = f"{place} > responses/{code}"
-        if code not in after:
+        one = before.get(code) or _foreseen(code, before, sides.answered)
+        two = after.get(code) or _foreseen(code, after, sides.new)
+        if two is None or (code not in after and code.startswith("2")):
             yield _gone(where, code, after)
-            continue
-        known = before.get(code) or _foreseen(code, before)
-        if known is None:
+        elif one is None:
             yield Change("status_added", where, None, "present", _INFO, _INFO, "openapi.response.status.add")
         else:
-            one, two = sides.answered.resolved(known), sides.new.resolved(after[code])
-            yield from media(sides, "response", where, one, two)
-            yield from _headers(sides, where, one, two)
+            left, right = sides.answered.resolved(one), sides.new.resolved(two)
+            yield from media(sides, "response", where, left, right)
+            yield from _headers(sides, where, left, right)
 
 
 def coded(operation: Mapping[str, Any]) -> Answers:
@@ -48,11 +48,14 @@ def _gone(where: str, code: str, after: Answers) -> Change:
     return Change("status_removed", where, "present", None, harm, harm, "openapi.response.status.remove")
 
 
-def _foreseen(code: str, before: Answers) -> Any:
-    """Return the answer that a caller was told to expect under a code which was not named; `default` is else an error's."""
-    if f"{code[0]}XX" in before:
-        return before[f"{code[0]}XX"]
-    return before["default"] if list(before) == ["default"] and code.startswith("2") else None
+def _foreseen(code: str, answers: Answers, api: Api) -> Any:
+    """Return the answer that is to be expected under a code which is not named; `default` is an error's beside others."""
+    if f"{code[0]}XX" in answers:
+        return answers[f"{code[0]}XX"]
+    if code.startswith("2"):
+        return answers["default"] if list(answers) == ["default"] else None
+    told = "default" in answers and api.resolved(answers["default"]).get("content")
+    return answers["default"] if told else None
 
 
 def _headers(sides: Sides, where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -17,18 +17,19 @@ def media(sides: Sides, side: Side, where: str, old: Mapping[str, Any], new: Map
     before, after = _kinds(old), _kinds(new)
     for kind in sorted({*before, *after}):
         spot = f"{where}/content/{kind}"
+        was = before[kind] if kind in before else _wider(kind, before)  # a range took in what is named apart now
         now = _wider(kind, after) if kind not in after and side == "request" else after.get(kind)
         if now is None:
             reader = Effect.none if side == "request" else Effect.breaking
             rule = f"openapi.{side}.media.remove"
             yield Change("media_type_removed", spot, "present", None, reader, Effect.breaking, rule)
-        elif kind not in before:
+            continue
+        if kind not in before:
             rule = f"openapi.{side}.media.add"
             yield Change("media_type_added", spot, None, "present", Effect.info, Effect.none, rule)
-        else:
-            one, two = before[kind].get("schema", _ANY), now.get("schema", _ANY)
-            yield from sides.schemas(side, f"{spot}/schema", one, two)
-            yield from _encodings(side, f"{spot}/encoding", before[kind], now)
+        if was is not None:
+            yield from sides.schemas(side, f"{spot}/schema", was.get("schema", _ANY), now.get("schema", _ANY))
+            yield from _encodings(side, f"{spot}/encoding", was, now)
 
 
 def _kinds(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -42,7 +43,7 @@ def _kinds(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _wider(kind: str, offered: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the range of media types that takes in one that is not named any more."""
+    """Return the range of media types that takes in one that is not named itself."""
     return offered.get(f"{kind.partition('/')[0]}/*", offered.get("*/*"))
 
 

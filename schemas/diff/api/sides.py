@@ -31,6 +31,8 @@ class Api:
             if not (isinstance(part, Mapping) and isinstance(part.get("$ref"), str)):
                 break
             part = _pointed(self.root, part["$ref"])
+        else:
+            raise BadDocument("a reference leads to itself, or over more than 20 others")
         if not isinstance(part, Mapping):
             raise BadDocument("a reference leads to nothing in the document")
         return part

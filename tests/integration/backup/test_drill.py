@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -12,9 +13,10 @@ import psycopg2
 import pytest
 
 from backup import drill as drilling
-from backup import keys, manifest, records, restoring
+from backup import keys, manifest, records, restoring, run, survey
 from backup.plans import Assertion
 from backup.ports import MANIFEST
+from gateway.embedded import Server
 from gateway.errors import BackupBusy, DrillFailed, NotFound, RestoreRefused, SealKeyRefused, Tampered
 from gateway.ledger import chain
 from gateway.notify import contacts, outbox
@@ -32,6 +34,72 @@ def test_a_backup_is_stored_then_proven(office: Office) -> None:
     assert office.left() == []
     kinds = [row["body"]["what"] for row in chain.listing(office.city.hub) if row["kind"] == "backup"]
     assert kinds == ["drilled", "stored"]
+
+
+def test_how_a_server_shows_values_changes_nothing(office: Office) -> None:
+    """Time zones, forms of bytes and of dates that a source's database is set to: the copy has none of these, and is the same."""
+    name = office.dsn.rsplit("/", 1)[1]
+    for setting in (
+        "timezone to 'Asia/Shanghai'",
+        "bytea_output to 'escape'",
+        "datestyle to 'SQL, DMY'",
+        "extra_float_digits to 0",
+    ):
+        office.ask(f"alter database {name} set {setting}")
+    office.ask("create table permit.shown (at timestamptz, raw bytea, day date, size float8, kind regclass)")
+    office.ask(
+        "insert into permit.shown values (now(), '\\x00ff', date '2026-02-01', 0.1::float8 + 0.2, 'permit.shown')"
+    )
+    office.back_up()
+    assert office.drill().passed
+
+
+def test_what_is_equal_and_not_the_same_is_found(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server calls 1.0 and 1.00 equal and hashes them alike; whoever reads the number does not."""
+    office.ask("create table permit.measured (value numeric)")
+    office.ask("insert into permit.measured values (1.0)")
+    office.back_up()
+    _after_load(monkeypatch, lambda dsn: _do(dsn, "update permit.measured set value = 1.00"))
+    with pytest.raises(DrillFailed, match=r"table permit\.measured: the content of its 1 rows is another"):
+        office.drill()
+
+
+def test_a_generated_column_is_compared_too(office: Office) -> None:
+    """A dump leaves it out and a restore computes it anew: the source hashes such a table itself."""
+    office.ask("create function permit.rate() returns int language sql immutable as 'select 2'")
+    office.ask("create table permit.priced (fee int, twice int generated always as (fee * permit.rate()) stored)")
+    office.ask("insert into permit.priced (fee) select generate_series(1, 9)")
+    office.back_up()
+    assert office.drill().passed
+    office.ask("create or replace function permit.rate() returns int language sql immutable as 'select 3'")
+    office.back_up()  # what lies in the table was computed by the old function
+    with pytest.raises(DrillFailed, match=r"table permit\.priced: the content of its 9 rows is another"):
+        office.drill()
+
+
+def test_a_source_of_another_encoding_is_proven(office: Office, servers: tuple[Server, Server]) -> None:
+    """What an old system wrote in GB 2312 is compared as that."""
+    name = f"{office.dsn.rsplit('/', 1)[1]}_euc"
+    office.ask(f"create database {name} template template0 encoding 'EUC_CN' locale_provider libc locale 'C'")
+    office.known["PERMITS"] = servers[1].dsn(name)
+    _do(
+        office.known["PERMITS"],
+        "create table 许可 (编号 int primary key, 名称 text); insert into 许可 values (1, '停车许可'), (2, null)",
+    )
+    office.back_up()
+    assert office.with_plan(assertions=()).drill().passed
+    office.ask(f"drop database {name} with (force)")
+
+
+def test_a_backup_of_the_format_before_is_still_proven(office: Office) -> None:
+    """There the source hashed the rows of every table."""
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(run.copied, "counted", survey.content)
+        before.setattr(manifest, "FORMAT", 2)
+        backup = office.back_up()
+    raw = json.loads((office.near / backup / "manifest.json").read_text())["manifest"]
+    assert (raw["format"], {len(table["sums"]) for table in raw["tables"]}) == (2, {2})
+    assert office.drill().passed
 
 
 def test_a_manifest_tells_no_row(office: Office) -> None:

@@ -7,9 +7,11 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 import pytest
 from tenacity import wait_none
@@ -19,6 +21,7 @@ from backup.plans import Plans
 from gateway.embedded import Server
 from gateway.errors import BackupBusy, BackupFailed, RepositoryRefused, RepositoryUnavailable, RetryableError
 from gateway.settings import now
+from tests.integration import forked
 from tests.integration.backup.conftest import Office
 from tests.integration.backup.disks import small_disk
 from tests.integration.backup.peers import S3Store, Sshd
@@ -235,6 +238,54 @@ def test_retention_waits_for_a_drill(office: Office, monkeypatch: pytest.MonkeyP
         return whole(*arguments, **more)
 
     monkeypatch.setattr(restoring, "load", load)
+    assert office.drill().passed
+
+
+@pytest.mark.parametrize("step", ["drill fetched", "drill restored"])
+def test_a_killed_drill_says_nothing_and_leaves_no_server_to_the_next(office: Office, step: str) -> None:
+    """The backup stands as it stood; the next drill ends the server that was left, and its data, and proves the backup."""
+    backup = office.back_up()
+    killed = forked.run(forked.a_drill, replace(office.city, deployment=office.deployment), office.plan, failpoint=step)
+    assert killed.returncode == -9, killed.stderr
+    assert office.state(backup) == "stored"
+    pids = list((office.city.home / "backup" / "drill").rglob("postmaster.pid"))
+    left = [psutil.Process(int(path.read_text().split("\n", 1)[0])) for path in pids]
+    assert [server.is_running() for server in left] == ([True] if step == "drill restored" else [])
+    assert office.drill().passed
+    assert [server for server in left if server.is_running() and server.status() != psutil.STATUS_ZOMBIE] == []
+    assert (office.state(backup), office.left()) == ("proven", [])
+
+
+def test_a_killed_prune_is_ended_by_the_next(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was deleted in the repository and not yet in the ledger is told deleted by the next; nothing else goes."""
+    narrow = office.with_plan(keep={"daily": 1}, places=office.plan.places[:1])
+    first, second = narrow.back_up(), narrow.back_up()
+    narrow.drill()
+    monkeypatch.setenv("GATEWAY_NOW", "2030-01-01T00:00:00+00:00")
+    prune.prune(narrow.deployment, narrow.plan, dry_run=False)
+    monkeypatch.setenv("GATEWAY_NOW", "2030-01-05T00:00:00+00:00")
+    there = replace(office.city, deployment=narrow.deployment)
+    killed = forked.run(forked.a_prune, there, narrow.plan, failpoint="prune deleted")
+    assert killed.returncode == -9, killed.stderr
+    assert [path.name for path in office.near.iterdir()] == [second]
+    assert records.one(office.city.hub, first)["copies"][0]["state"] == "stored"
+    fates = {fate.backup: fate.fate for fate in prune.prune(narrow.deployment, narrow.plan, dry_run=False)}
+    assert fates == {first: "deleted", second: "kept"}
+    assert records.one(office.city.hub, first)["copies"][0]["state"] == "deleted"
+    assert _faults(office, second) == []
+
+
+@pytest.mark.system
+def test_a_disk_that_fills_up_during_a_drill_blames_no_backup(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the drill's bad luck: the backup stands as it stood, and a drill with room proves it."""
+    office.ask(BIG.format(rows=40_000))
+    backup = office.back_up()
+    usage = shutil.disk_usage(office.near)  # it looked free enough when the drill began
+    with monkeypatch.context() as patch, small_disk(office.city.home / "backup" / "drill"):
+        patch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1 << 40))
+        with pytest.raises(BackupFailed, match=r"[Nn]o space left"):
+            office.drill()
+    assert office.state(backup) == "stored"
     assert office.drill().passed
 
 

@@ -217,7 +217,14 @@ def test_after_a_key_was_changed_old_and_new_are_recovered_together(taken: Taken
         folder = Path(tempfile.mkdtemp(prefix="gateway-keys-"))
         let_through(folder)
         try:
-            assert restore.into_folder(office.deployment, office.plan, folder / "data", Wish(), who="me").done
+            wish = Wish(moment=datetime.now(UTC))  # later than every commit
+            done = restore.into_folder(office.deployment, office.plan, folder / "data", wish, who="me")
+            assert done.done
+            assert [
+                words
+                for words in done.remarks
+                if "no later commit than that was received; the repositories have" in words
+            ]
         finally:
             shutil.rmtree(folder)
     finally:

@@ -153,7 +153,7 @@ def _no_space(office: Office, patch: pytest.MonkeyPatch) -> Office:
 
 
 def _no_table(office: Office, _: pytest.MonkeyPatch) -> Office:
-    office.ask("create table permit.odd (_r_ int)")
+    office.ask("create table permit.odd (_r_ int, twice int generated always as (_r_ * 2) stored)")
     return office
 
 

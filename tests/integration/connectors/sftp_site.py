@@ -22,12 +22,15 @@ _KEY = paramiko.RSAKey.generate(2048)
 class SftpSite:
     """Serves a folder; `reader` may read and write, `stranger` may log in. `cut_after` bytes read, the line is cut.
 
+    `silent_after` bytes nothing more is answered; each piece comes after a `pause`.
+
     While it is `read_only` nobody may write.
     """
 
     def __init__(self, root: Path) -> None:
         """Listen."""
         self.root, self.cut_after, self.sent, self.read_only = root, 0, 0, False
+        self.silent_after, self.pause, self.stopped = 0, 0.0, threading.Event()
         self.fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(_KEY.asbytes()).digest()).decode().rstrip("=")
         self.passwords: list[str] = []
         self._transports: list[paramiko.Transport] = []
@@ -44,6 +47,7 @@ class SftpSite:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
+        self.stopped.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
@@ -150,8 +154,11 @@ class _Handle(paramiko.SFTPHandle):
         return paramiko.SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
 
     def read(self, offset: int, length: int) -> Any:
+        self.site.stopped.wait(self.site.pause)
         data = super().read(offset, length)
         self.site.sent += len(data) if isinstance(data, bytes) else 0
+        if 0 < self.site.silent_after < self.site.sent:
+            self.site.stopped.wait()
         if 0 < self.site.cut_after < self.site.sent:
             self.site.cut()
         return data

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from connectors import files_csv, files_manifest, files_target
 from connectors.files import connect
-from connectors.files_charset import decoded
+from connectors.files_charset import decoded, utf8
 from connectors.files_manifest import Manifest
 from connectors.files_options import Resource
 from connectors.files_rows import written
@@ -113,6 +113,9 @@ BAD = [
     # a line that is no object, one that is no JSON, a name that stands twice, a list for a text
     ({"kind": "jsonl", "charset": "utf-8"}, b'[1]\n{"id":\n{"id":"1","id":"2"}\n{"id":"3","name":[]}', "jsonl",
      ["json.duplicate_key", "json.type", "json.type", "name.type"]),
+    # a number that is none, a line nested beyond all measure, and one whose bytes say NUL
+    ({"kind": "jsonl", "charset": "utf-8"}, b'{"id":"1","count":NaN}\n' + b"[" * 100_000 + b'\n{"id":"3","name":"\\u0000"}\n{"id":"4"}', "jsonl",
+     ["\\N", "\\N", "json.number", "json.type"]),
     # an element that stands twice, elements where text is declared
     ({"kind": "xml", "charset": "utf-8", "record": "r"},
      b"<a><r><id>1</id><id>2</id><at/></r><r><id><x/></id><at/></r><r><id>3</id><at>x</at></r></a>", "xml",
@@ -283,7 +286,7 @@ def test_short_way_through_a_table_leads_where_the_long_one_does(
     texts = [text[begin:stop] for begin, stop in pairwise(ends) if begin < len(text)]
     order = [*(range(width) if straight else reversed(range(width))), None]
     given_out = []
-    for read in (_long_way, files_csv.encoded):
+    for read in (_long_way, _short_way):
         try:
             pieces = list(read(iter(texts), delimiter, null, lambda _: order, "a file"))
             given_out.append((sum(number for number, _ in pieces), b"".join(piece for _, piece in pieces)))
@@ -294,6 +297,10 @@ def test_short_way_through_a_table_leads_where_the_long_one_does(
 
 def _long_way(*table: Any) -> Iterator[tuple[int, bytes]]:
     return written(files_csv.records(*table))
+
+
+def _short_way(texts: Iterator[str], *table: Any) -> Iterator[tuple[int, bytes]]:
+    return files_csv.encoded(map(str.encode, texts), *table)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
@@ -328,8 +335,10 @@ def test_text_is_decoded_across_chunks(charset: str, chunk: int, text: str) -> N
     body = (CHINESE + text).encode(charset)
     pieces = [body[n : n + chunk] for n in range(0, len(body), chunk)]
     assert "".join(decoded(pieces, charset, "a file")) == CHINESE + text
+    assert b"".join(utf8(pieces, charset, "a file")) == (CHINESE + text).encode()
 
 
+@pytest.mark.parametrize("read", [decoded, utf8])
 @pytest.mark.parametrize(
     ("declared", "body"),
     [
@@ -341,7 +350,7 @@ def test_text_is_decoded_across_chunks(charset: str, chunk: int, text: str) -> N
         ("utf-8", "数据".encode()[:-1]),  # cut within a character
     ],
 )
-def test_another_charset_is_refused(declared: str, body: bytes) -> None:
+def test_another_charset_is_refused(declared: str, body: bytes, read: Any) -> None:
     """What is no text of the declared charset, or reads better as the other one, is refused as a whole."""
     with pytest.raises(SchemaMismatch, match=declared):
-        list(decoded([body], declared, "a file"))
+        list(read([body], declared, "a file"))

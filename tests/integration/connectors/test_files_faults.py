@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import pytest
 
+from connectors import files_sftp
 from connectors.files import Files, connect, connect_target
 from gateway.errors import (
     AccessDenied,
@@ -158,6 +159,9 @@ FILES: list[tuple[dict[str, Any], bytes, str]] = [
     (XML, DTD + xml(rows("a")).partition(b"?>")[2], "has a DOCTYPE"),
     (XML, xml(rows("a"))[:-3], "is no XML"),
     (XML, b"<a>" + b"<b/>" * (2 << 20) + b"</a>", "no record within"),
+    (XML, b"<a><r>" + b"<b>" * 5_000 + b"</b>" * 5_000 + b"</r></a>", "256 levels"),
+    (XML, b"<a><r><id>" + b"x" * 10_500_000 + b"</id></r></a>", "no record within"),
+    (XML, b"<a><r><id>&other;</id></r></a>", "is no XML"),
     (XLSX, b"PK\x03\x04 no sheet", "no XLSX file"),
 ]  # fmt: skip
 
@@ -215,6 +219,17 @@ def test_a_hostile_sheet_is_refused_unread(tmp_path: Path, body: bytes, words: s
     Folder(tmp_path, "test.item").put(body, 1, "full", suffix="xlsx")
     with pytest.raises(SchemaMismatch, match=words):
         copied(tmp_path, XLSX)
+
+
+def test_a_sheet_is_unpacked_nowhere(tmp_path: Path) -> None:
+    """Members whose names lead out of any folder are never written; the sheet beside them is read."""
+    root = tmp_path / "a" / "b"
+    root.mkdir(parents=True)
+    body = packed(**{"../../outside.xml": b"<a/>", str(tmp_path / "absolute.xml"): b"<a/>"})
+    Folder(root, "test.item").put(body, 1, "full", suffix="xlsx")
+    before = sorted(tmp_path.rglob("*"))
+    assert [line[1] for line in lines(root, platform(XLSX))] == ["1"]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_late_manifest_is_waited_for(tmp_path: Path) -> None:
@@ -372,6 +387,50 @@ def test_a_line_cut_in_the_middle_counts_nothing(served: tuple[SftpSite, Folder]
     with source.snapshot() as snapshot, pytest.raises(PlatformUnavailable):
         snapshot.copy(ITEM, Window(), io.BytesIO())
     site.cut_after = 0
+    with source.snapshot() as snapshot:
+        assert snapshot.copy(ITEM, Window(), io.BytesIO()) == len(many)
+    source.close()
+
+
+def test_a_server_that_falls_silent_in_a_file_is_given_up(
+    served: tuple[SftpSite, Folder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection stands and nothing comes any more: the run is repeated."""
+    site, folder = served
+    many = [{"id": str(n), "name": "承德" * 10, "at": "x"} for n in range(20_000)]
+    folder.put(table(NAMES, many), len(many), "full")
+    monkeypatch.setattr(files_sftp, "_SECONDS", 1.0)
+    site.silent_after = 600_000
+    source = connect(*behind(site))
+    with source.snapshot() as snapshot, pytest.raises(PlatformUnavailable, match="unable to read"):
+        snapshot.copy(ITEM, Window(), io.BytesIO())
+    source.close()
+
+
+def test_a_dripping_server_does_not_outlive_the_deadline(served: tuple[SftpSite, Folder]) -> None:
+    """Each piece is in time, the whole is not: the read ends before the next piece."""
+    site, folder = served
+    many = [{"id": str(n), "name": "承德" * 10, "at": "x"} for n in range(10_000)]
+    body = table(NAMES, many)
+    folder.put(body, len(many), "full")
+    site.pause = 0.2
+    source, out = connect(*behind(site, limits={"seconds": 1})), io.BytesIO()
+    with source.snapshot() as snapshot, pytest.raises(PlatformUnavailable, match="within the time of one read"):
+        snapshot.copy(ITEM, Window(), out)
+    assert out.getvalue() == b""
+    assert len(body) > site.sent
+    source.close()
+
+
+def test_a_look_at_a_long_file_does_not_fetch_it(served: tuple[SftpSite, Folder]) -> None:
+    """What a file is like shows in its beginning; the rest stays where it is."""
+    site, folder = served
+    many = [{"id": str(n), "name": "承德" * 100, "at": "x"} for n in range(40_000)]
+    body = table(NAMES, many)
+    folder.put(body, len(many), "full")
+    source = connect(*behind(site))
+    source.describe(ITEM)
+    assert site.sent < len(body) / 4
     with source.snapshot() as snapshot:
         assert snapshot.copy(ITEM, Window(), io.BytesIO()) == len(many)
     source.close()

@@ -71,6 +71,18 @@ def test_a_row_of_any_fault_is_found_by_its_number(filed: Filed) -> None:
     ]  # fmt: skip
 
 
+def test_numbers_hold_where_plain_records_and_others_take_turns(filed: Filed) -> None:
+    """A text with a backslash is judged, one without is copied: whichever way it took, a rejected record stands where it did."""
+    city, folder = filed
+    bad = {1, 7, 600, 1_401, 2_500}
+    sent = [
+        person(n, "a\\b" if n % 700 == 0 or n == 7 else f"张{n}", sex=7 if n in bad else 1) for n in range(1, 2_501)
+    ]
+    folder.put(table(COLUMNS, sent), len(sent), "full")
+    assert transfer.run(city.deployment, IN).rejected == len(bad)
+    assert [told["row"] for told in receipt(folder, 1)["rejects"]] == sorted(bad)
+
+
 def test_receipts_are_written_once(filed: Filed) -> None:
     """One that its sender took away does not come again, and a run with nothing new writes none."""
     city, folder = filed

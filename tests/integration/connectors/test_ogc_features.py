@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from typing import Any
 
@@ -260,6 +261,12 @@ def test_a_bad_record_condemns_itself_only(site: Site, sent: Any, fault: str | N
             "outside of",
         ),
         (Reply(b" " * 2_000_000, headers={"Content-Crs": f"<{URI}>"}), SchemaMismatch, "more than 1 MB a page"),
+        (
+            Reply(gzip.compress(b" " * 20_000_000), headers={"Content-Crs": f"<{URI}>", "Content-Encoding": "gzip"}),
+            SchemaMismatch,
+            "more than 1 MB a page",
+        ),
+        (Reply(b"no gzip", headers={"Content-Crs": f"<{URI}>", "Content-Encoding": "gzip"}), SourceChanged, "damaged"),
     ],
 )
 @pytest.mark.usefixtures("waits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import time
@@ -227,6 +228,12 @@ def test_an_exception_report_tells_whether_to_ask_again(
         (gml(place(1, more="<p:deep>" * 300 + "</p:deep>" * 300)), SchemaMismatch, "256 levels"),
         (gml(place(1, more=f"<p:long>{'x' * 2_000_000}</p:long>")), SchemaMismatch, "more than 1 MB a page"),
         (
+            Reply(gzip.compress(gml(place(1)).octets + b" " * 20_000_000), headers={"Content-Encoding": "gzip"}),
+            SchemaMismatch, "more than 1 MB a page",
+        ),
+        (Reply(b"no gzip", headers={"Content-Encoding": "gzip"}), SourceChanged, "damaged"),
+        (Reply(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}), AccessDenied, "redirects are refused"),
+        (
             xml('<w:FeatureCollection xmlns:w="http://www.opengis.net/wfs/2.0" numberMatched="9" numberReturned="9">'
                 "<w:truncatedResponse/></w:FeatureCollection>"),
             SourceChanged, "broke off",
@@ -338,6 +345,26 @@ def test_a_schema_without_the_type_is_told(site: Site, body: bytes) -> None:
     site.gives(Reply(body))
     with opened(site, "wfs") as source, pytest.raises(SchemaMismatch, match="p:place"):
         source.describe(PLACE)
+
+
+@pytest.mark.parametrize("name", ["import", "include"])
+def test_a_schema_is_read_alone(site: Site, name: str) -> None:
+    """What it imports or includes is asked of nobody."""
+    elsewhere = f'<x:{name} schemaLocation="http://127.0.0.1:{site.port}/canary.xsd"/>'
+    site.gives(xml(SCHEMA.replace('<x:element name="place"', f'{elsewhere}<x:element name="place"')))
+    with opened(site, "wfs") as source:
+        assert source.describe(PLACE).columns
+    assert "canary" in site.script(site.seen[0]).octets.decode()
+    assert [seen.path for seen in site.seen] == ["/maps"]
+
+
+@pytest.mark.parametrize("declared", ['SYSTEM "http://127.0.0.1:{port}/canary.dtd"', '[<!ENTITY a "canary">]'])
+def test_a_schema_with_a_doctype_is_refused(site: Site, declared: str) -> None:
+    """Nothing that it names is asked for."""
+    site.gives(xml(f"<!DOCTYPE a {declared.replace('{port}', str(site.port))}>{SCHEMA}"))
+    with opened(site, "wfs") as source, pytest.raises(SchemaMismatch, match="does not describe itself by a schema"):
+        source.describe(PLACE)
+    assert len(site.seen) == 1
 
 
 def test_probe_asks_for_the_head_of_the_capabilities(site: Site) -> None:

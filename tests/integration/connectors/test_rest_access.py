@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hmac
 import json
 import traceback
@@ -172,6 +173,9 @@ def test_withdrawn_token_is_renewed_once(site: Site) -> None:
         (Reply({"access_token": ""}), AccessDenied),
         (Reply({"access_token": "a\r\nX: y"}), AccessDenied),  # it would be two headers
         (Reply({"access_token": "x", "token_type": "mac"}), AccessDenied),
+        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}), AccessDenied),
+        (Reply(gzip.compress(b" " * 80_000_000), headers={"Content-Encoding": "gzip"}), SchemaMismatch),
+        (Reply(b'{"access_token": "a", "access_token": "b"}'), AccessDenied),
     ],
 )
 def test_refused_token_is_told(site: Site, waits: list[float], reply: Reply, error: type[Exception]) -> None:

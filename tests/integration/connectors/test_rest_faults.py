@@ -358,6 +358,19 @@ def test_redirect_is_not_followed_nor_read(site: Site) -> None:
     assert [seen.path for seen in site.seen] == ["/messages"]
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_to_another_host_reaches_nobody(site: Site, status: int) -> None:
+    """Whoever it names is not asked, and so learns no credential."""
+    other = Site()
+    try:
+        site.gives(Reply(status=status, headers={"Location": other.dsn("", base="/messages", host="localhost")}), GOOD)
+        with pytest.raises(AccessDenied, match="redirects are refused"):
+            read(site)
+        assert (len(site.seen), other.seen) == (1, [])
+    finally:
+        other.close()
+
+
 def test_probe_does_not_wait_for_a_body(site: Site) -> None:
     """The head is enough."""
     site.gives(Reply(headers={"Content-Length": "100"}, send=_mute(site)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -77,6 +78,14 @@ def write(site: Site, sent: Outgoing, changes: Any = None, **settings: Any) -> D
         (Reply(status=429), PlatformUnavailable, "HTTP 429", 5),
         (Reply(status=500), PlatformUnavailable, "HTTP 500", 5),
         (Reply(b" " * 2_000_000), SchemaMismatch, "more than 1 MB", 1),
+        (
+            Reply(gzip.compress(b" " * 20_000_000), headers={"Content-Encoding": "gzip"}),
+            SchemaMismatch,
+            "more than 1 MB",
+            1,
+        ),
+        (Reply(b'{"code": NaN}'), SchemaMismatch, "ambiguous", 1),
+        (Reply(b"[" * 100_000), SchemaMismatch, "deeper than 100", 1),
     ],
 )
 def test_answer_that_is_no_success(
@@ -119,6 +128,18 @@ def test_reply_lost_after_the_page_was_taken(site: Site, waits: list[float]) -> 
     done = write(site, batch([message(1), message(2)]))
     assert done == Delivery(7, inserted=2, updated=0, unchanged=0, deleted=0, repeated=True)
     assert (len(site.seen), len(waits), len(receiver.held)) == (2, 1, 2)
+
+
+def test_answer_that_drips_is_given_up(site: Site) -> None:
+    """However slowly it comes, it ends at the batch's time, and the run is repeated."""
+
+    def drip(handler: Any) -> None:
+        while not site.stopped.wait(0.05):
+            handler.wfile.write(b" ")
+
+    site.gives(Reply(send=drip))
+    with pytest.raises(PlatformUnavailable, match="in time"):
+        write(site, batch([message(1)]), limits={"seconds": 0.6})
 
 
 def test_refused_rows_are_told_by_their_key(site: Site) -> None:

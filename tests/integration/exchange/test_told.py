@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2.extras import Json
 
 from gateway.errors import RouteHeld, SchemaMismatch, StructureUnknown
 from gateway.exchange import carry, delivery, transfer
@@ -15,6 +16,7 @@ from gateway.exchange import hub as hub_tables
 from gateway.ledger import decisions
 from gateway.model import Platform, Route
 from schemas import watch
+from schemas.notice import announced
 from tests.conformance.mariadb import MariaDb, MysqlPeer
 from tests.integration.conftest import PERSON, City
 from tests.integration.connectors import soap_site
@@ -158,6 +160,52 @@ def test_what_a_question_has_to_bring_from_now_on_holds_the_route(service: Servi
     service.change()
     with pytest.raises(SchemaMismatch, match="GET /posts"):
         service.run()
+
+
+def announced_for(service: Service, day: str, **properties: str) -> None:
+    """Put a notice into the ledger that announces another edition, from a day on."""
+    before = service._document()
+    service.change(**properties)
+    body = {"announced": announced.of_documents("openapi", before, service._document())}
+    service.edition, service.properties = service.edition - 1, dict(PROPERTIES)
+    service.city.ask(
+        "insert into gateway.notice (number, platform, dataset, publisher, origin, state, revision) "
+        "values ('〔2026〕第1号', 'app', %s, 'zfb', 'test', 'announced', 1)",
+        (POST.name,),
+    )
+    service.city.ask(
+        "insert into gateway.notice_revision (notice, revision, class, effective_on, announced_at, basis, body) "
+        "select notice, 1, 'major', %s, now(), 'official', %s from gateway.notice",
+        (day, Json(body)),
+    )
+
+
+def test_a_description_that_was_announced_goes_on_from_its_day_on(service: Service) -> None:
+    """What another edition says besides, where the route looks at nothing, is no other announcement."""
+    announced_for(service, "2020-01-01", score="string")
+    service.change(score="string", ip="integer")
+    assert service.run().read == 1
+    assert holds(service.city) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "announces", "comes"),
+    [
+        ("2999-01-01", {"score": "string"}, {"score": "string"}),  # before its day
+        ("2020-01-01", {"score": "string"}, {"score": "string", "content": "integer"}),  # more than was announced
+        ("2020-01-01", {"score": "string"}, {"score": "boolean"}),  # something else
+        ("2020-01-01", {"ip": "integer"}, {"score": "string"}),  # of another field
+    ],
+)
+def test_a_description_that_was_not_announced_so_holds_the_route(
+    service: Service, day: str, announces: dict[str, str], comes: dict[str, str]
+) -> None:
+    """A notice answers for what it says, and from its day on."""
+    announced_for(service, day, **announces)
+    service.change(**comes)
+    with pytest.raises(SchemaMismatch):
+        service.run()
+    assert holds(service.city) == [("structure", "open")]
 
 
 def test_an_approved_structure_goes_on_until_it_is_another(service: Service) -> None:

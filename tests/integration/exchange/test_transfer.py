@@ -24,6 +24,16 @@ def test_first_load_lands_good_rows_and_quarantines_bad_ones(city: Any) -> None:
     assert city.ask("select rule, count(*) from gateway.quarantine where state = 'open' group by 1") == [("T-01", 7)]
 
 
+def test_planner_knows_a_new_partition_at_once_and_autovacuum_still_looks_at_it(city: Any) -> None:
+    """Every column has statistics when the first load has ended, and yet the rows count as never analyzed."""
+    city.fill(500)
+    transfer.run(city.deployment, "person_in")
+    part = "schemaname = 'hub' and %s = 'test_person__pop'"
+    known = city.ask("select attname from pg_stats where " + part % "tablename")
+    assert {name for (name,) in known} >= set(PERSON.columns)
+    assert city.ask("select n_mod_since_analyze from pg_stat_user_tables where " + part % "relname") == [(500,)]
+
+
 def test_window_carries_what_changed_and_leaves_the_rest_alone(city: Any) -> None:
     """A window updates and inserts; rows that did not change keep the number of their batch."""
     city.fill(100)

@@ -22,7 +22,7 @@ from tests.command_line import invoke
 from tests.conftest import ROOT
 from tests.integration.notice.conftest import Noticing
 
-NASTY = ("#panic()", "$x^2$", '\\#read("x")', "*b* _i_ `c` <l> @ref", "] [", "{", "// /* = - + ~ '\"", "'a' = \"b\"", "<b>粗</b>")  # fmt: skip
+NASTY = ("#panic()", '=HYPERLINK("https://x","y")', "+cmd|x!A1", "@SUM(1)", "$x^2$", '\\#read("x")', "*b* _i_ `c` <l> @ref", "] [", "{", "// /* = - + ~ '\"", "'a' = \"b\"", "<b>粗</b>")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +87,14 @@ def test_page_and_document_say_the_same_facts(noticing: Noticing, tmp_path: Path
     found = parts(mail_of(noticing))
     said = json.loads(found["application/json"].get_content())["facts"]
     printed = flat(text_of(found["application/pdf"].get_content(), tmp_path))
-    shown = [flat(found[kind].get_content()) for kind in ("text/plain", "text/html")]
+    shown = [flat(found[kind].get_content()).replace("</strong>", "") for kind in ("text/plain", "text/html")]
     alike = [said[n] for n in ("number", "publisher", "unit", "secrecy", "reason", "basis", "measures", "fallback", "rehearsal", "contact", "impact", "class_name", "dataset", "dataset_code")]  # fmt: skip
     alike += [said["routes"][0], *said["objects"], said["pressing"], *said["answers"], signed.code(said)]
     alike += [one[n] for one in said["items"] for n in ("kind", "before", "after", "impact", "why")]
     assert [(n, fact) for n, text in enumerate((printed, *shown)) for fact in alike if flat(fact) not in text] == []
-    for words in ("2026年12月15日（第15个工作日）", "2026年12月8日（第10个工作日）", "签发：张主任", "varchar", "姓名"):
+    for words in ("2026年12月15日（发出后第15个工作日）", "2026年12月8日（发出后第10个工作日）"):
+        assert all(words in text for text in (printed, *shown)), words
+    for words in ("签发：张主任2026年11月24日9时", "varchar", "姓名"):
         assert words in printed
 
 
@@ -200,6 +202,26 @@ def test_a_withdrawal_is_a_document_too(noticing: Noticing, tmp_path: Path) -> N
     assert "结构变更撤回通知单" in printed
     assert "取消改造" in printed
     assert "签收回执" not in printed
+
+
+@pytest.mark.usefixtures("font")
+def test_who_has_nothing_to_do_is_not_asked_to_do_it(noticing: Noticing, tmp_path: Path) -> None:
+    """A unit that is not harmed is told for information; a withdrawal asks nobody for anything."""
+    lifecycle.announce(noticing.deployment, str(noticing.draft(measures="改用新字段")), who="tester")
+    for unit, told in (("mzj", False), ("zjj", True)):
+        found = parts(mail_of(noticing, unit))
+        printed = flat(text_of(found["application/pdf"].get_content(), tmp_path))
+        for text in (printed, *(flat(found[kind].get_content()) for kind in ("text/plain", "text/html"))):
+            assert ("改用新字段" in text, "可不回执" in text) == (told, not told), text
+    assert "供知悉" in str(mail_of(noticing, "mzj")["Subject"])
+    lifecycle.withdraw(noticing.deployment, "〔2026〕第1号", who="tester", why="取消改造")
+    mail = mail_of(noticing)
+    for kind in ("text/plain", "text/html"):
+        text = flat(parts(mail)[kind].get_content())
+        assert "无需处理" in text
+        for words in ("改用新字段", "回执截止", "催办", "Pleaseanswer", "mustadapt"):
+            assert words not in text
+    assert "撤回" in str(mail["Subject"])
 
 
 @pytest.mark.usefixtures("font")

@@ -9,9 +9,11 @@ import pytest
 from gateway.errors import NotFound, NoticeRefused, SchemaMismatch
 from gateway.exchange import proof
 from gateway.notify import contacts
+from schemas import scratch
+from schemas.diff.model import Effect
 from schemas.notice import lifecycle, reminders
 from schemas.notice.lifecycle import Reply
-from tests.integration.notice.conftest import DAY, Noticing
+from tests.integration.notice.conftest import DAY, SPLIT, Noticing
 
 ADAPTED = Reply("adapted", "王五", "科长")
 
@@ -245,3 +247,52 @@ def test_there_is_no_notice_of_a_wrong_name(noticing: Noticing) -> None:
     """And the words say where to look."""
     with pytest.raises(NotFound, match="there is no notice 〔2026〕第9号"):
         lifecycle.announce(noticing.deployment, "〔2026〕第9号", who="tester")
+
+
+def test_a_plan_that_was_mended_is_drafted_anew(noticing: Noticing) -> None:
+    """The draft of what it said before is withdrawn; what was announced stands, and is revised."""
+    first = noticing.draft()
+    second = noticing.draft(reason="姓名字段改名并扩容")
+    assert second == noticing.draft(reason="姓名字段改名并扩容") != first
+    third = noticing.draft(reason="姓名字段改名并扩容", effective=DAY("2027-01-05"))
+    states = noticing.city.ask("select notice, state from gateway.notice order by notice")
+    assert states == [(first, "withdrawn"), (second, "withdrawn"), (third, "draft")]
+    assert noticing.messages() == []  # nobody had been told
+    lifecycle.announce(noticing.deployment, str(third), who="tester")
+    assert noticing.draft(reason="又一原因") == third
+
+
+def test_a_draft_shows_whom_it_would_be_told_to(noticing: Noticing) -> None:
+    """Before anybody is told, and with what it does to each."""
+    draft = str(noticing.draft())
+    shown = {own.unit: own.impact for own in lifecycle.concerned(noticing.deployment, draft)}
+    assert (shown["zjj"], shown["mzj"]) == ("breaking", "info")
+    told = noticing.told(lifecycle.announce(noticing.deployment, draft, who="tester"))
+    assert shown == {unit: own.impact for unit, own in told.items()}
+
+
+def test_a_day_in_a_year_without_calendar_is_said_to_be_provisional_and_never_moves_earlier(noticing: Noticing) -> None:
+    """It is counted with the longest breaks; whoever reads it is told that it may only move later."""
+    noticing.at("2027-01-25 09:00")
+    noticing.announce()
+    ((effective, basis),) = noticing.city.ask(
+        "select effective_on, basis from gateway.notice_revision where revision = 1"
+    )
+    free = effective - DAY("2027-01-25")
+    assert (basis, free.days > 15 + 2 * 3) == ("provisional", True)  # three weekends, and the Spring Festival
+    mail = next(mail for mail in noticing.mails() if str(mail["To"]).startswith("zjj@"))
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "暂按法定节假日推算，如调整只会推后" in text
+
+
+def test_views_upon_views_of_what_changes_are_copied_and_hold_what_they_need(noticing: Noticing) -> None:
+    """A rename passes through them; a column that one of them needs is dropped by no script that leaves it."""
+    noticing.city.ask_source("create view first as select id, name from person")
+    noticing.city.ask_source("create view second as select name from first where id > 'a'")
+    platform = noticing.deployment.catalog.platforms["pop"]
+    found = scratch.changes(noticing.deployment, platform, SPLIT)
+    assert "pg.column.rename" in {change.rule for change in found if change.path.startswith("public.person")}
+    with pytest.raises(SchemaMismatch, match="depend"):
+        scratch.changes(noticing.deployment, platform, "alter table public.person drop column name")
+    gone = scratch.changes(noticing.deployment, platform, "alter table public.person drop column name cascade")
+    assert {"public.first", "public.second"} <= {c.path for c in gone if c.effect_reader == Effect.breaking}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,3 +147,45 @@ def test_of_two_who_rule_at_once_one_is_refused(lay: Lay, monkeypatch: pytest.Mo
     assert sorted(type(one).__name__ for one in found) == ["DocketRefused", "NoneType"]
     assert isinstance(next(one for one in found if one), DocketRefused)
     assert len(ground.ask("select 1 from gateway.receipt where body like '%docket rule%'")) == 1
+
+
+def test_of_two_who_publish_at_once_one_is_refused(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper that lies there is the one whose hash the chain has, though both had printed it."""
+    ground = lay(catalog())
+    ground.ran(at(2, 9, 7))
+    monkeypatch.setenv("GATEWAY_NOW", AS_OF.isoformat())
+    issues.draft(ground.deployment, PERIOD)
+    issues.freeze(ground.deployment, PERIOD)
+    both, printed = threading.Barrier(2), issues.documents
+
+    def documents(*given: Any) -> dict[str, bytes]:
+        mine = threading.get_ident()
+        made = {name: data + f"\n{mine}".encode() for name, data in printed(*given).items()}
+        both.wait(60)
+        return made
+
+    monkeypatch.setattr(issues, "documents", documents)
+    found = _at_once(*[lambda: issues.publish(ground.deployment, PERIOD, who="tester")] * 2)
+    assert sorted(type(one).__name__ for one in found) == ["IssueRefused", "list"]
+    paper = (issues.folder_of(PERIOD) / f"circular-{PERIOD.name}.pdf").read_bytes()
+    told = ground.ask("select document_hash from gateway.issue")
+    assert told == [(hashlib.sha256(paper).hexdigest(),)]
+
+
+def test_a_unit_that_was_renamed_bears_its_new_name_from_the_next_issue_on(
+    lay: Lay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen issue says who it was then, whatever the catalog calls the unit by now."""
+    ground = lay(catalog())
+    ground.ran(at(2, 9, 7))
+    monkeypatch.setenv("GATEWAY_NOW", AS_OF.isoformat())
+    issues.draft(ground.deployment, PERIOD)
+    issues.freeze(ground.deployment, PERIOD)
+    before = catalog()
+    city = replace(before, units={**before.units, "gaj": replace(before.units["gaj"], name="市公安与应急局")})
+    ground.declare(city, AS_OF)
+    frozen = issues.get(ground.deployment, PERIOD)
+    assert [row["name"] for row in frozen["figures"]["units"]] == ["市公安局"]
+    ranked = str(circular.document(city, frozen)["sections"][1])
+    assert ("市公安局" in ranked, "市公安与应急局" in ranked) == (True, False)
+    assert [row["name"] for row in ground.report()["units"]] == ["市公安与应急局"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.errors import EvidenceRefused
+from gateway.errors import EvidenceRefused, HubUnavailable
 from gateway.model import Catalog
-from gateway.sla import dockets, evidence, figures
+from gateway.sla import dockets, evidence, occurrences
 from tests.integration.sla.conftest import AS_OF, PERIOD, Ground, at, catalog
 
 Lay = Callable[[Catalog], Ground]
@@ -45,7 +48,7 @@ def test_a_day_is_not_counted_while_something_of_it_may_still_come(ground: Groun
     ground.report(at(4, 23))
     assert ground.ask("select min(day)::text, max(day)::text from gateway.sla_tally") == [("2026-11-01", "2026-11-02")]
     ground.ask("delete from gateway.sla_tally")
-    figures.occurrences.refresh(ground.deployment, at(1, 6), at(2, 6), AS_OF)
+    occurrences.refresh(ground.deployment, at(1, 6), at(2, 6), AS_OF)
     assert ground.ask("select count(*) from gateway.sla_tally") == [(0,)]
 
 
@@ -102,3 +105,56 @@ def test_each_receipt_tells_its_times_as_it_is_written_and_a_replay_tells_none(g
     assert sums == [("2026-11-02", 1, 1), ("2026-11-03", 1, 1), ("2026-11-04", 2, 5)]
     total = ground.report(at(4, 10, 30))["totals"]["all"]  # of the day of the report only what was there by then
     assert (total["batches"], total["read"]) == (3, 2)
+
+
+_THIRD = "hashtextextended('gateway.sla_day 2026-11-03', 0)"
+
+
+@pytest.fixture
+def held(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ThreadPoolExecutor, Future[Any]]]:
+    """Yield threads and a report in one of them that waits for the third day, which another process measures."""
+    monkeypatch.setattr(occurrences, "_SIDES", 2)
+    ground.ask(f"select pg_advisory_lock({_THIRD})")
+    with ThreadPoolExecutor(2) as threads:
+        yield threads, threads.submit(ground.report)
+        ground.ask("select pg_advisory_unlock_all()")
+
+
+def _counted(ground: Ground, days: int) -> None:
+    """Wait until so many days are counted."""
+    until = time.monotonic() + 60
+    while ground.ask("select count(*) from gateway.sla_tally") != [(days,)]:
+        assert time.monotonic() < until, f"{days} days were not counted"
+        time.sleep(0.05)
+
+
+def test_two_reports_at_once_make_each_occurrence_once(
+    ground: Ground, held: tuple[ThreadPoolExecutor, Future[Any]]
+) -> None:
+    """The other days do not wait for the one that another process measures, and both reports say the same."""
+    threads, first = held
+    _counted(ground, 14)
+    second = threads.submit(ground.report)
+    ground.ask(f"select pg_advisory_unlock({_THIRD})")
+    assert first.result(60) == second.result(60)
+    assert first.result()["totals"]["all"]["expected"] == 15 * 96
+    assert ground.ask("select count(*) from gateway.sla_event") == [(15 * 96,)]
+
+
+def test_of_a_report_that_breaks_off_the_days_stay_that_it_measured(
+    ground: Ground, held: tuple[ThreadPoolExecutor, Future[Any]]
+) -> None:
+    """Its connection is lost in the middle of a day; the next report measures that day alone, and says what any would."""
+    _, broken = held
+    _counted(ground, 14)
+    ground.ask(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
+    )
+    with pytest.raises(HubUnavailable, match="bring the occurrences up to date"):
+        broken.result(60)
+    before = ground.ask("select agreement, slot, xmin::text from gateway.sla_event order by 1, 2")
+    ground.ask(f"select pg_advisory_unlock({_THIRD})")
+    whole = ground.report()
+    assert (whole["totals"]["all"]["expected"], whole["totals"]["all"]["late"]) == (15 * 96, 1)
+    assert set(before) < set(ground.ask("select agreement, slot, xmin::text from gateway.sla_event"))
+    assert len(before) == 14 * 96

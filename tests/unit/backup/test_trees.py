@@ -234,6 +234,9 @@ FORGED = [
     ([{"path": "/etc/x", "t": "d"}], "line 1 of the index"),
     ([{"path": "a/../../x", "t": "d"}], "line 1 of the index"),
     ([{"path": "", "t": "d"}], "line 1 of the index"),
+    ([{"path": "a//b", "t": "d"}], "line 1 of the index"),
+    ([{"path": "./a", "t": "d"}], "line 1 of the index"),
+    ([{"path": "a/", "t": "d"}], "line 1 of the index"),
     # something else than an entry
     ([["a"]], "line 1 of the index"),
     ([{"path": "a", "t": "d", "owner": 0}], "line 1 of the index"),

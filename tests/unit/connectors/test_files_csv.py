@@ -52,6 +52,6 @@ def _said(rows: Iterator[tuple[int, bytes]]) -> tuple[int, bytes] | None:
 def test_short_way_gives_what_the_long_way_gives(width: int, texts: list[str], delimiter: str) -> None:
     """A row of other cells, a quote, a control character: whatever is not plain is looked at closely."""
     head = delimiter.join("xyz"[:width]) + "\n"
-    short = _said(files_csv.encoded([head, *texts], delimiter, "", _all, "file"))
+    short = _said(files_csv.encoded((text.encode() for text in (head, *texts)), delimiter, "", _all, "file"))
     long = _said(written(files_csv.records([head, *texts], delimiter, "", _all, "file")))
     assert short == long

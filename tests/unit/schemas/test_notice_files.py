@@ -135,3 +135,19 @@ def test_the_value_of_a_shape_is_shown_in_words(found: Any, shown: str) -> None:
 def test_without_a_font_every_character_is_missing() -> None:
     """But blanks, which nobody draws."""
     assert fonts.missing(["b a\n", "a"], []) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "said"),
+    [
+        ("pg.column.rename", "column_renamed", "改名"),
+        ("pg.trigger.change.undecided", "trigger_changed", "改变"),
+        ("openapi.response.property.change", "property_removed", "删除"),  # its rule tells nothing of what was done
+        ("openapi.request.property.change", "property_added", "新增"),
+        ("file.column.move", "columns_moved", "移动"),
+        ("json.enum.loosen", "enum_changed", "改变"),
+    ],
+)
+def test_what_was_done_is_said_in_words(rule: str, change: str, said: str) -> None:
+    """By the rule, and where that only says that something changed, by the change."""
+    assert words.kind(rule, change) == said

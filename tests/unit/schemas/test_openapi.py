@@ -198,3 +198,46 @@ def test_what_is_no_openapi_document_is_refused(bad: Any) -> None:
     """Swagger 2 is another language; a broken document is not judged."""
     with pytest.raises(BadDocument):
         compare("openapi", API, bad, "both", Policy())
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"parameters": [{"$ref": "#/components/parameters/a"}]},
+        {"responses": {"200": {"$ref": "#/components/responses/r"}}},
+        {"requestBody": {"$ref": "#/components/requestBodies/q"}},
+    ],
+)
+def test_a_part_that_refers_to_itself_is_no_description(operation: Any) -> None:
+    """Nobody knows what it holds: it is refused, not taken for nothing."""
+    components = {
+        "parameters": {name: {"$ref": f"#/components/parameters/{other}"} for name, other in ("ab", "ba")},
+        "responses": {"r": {"$ref": "#/components/responses/r"}}, "requestBodies": {"q": {"$ref": "#/components/requestBodies/q"}},
+    }  # fmt: skip
+    plain, ringed = (
+        {"openapi": "3.0.3", "info": {}, "components": components, "paths": {"/x": {"post": one}}}
+        for one in (
+            {"responses": {"200": {"description": ""}}},
+            {"responses": {"200": {"description": ""}}, **operation},
+        )
+    )
+    for old, new in ((plain, ringed), (ringed, {**ringed, "info": {"title": "x"}})):
+        with pytest.raises(BadDocument, match="leads to itself"):
+            compare("openapi", old, new, "both", Policy())
+
+
+def test_schemas_in_a_ring_are_compared_to_their_end() -> None:
+    """A field that changes within a ring of types is found; the same ring is no change."""
+
+    def api(kind: str) -> Any:
+        ring = {
+            f"T{n}": {"type": "object", "properties": {"next": {"$ref": f"#/components/schemas/T{(n + 1) % 5}"}, "v": {"type": kind if n == 3 else "string"}}}
+            for n in range(5)
+        }  # fmt: skip
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/T0"}}}
+        paths = {"/x": {"get": {"responses": {"200": {"description": "", "content": content}}}}}
+        return {"openapi": "3.0.3", "info": {}, "components": {"schemas": ring}, "paths": paths}
+
+    assert compare("openapi", api("string"), api("string"), "both", Policy()).changes == ()
+    assert not compare("openapi", api("string"), api("integer"), "reader", Policy()).compatible
+    assert compare("openapi", api("string"), api("integer"), "writer", Policy()).compatible

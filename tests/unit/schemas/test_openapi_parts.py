@@ -105,6 +105,12 @@ REF = {"$ref": "#/components/schemas/Id"}
         # media types are the same in any case; a range takes in what it covers
         (asking(TEXT), api({"requestBody": holding(TEXT, "Application/JSON; charset=UTF-8")}), NONE, NONE),
         (asking(TEXT), api({"requestBody": holding(TEXT, "application/*")}), INFO, NONE),
+        # a range took in what is named apart now, and judged by itself
+        (
+            api({"requestBody": holding(TEXT, "application/*")}),
+            api({"requestBody": {"content": {**holding(TEXT, "application/*")["content"], **holding(WHOLE)["content"]}}}),
+            INFO, HARM,
+        ),
         (asking(TEXT), api({"requestBody": holding(WHOLE, "*/*")}), INFO, HARM),
         (api({"requestBody": holding(TEXT, "*/*")}), asking(TEXT), INFO, HARM),
         (
@@ -145,6 +151,9 @@ REF = {"$ref": "#/components/schemas/Id"}
         (coded(c2XX=TEXT), coded(c200=WHOLE), HARM, INFO),
         (coded(c200=TEXT), coded(c2XX=TEXT), HARM, HARM),
         (coded(default=TEXT), coded(c200=WHOLE, default=TEXT), HARM, NONE),
+        (coded(c200=TEXT, default=TEXT), coded(c200=TEXT, c404=WHOLE, default=TEXT), HARM, NONE),
+        (coded(c200=TEXT, c404=TEXT, c4XX=WHOLE), coded(c200=TEXT, c4XX=WHOLE), HARM, NONE),
+        (coded(c200=TEXT, c404=TEXT, default=TEXT), coded(c200=TEXT, default=TEXT), NONE, NONE),
         (coded(c200=TEXT, default=WHOLE), coded(c200=TEXT, c201=TEXT, default=WHOLE), INFO, INFO),
         # what a caller must prove
         (proven({"k": []}, k=KEY), proven({"other": []}, other={**KEY, "name": "k", "description": "new"}), NONE, NONE),
