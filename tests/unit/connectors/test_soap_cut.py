@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.soap_records import Plan
 from connectors.soap_records import write as write_lines
 from connectors.soap_reply import Reply
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SchemaMismatch, SourceChanged
 
 PATHS = {"id": ("@id",), "no": ("No",), "text": ("text",), "key": ("Party", "Key"), "when": ("when",)}
 FLAT = {name: path for name, path in PATHS.items() if name != "key"}
@@ -39,6 +39,7 @@ HEADS = [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<?xml version="1.0" encoding="gb18030"?>',
 ]
+NO_XML = "is no XML, or goes beyond 256 levels or 10 MB in one text"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
 
@@ -79,13 +80,23 @@ def read(body: bytes, sizes: list[int], plan: Plan, *, cut: bool) -> object:
     return out.getvalue(), reply.came, reply.totals, reply.digest
 
 
+CUT_AND_WRONG = f'<e:Envelope xmlns:e="{SOAP}"><e:Body><A xmlns="urn:a"><R><No>1</No></R><R><text>&undefined;</text>'
+
+
 @settings(max_examples=400, deadline=None)
 @given(replies())
+@example((CUT_AND_WRONG.encode(), [4]))
 def test_cut_or_parsed_is_the_same(reply: tuple[bytes, list[int]]) -> None:
-    """The same lines in the same order, the same counts, or the same error."""
+    """The same lines in the same order, the same counts, or the same error.
+
+    A reply that is cut off and no XML besides is refused for one or the other: which of them libxml2 meets first is a matter of
+    the pieces it is fed with.
+    """
+    body, sizes = reply
+    either = {(SourceChanged, "a reply of the reply is cut off"), (SchemaMismatch, f"a reply of the reply {NO_XML}")}
     for paths in (PATHS, FLAT):
-        plan = Plan(paths)
-        assert read(*reply, plan, cut=True) == read(*reply, plan, cut=False)
+        found = [read(body, sizes, Plan(paths), cut=cut) for cut in (True, False)]
+        assert found[0] == found[1] or (not body.endswith(b"Envelope>") and set(found) == either)
 
 
 def test_records_alike_are_cut() -> None:
