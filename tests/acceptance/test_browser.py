@@ -96,7 +96,7 @@ SHOWN = {
     "/exchange/receipts/1": "证明",
     "/exchange/": "交换拓扑",
     "/exchange/sla": "时效考核",
-    "/exchange/?lang=en": "topology",
+    "/exchange/?lang=en": "Topology",
     "/exchange/sla?lang=en": "Time limits",
     "/exchange/receipts/1?lang=zh": "证明",  # what is chosen stays chosen: back to Chinese
 }

@@ -17,6 +17,7 @@ from connectors.rest import Rest, connect
 from gateway.model import Dataset, Field, Platform
 from gateway.ports import Source, Window
 
+PATIENCE = 4.0  # seconds until a reader must have given up: what drips or says nothing here goes on for five and more
 POST = Dataset(
     name="message.post", chinese="", version="1.0.0", table="message_post", owner="zfb", rules=(),
     fields=(

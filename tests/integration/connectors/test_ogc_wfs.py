@@ -33,7 +33,7 @@ from tests.integration.connectors.ogc_site import (
     report,
     xml,
 )
-from tests.integration.connectors.site import Reply, Seen, Site, ids
+from tests.integration.connectors.site import PATIENCE, Reply, Seen, Site, ids
 
 ALL = [None, "f1", "地点1", TURNED, "EPSG:4490", "2026-11-24"]
 RING = "40 117 40 118 41 118 40 117"
@@ -315,7 +315,7 @@ def test_a_dripping_platform_does_not_outlive_the_deadline(site: Site) -> None:
     started = time.monotonic()
     with pytest.raises(PlatformUnavailable, match="in time"):
         read(site, "wfs", limits={"seconds": 0.5})
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_probe_asks_for_the_head_of_the_capabilities(site: Site) -> None:
     started = time.monotonic()
     with opened(site, "wfs") as source:
         assert source.probe(PLACE).identity == f"http://127.0.0.1:{site.port}/maps#p:place"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < PATIENCE
     assert site.seen[0].query["request"] == "GetCapabilities"
 
 

@@ -23,7 +23,7 @@ from gateway.errors import (
     SchemaMismatch,
     SourceChanged,
 )
-from tests.integration.connectors.site import POST, Reply, Site, copied, ids, opened, read, record
+from tests.integration.connectors.site import PATIENCE, POST, Reply, Site, copied, ids, opened, read, record
 
 GOOD = Reply([record(1)])
 
@@ -275,7 +275,7 @@ def test_dripping_peer_does_not_outlive_the_deadline(
     started = time.monotonic()
     with pytest.raises(PlatformUnavailable, match="/messages"):
         read(site, limits=limits)
-    assert time.monotonic() - started < limits["seconds"] + 0.5
+    assert time.monotonic() - started < PATIENCE
     assert len(waits) <= 4
 
 
@@ -291,7 +291,7 @@ def test_dripping_head_does_not_outlive_the_deadline(site: Site, monkeypatch: py
     started = time.monotonic()
     with pytest.raises(PlatformUnavailable, match="in time"):
         read(site, limits={"seconds": 0.4})
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < PATIENCE
 
 
 def _flush_open_head(handler: Any) -> None:
@@ -377,7 +377,7 @@ def test_probe_does_not_wait_for_a_body(site: Site) -> None:
     started = time.monotonic()
     with opened(site) as source:
         source.probe(POST)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < PATIENCE
 
 
 def test_a_connection_is_used_again(site: Site) -> None:

@@ -19,7 +19,7 @@ from gateway.errors import (
     SchemaMismatch,
     SourceChanged,
 )
-from tests.integration.connectors.site import Reply, Site, ids
+from tests.integration.connectors.site import PATIENCE, Reply, Site, ids
 from tests.integration.connectors.soap_site import (
     FEEDBACK,
     PAGED,
@@ -295,7 +295,7 @@ def test_dripping_peer_does_not_outlive_the_deadline(site: Site, waits: list[flo
     started = time.monotonic()
     with pytest.raises(PlatformUnavailable, match="in time"):
         read(site, limits=limits)
-    assert time.monotonic() - started < limits["seconds"] + 0.5
+    assert time.monotonic() - started < PATIENCE
     assert len(waits) <= 4
 
 
@@ -339,4 +339,4 @@ def test_probe_does_not_wait_for_a_body(site: Site) -> None:
     started = time.monotonic()
     with opened(site) as source:
         source.probe(FEEDBACK)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < PATIENCE
