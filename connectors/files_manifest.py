@@ -10,6 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from connectors import strict_json
 from gateway.errors import SchemaMismatch
 
 SUFFIX = ".manifest.json"
@@ -69,7 +70,7 @@ def parsed(name: str, body: bytes, platform: str) -> Manifest:
     if len(body) > LARGEST:
         raise SchemaMismatch(f"{where} is larger than {LARGEST // 1024} KB", "A manifest is a small JSON object.")
     try:
-        said = json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), object_pairs_hook=_once)
+        said = strict_json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except (ValueError, RecursionError):
         raise SchemaMismatch(
             f"{where} is no JSON in UTF-8", "Write it anew, under a temporary name, and rename it."
@@ -96,13 +97,6 @@ def written(manifest: Manifest) -> bytes:
     if manifest.sender:
         said["sender"] = dict(manifest.sender)
     return json.dumps(said, ensure_ascii=False, indent=1).encode()
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands twice")
-    return made
 
 
 def _moment(text: str, where: str) -> datetime:

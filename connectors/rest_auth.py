@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 from requests import PreparedRequest, Request
 
+from connectors import strict_json
 from connectors.http_address import Address, basic
 from gateway.errors import AccessDenied
 from gateway.security.signing import HEADERS, Signer
@@ -93,7 +93,7 @@ class Token:
         asked = Request("POST", self._url, headers=headers, data=urlencode(self._form)).prepare()
         at = time.monotonic()
         try:
-            answer = json.loads(post(asked), object_pairs_hook=_once)
+            answer = strict_json.loads(post(asked))
         except (ValueError, RecursionError):
             answer = None
         self._token, life = self._checked(answer)
@@ -113,13 +113,6 @@ class Token:
         except (TypeError, ValueError, OverflowError):
             seconds = _LIFE
         return str(token), seconds if seconds > 0 else _LIFE
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands twice")
-    return made
 
 
 def auth(options: Mapping[str, Any], address: Address, platform: str) -> Auth:

@@ -1,7 +1,7 @@
 """The benchmark's REST line: JSON pages over HTTP into the hub, every record checked, against parsing and COPY alone.
 
 `python -m sandbox.bench_rest ROWS kept` serves the pages from memory until its standard input ends, with `made` it makes each
-as it is asked for; its own CPU is not counted, for it is the peer's.
+as it is asked for. Its CPU is counted on both sides, as both fetch the same pages.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import typer
 
 from gateway.cli.frame import Json, guarded, hub, show, show_one
 from gateway.deployment import Deployment
+from gateway.errors import NotFound
 from schemas import watch as watching
 
 PlatformName = Annotated[str, typer.Argument(help="A platform of the catalog.")]
@@ -35,6 +36,9 @@ def history(
     def call() -> None:
         with hub(Deployment.open()) as connection:
             rows = watching.history(connection, platform)
+        if platform and not rows:
+            hint = "`gateway schema history` alone lists every platform of which one was; `gateway schema watch` looks at all."
+            raise NotFound(f"no snapshot of platform {platform} was kept", hint)
         show(rows, ["platform", "version", "kind", "level", "changes", "taken_at"], as_json=as_json)
 
     raise typer.Exit(guarded(call))

@@ -26,7 +26,6 @@ DOCKET_REASONS = {
     "own_fault": "the exchange platform's fault", "verdict": "against the verdict", "blame": "against the blame",
 }  # fmt: skip
 EFFECTS = {"exempt": "exempt", "source": "by the source", "hub": "by the hub", "target": "by the target"}
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class Notices:
@@ -49,17 +48,7 @@ def day(moment: date | str) -> str:
 
 def span(seconds: float | timedelta | None) -> str:
     """Return a length of time in the largest fitting units: `0.45 s`, `3 min 05 s`, `2 d 4 h`."""
-    if seconds is None:
-        return "—"
-    value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-    if value < _MINUTE:
-        return f"{value:.2f} s" if value < _MINUTE / 6 else f"{value:.0f} s"
-    whole = int(value)
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+    return words.span(seconds, ("s", "min", "h", "d"))
 
 
 def ago(lasted: timedelta) -> str:

@@ -54,9 +54,9 @@ class Visitor:
     name: str
     rights: frozenset[str]
 
-    def may(self, right: str) -> bool:
-        """Tell whether the visitor has a right."""
-        return right in self.rights
+    def may(self, *rights: str) -> bool:
+        """Tell whether the visitor has a right, or one of several."""
+        return not self.rights.isdisjoint(rights)
 
     @property
     def unit_only(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -45,17 +45,18 @@ DECISIONS = {
     "docket file": "提交免考核或申诉", "docket rule": "裁定", "docket withdraw": "撤回免考核或申诉", "begun now": "立即运行",
     "restored": "恢复备份",
 }  # fmt: skip
-PAGES = (  # what a right opens: right, path, Chinese, English
-    ("read", "", "总览", "overview"),
-    ("read", "sla", "时效考核", "time limits"),
-    ("inbox", "sla", "时效考核", "time limits"),
-    ("read", "changes", "结构变更", "changes"), ("read", "notice", "变更通知单", "notices"), ("inbox", "inbox", "通知箱", "inbox"),
-    ("read", "backups", "备份", "backups"),
-    ("rows", "quarantine", "隔离区", "quarantine"),
-    ("circulars", "circulars", "通报", "circulars"),
-    ("circulars", "dockets", "免考核与申诉", "dockets"),
-    ("audit", "audit", "审计", "audit"),
-    ("health", "health", "系统健康", "health"),
+PAGES = (  # what any of some rights opens: rights, path, Chinese, English
+    ({"read"}, "", "总览", "overview"),
+    ({"read", "inbox"}, "sla", "时效考核", "time limits"),
+    ({"read"}, "changes", "结构变更", "changes"),
+    ({"read"}, "notice", "变更通知单", "notices"),
+    ({"inbox"}, "inbox", "通知箱", "inbox"),
+    ({"read"}, "backups", "备份", "backups"),
+    ({"rows"}, "quarantine", "隔离区", "quarantine"),
+    ({"circulars"}, "circulars", "通报", "circulars"),
+    ({"circulars"}, "dockets", "免考核与申诉", "dockets"),
+    ({"audit"}, "audit", "审计", "audit"),
+    ({"health"}, "health", "系统健康", "health"),
 )  # fmt: skip
 ROW_STATES = {
     "open": ("bad", "待处理", "open"), "waiting": ("warn", "等待引用", "waiting"), "replayed": ("ok", "已重放", "replayed"),
@@ -193,19 +194,20 @@ def china(moment: datetime | str | None) -> str:
     return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def span(seconds: float | timedelta | None) -> str:
+def span(seconds: float | timedelta | None, units: Sequence[str] = ("秒", "分", "小时", "天")) -> str:
     """Return a length of time in the largest fitting units: `0.45 秒`, `3 分 05 秒`, `2 天 4 小时`."""
+    second, minute, hour, days = units
     if seconds is None:
         return "—"
     value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     if value < _MINUTE:
-        return f"{value:.2f} 秒" if value < _MINUTE / 6 else f"{value:.0f} 秒"
+        return f"{value:.2f} {second}" if value < _MINUTE / 6 else f"{value:.0f} {second}"
     whole = int(value)
     if whole < _HOUR:
-        return f"{whole // _MINUTE} 分 {whole % _MINUTE:02d} 秒"
+        return f"{whole // _MINUTE} {minute} {whole % _MINUTE:02d} {second}"
     if whole < _DAY:
-        return f"{whole // _HOUR} 小时 {whole % _HOUR // _MINUTE:02d} 分"
-    return f"{whole // _DAY} 天 {whole % _DAY // _HOUR} 小时"
+        return f"{whole // _HOUR} {hour} {whole % _HOUR // _MINUTE:02d} {minute}"
+    return f"{whole // _DAY} {days} {whole % _DAY // _HOUR} {hour}"
 
 
 def ago(lasted: timedelta) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from exchange_app import languages
+from exchange_app import english as english_words
+from exchange_app import languages, words
 from exchange_app.frame import TEMPLATES
 from starlette.testclient import TestClient
 
@@ -71,3 +72,25 @@ def test_a_refusal_is_told_in_english(person: TestClient) -> None:
     person.cookies.set(languages.COOKIE, "en")
     main = person.get("/receipts/999").text.split("<main", 1)[1]
     assert ("<h1>Not found</h1>" in main, "HINT" in main, re.search("[\u4e00-\u9fff]", main)) == (True, True, None)
+
+
+def test_who_has_several_rights_finds_each_page_once(enter: Enter) -> None:
+    """The board of time limits is open to those who read all and to those who read their own."""
+    shown = enter("Admin", "Exchange Unit").get("/sla").text
+    assert len(re.findall(r'<a href="[^"]*/sla"[^>]*>时效考核', shown)) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chinese", "english"),
+    [
+        (0.45, "0.45 秒", "0.45 s"),  # a second is parted below ten
+        (12.0, "12 秒", "12 s"),
+        (185.0, "3 分 05 秒", "3 min 05 s"),
+        (4 * 3600 + 60, "4 小时 01 分", "4 h 01 min"),
+        (52 * 3600, "2 天 4 小时", "2 d 4 h"),
+        (None, "—", "—"),  # not known
+    ],
+)
+def test_a_length_of_time_is_alike_in_both_languages(seconds: float | None, chinese: str, english: str) -> None:
+    """The largest two units that fit."""
+    assert (words.span(seconds), english_words.span(seconds)) == (chinese, english)

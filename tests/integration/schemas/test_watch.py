@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from gateway.errors import NotFound, PlatformUnavailable
 from gateway.model import Platform
 from gateway.notify import contacts, outbox
 from sandbox.mailbox import Mailbox
 from schemas import watch
+from schemas.cli import group
 
 
 def looks(city: Any) -> list[tuple[int, str, int]]:
@@ -100,3 +102,14 @@ def test_there_is_no_version_of_what_was_never_looked_at(city: Any) -> None:
     """And the words say how to look."""
     with pytest.raises(NotFound, match="no such snapshot of platform pop"):
         watch.version(city.hub, "pop")
+
+
+def test_the_history_of_a_platform_that_nobody_looked_at_is_told_as_missing(
+    city: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty list would say that nothing ever changed there."""
+    looks(city)
+    monkeypatch.setattr("schemas.cli_watch.Deployment.open", lambda: city.deployment)
+    assert CliRunner().invoke(group, ["history", "pop", "--json"]).exit_code == 0
+    missing = CliRunner().invoke(group, ["history", "pob"])
+    assert (missing.exit_code != 0, "no snapshot of platform pob was kept" in missing.output) == (True, True)
