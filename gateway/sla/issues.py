@@ -111,9 +111,8 @@ def publish(deployment: Deployment, period: Period, *, who: str) -> list[Path]:
     folder = folder_of(period)
     with acting(deployment, "publish an issue") as act:
         _step(act, period, ("frozen",))
-        folder.mkdir(
-            parents=True, exist_ok=True
-        )  # only now: who printed it at the same time is refused, and writes nothing
+        # Only now: who printed it at the same time is refused above, and writes nothing.
+        folder.mkdir(parents=True, exist_ok=True)
         for name, data in made.items():
             (folder / name).write_bytes(data)
         digest = hashlib.sha256(made[f"circular-{period.name}.pdf"]).hexdigest()
